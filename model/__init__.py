@@ -1,0 +1,1 @@
+"""The training world: what RRCA-Net is and how it learns. Needs the extra ``train``."""

@@ -1,0 +1,103 @@
+"""Recipes: how one model is trained, one TOML file each, every field checked before training starts."""
+
+import tomllib
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Span = tuple[float, float]
+
+
+class Precision(StrEnum):
+    """Arithmetic of the forward pass while training; weights and loss stay in float32."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+class RecipeError(Exception):
+    """A recipe that cannot be used, and why."""
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Augmentation(Part):
+    """What may happen to a crop; spans are drawn uniformly, scale and gain uniformly in the logarithm."""
+
+    target_share: Share = 0.8
+    scale: Span = (0.6, 1.8)
+    gain: Span = (0.8, 1.25)
+    offset: Span = (-15.0, 15.0)
+    blur_share: Share = 0.0
+    blur_sigma: Span = (0.3, 1.0)
+    noise_share: Share = 0.0
+    noise_sigma: Span = (0.0, 6.0)
+
+
+class Network(Part):
+    """Shape of RRCA-Net."""
+
+    in_channels: int = 1
+    widths: tuple[int, ...] = (8, 16, 32, 64)
+    units: tuple[int, ...] = (3, 2, 2, 2)
+    passes: int = 3
+
+
+class Optimisation(Part):
+    """AdamW with one cosine cycle (Smith, arXiv 1708.07120) and averaged weights."""
+
+    steps: int
+    batch: int = 8
+    crop: int = 128
+    peak_learning_rate: float = 3e-3
+    warm_up: Share = 0.1
+    weight_decay: float = 1e-2
+    gradient_norm: float = 1.0
+    average_decay: Share = 0.998
+    precision: Precision = Precision.FP32
+
+
+class Recipe(Part):
+    """Everything that decides a training run, besides the seed and the device."""
+
+    name: str
+    description: str
+    datasets: tuple[str, ...]
+    split: str = "train"
+    mean: float = 101.06
+    std: float = 34.62
+    network: Network = Network()
+    augmentation: Augmentation = Augmentation()
+    optimisation: Optimisation
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """Read a recipe by file, or by the name of one in ``model/recipes``.
+
+    Raises:
+        RecipeError: no such recipe, or which fields are wrong.
+    """
+    path = Path(name_or_path)
+    text = path.read_text() if path.is_file() else _shipped(name_or_path)
+    try:
+        return Recipe.model_validate(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise RecipeError(f"recipe {name_or_path}: {error}") from error
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes in ``model/recipes``."""
+    files = resources.files("model").joinpath("recipes").iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def _shipped(name: str) -> str:
+    if name not in shipped_recipes():
+        raise RecipeError(f"no recipe {name!r}: neither a file nor one of {', '.join(shipped_recipes())}")
+    return resources.files("model").joinpath("recipes", f"{name}.toml").read_text()

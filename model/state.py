@@ -1,0 +1,75 @@
+"""Everything a training run must remember to go on exactly where it was killed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from model.files import write_atomically
+from model.recipe import Recipe
+
+FINGERPRINT_KEY = "rrcanet.run"
+
+
+class ResumeError(Exception):
+    """A state file that does not belong to this run."""
+
+
+@dataclass
+class TrainingState:
+    """Weights, their running average, the optimiser's moments and the number of steps done.
+
+    There is no random state: every step draws from a generator seeded by the run's seed and the step.
+    """
+
+    network: nn.Module
+    average: dict[str, Tensor]
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+    def save(self, path: Path, recipe: Recipe, seed: int) -> None:
+        """Write the state in one file that is never half written."""
+        tensors = {f"network/{name}": value for name, value in self.network.state_dict().items()}
+        tensors |= {f"average/{name}": value for name, value in self.average.items()}
+        for name, parameter in self.network.named_parameters():
+            moments = self.optimiser.state.get(parameter, {})
+            tensors |= {f"optimiser/{name}/{key}": value for key, value in moments.items()}
+        tensors["step"] = torch.tensor(self.step)
+        whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+        write_atomically(path, save(whole, {FINGERPRINT_KEY: fingerprint(recipe, seed)}))
+
+    def load(self, path: Path, recipe: Recipe, seed: int) -> None:
+        """Take up a state written by ``save`` under the same recipe and seed.
+
+        Raises:
+            ResumeError: the file is no state, or of another recipe or seed.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                if (file.metadata() or {}).get(FINGERPRINT_KEY) != fingerprint(recipe, seed):
+                    raise ResumeError(f"{path} was written under another recipe or seed; use another --out")
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            raise ResumeError(f"{path} is no training state: {error}") from error
+        self.step = int(tensors.pop("step"))
+        self.network.load_state_dict(_under(tensors, "network/"))
+        for name, value in _under(tensors, "average/").items():
+            self.average[name].copy_(value)
+        for name, parameter in self.network.named_parameters():
+            moments = _under(tensors, f"optimiser/{name}/")
+            self.optimiser.state[parameter] = {
+                key: value if key == "step" else torch.empty_like(parameter).copy_(value)
+                for key, value in moments.items()
+            }
+
+
+def fingerprint(recipe: Recipe, seed: int) -> str:
+    """What must be equal for a run to go on."""
+    return f"{seed}:{recipe.model_dump_json()}"
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

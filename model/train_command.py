@@ -1,0 +1,136 @@
+"""``rrcanet train``."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+import torch
+from tqdm import tqdm
+
+from model.checkpoint import TrainingRecord
+from model.data import DataError, FrameFolder, Sample
+from model.recipe import Recipe, RecipeError, load_recipe
+from model.sampler import pack
+from model.state import ResumeError
+from model.train import STATE_FILE, Progress, Trainer, TrainingError
+
+EPILOG = "Example: rrcanet train nuaa-sirst --data datasets --out runs/nuaa"
+
+
+@click.command("train", epilog=EPILOG)
+@click.argument("recipe", metavar="RECIPE")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder that holds the data sets.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for checkpoints.")
+@click.option("--resume", is_flag=True, help="Go on from the state in --out.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default="auto", show_default=True)
+@click.option("--threads", type=click.IntRange(1), help="CPU threads of this run; all by default.")
+@click.option("--checkpoint-every", type=click.IntRange(1), default=250, show_default=True, help="Steps.")
+def train_command(
+    recipe: str,
+    data: Path,
+    out: Path,
+    resume: bool,
+    seed: int,
+    device: str,
+    threads: int | None,
+    checkpoint_every: int,
+) -> None:
+    """Train a model by RECIPE, the name of a shipped recipe or a TOML file.
+
+    Ctrl-C or SIGTERM saves a checkpoint; --resume goes on from it with the same result as a run never stopped.
+    """
+    try:
+        trainer, total = _prepare(load_recipe(recipe), data, out, resume, seed, _device(device), threads)
+        _train(trainer, total, checkpoint_every)
+    except (DataError, RecipeError, ResumeError, TrainingError) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"cannot write the checkpoint: {error}") from error
+
+
+def _prepare(
+    recipe: Recipe, data: Path, out: Path, resume: bool, seed: int, device: torch.device, threads: int | None
+) -> tuple[Trainer, int]:
+    if threads:
+        torch.set_num_threads(threads)
+    if not resume and (out / STATE_FILE).exists():
+        raise ResumeError(f"{out / STATE_FILE} exists: add --resume to go on, or use another --out")
+    folders = [FrameFolder(data / name, recipe.split) for name in recipe.datasets]
+    frames = pack(_read(folders))
+    record = TrainingRecord(
+        recipe=recipe.name,
+        description=recipe.description,
+        datasets=recipe.datasets,
+        split=recipe.split,
+        seed=seed,
+        commit=_commit(),
+        mean=recipe.mean,
+        std=recipe.std,
+        network=recipe.network,
+    )
+    trainer = Trainer(recipe, frames, record, seed, device, out)
+    trainer.save() if not resume else trainer.resume()  # a folder that cannot be written fails now, not in hours
+    return trainer, recipe.optimisation.steps
+
+
+def _read(folders: Iterable[FrameFolder]) -> Iterator[Sample]:
+    names = [(folder, name) for folder in folders for name in folder.names]
+    for folder, name in tqdm(names, desc="reading", unit="frame", disable=not sys.stderr.isatty()):
+        yield folder.load(name)
+
+
+def _train(trainer: Trainer, total: int, checkpoint_every: int) -> None:
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    report = _bar if sys.stderr.isatty() else _lines
+    report(trainer.run(checkpoint_every, lambda: stopped), trainer.state.step, total)
+    done = trainer.state.step
+    click.echo(f"{'stopped' if stopped and done < total else 'done'} after {done} of {total} steps")
+
+
+def _bar(steps: Iterable[Progress], first: int, total: int) -> None:
+    with tqdm(total=total, initial=first, unit="step", desc="training") as bar:
+        for progress in steps:
+            bar.set_postfix(loss=f"{progress.loss:.4f}", lr=f"{progress.learning_rate:.2e}", refresh=False)
+            bar.update()
+
+
+def _lines(steps: Iterable[Progress], first: int, total: int, every: int = 50) -> None:
+    began, mean = time.monotonic(), 0.0
+    for count, progress in enumerate(steps, 1):
+        mean += (progress.loss - mean) / min(count, every)
+        if progress.step % every == 0 or progress.step == total:
+            pace = (time.monotonic() - began) / count
+            click.echo(
+                f"step {progress.step}/{total} loss {mean:.4f} lr {progress.learning_rate:.2e} "
+                f"{pace:.3f} s/step, {pace * (total - progress.step) / 60:.0f} min left"
+            )
+
+
+def _device(name: str) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise click.ClickException("--device cuda: this PyTorch finds no CUDA device")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    click.echo(f"training on {name}")
+    return torch.device(name)
+
+
+def _commit() -> str:
+    """Commit of the code that trains, ``unknown`` outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -1,0 +1,1 @@
+"""The serving world: frames in, targets out. ONNX Runtime, no torch."""
