@@ -40,8 +40,8 @@ class TrainingRecord(BaseModel):
     steps: int = 0
     seed: int = 0
     commit: str = "unknown"
-    mean: float = 101.06
-    std: float = 34.62
+    mean: float = 90.0
+    std: float = 60.0
     network: Network = Network()
 
 

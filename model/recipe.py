@@ -70,8 +70,8 @@ class Recipe(Part):
     description: str
     datasets: tuple[str, ...]
     split: str = "train"
-    mean: float = 101.06
-    std: float = 34.62
+    mean: float = 90.0
+    std: float = 60.0
     network: Network = Network()
     augmentation: Augmentation = Augmentation()
     optimisation: Optimisation
