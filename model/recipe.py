@@ -28,9 +28,13 @@ class Part(BaseModel):
 
 
 class Augmentation(Part):
-    """What may happen to a crop; spans are drawn uniformly, scale and gain uniformly in the logarithm."""
+    """What may happen to a crop; spans are drawn uniformly, scale and gain uniformly in the logarithm.
+
+    ``native_share`` of the crops keep the frame's own pixels: interpolation softens targets of two pixels.
+    """
 
     target_share: Share = 0.8
+    native_share: Share = 0.5
     scale: Span = (0.6, 1.8)
     gain: Span = (0.8, 1.25)
     offset: Span = (-15.0, 15.0)

@@ -90,8 +90,10 @@ class CropSampler:
         device = self._frames.pixels.device
         random = _Random(generator, device, self._batch)
         low, high = self._augmentation.scale
-        scale = torch.exp(random.between(np.log(low), np.log(high)))  # [N]
+        native = random.chance(self._augmentation.native_share)
+        scale = torch.exp(random.between(np.log(low), np.log(high))).masked_fill(native, 1)  # [N]
         frame, centre = self._place(random, scale)
+        centre = torch.where(native.unsqueeze(1), centre.floor() + 0.5, centre)  # on the frame's own pixels
         matrix = _orientation(random) / scale.view(-1, 1, 1)  # [N, 2, 2], crop pixels -> frame pixels
         pixels, mask = self._gather(frame, centre, matrix, scale)
         return self._photometry(pixels, random), (mask > 0.5).float()

@@ -1,0 +1,34 @@
+"""Recipes: the shipped ones load, wrong ones are named field by field."""
+
+from pathlib import Path
+
+import pytest
+
+from model.recipe import RecipeError, load_recipe, shipped_recipes
+
+SMALL = 'name = "small"\ndescription = "a test"\ndatasets = ["x"]\n[optimisation]\nsteps = 4\n'
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_every_shipped_recipe_loads_under_its_name(name: str) -> None:
+    assert load_recipe(name).name == name
+
+
+def test_a_recipe_may_be_any_file(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SMALL)
+    assert load_recipe(str(tmp_path / "small.toml")).optimisation.steps == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [("crops = 5", "optimisation.crops"), ("crop = 'x'", "optimisation.crop"), ("= 5", "line 6")],
+)
+def test_a_wrong_field_is_named(tmp_path: Path, change: str, named: str) -> None:
+    (tmp_path / "small.toml").write_text(SMALL + change)
+    with pytest.raises(RecipeError, match=named):
+        load_recipe(str(tmp_path / "small.toml"))
+
+
+def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match="nuaa-sirst"):
+        load_recipe("nowhere")
