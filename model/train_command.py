@@ -5,7 +5,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import click
 import torch
@@ -85,18 +87,24 @@ def _read(folders: Iterable[FrameFolder]) -> Iterator[Sample]:
 
 
 def _train(trainer: Trainer, total: int, checkpoint_every: int) -> None:
-    stopped = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
     report = _bar if sys.stderr.isatty() else _lines
-    report(trainer.run(checkpoint_every, lambda: stopped), trainer.state.step, total)
+    with _stop_signals() as stopped:
+        report(trainer.run(checkpoint_every, stopped.is_set), trainer.state.step, total)
     done = trainer.state.step
-    click.echo(f"{'stopped' if stopped and done < total else 'done'} after {done} of {total} steps")
+    click.echo(f"{'stopped' if done < total else 'done'} after {done} of {total} steps")
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Event]:
+    """SIGINT and SIGTERM set an event that the loop reads between two steps."""
+    stopped = Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stopped.set()) for number in numbers]
+    try:
+        yield stopped
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _bar(steps: Iterable[Progress], first: int, total: int) -> None:

@@ -1,0 +1,184 @@
+"""Training runs as a user starts them: progress, checkpoints, resuming, and what stops them early."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from model.checkpoint import TrainingRecord, load_checkpoint
+from model.recipe import Augmentation, Network, Optimisation, Precision, Recipe
+from model.sampler import PackedFrames, pack
+from model.train import STATE_FILE, WEIGHTS_FILE, Trainer, TrainingError, one_cycle
+from model.train_command import train_command
+from tests.model.conftest import Write
+from tests.model.test_sampler import _sample
+
+RECIPE = """
+name = "small"
+description = "a test"
+datasets = ["{dataset}"]
+[network]
+passes = 1
+[optimisation]
+steps = {steps}
+batch = 2
+crop = 32
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path, write_sample: Write) -> Path:
+    for y, x in ((20, 100), (70, 30)):
+        sample = _sample(y, x)
+        write_sample(sample.name, sample.counts, sample.mask)
+    return tmp_path
+
+
+def test_a_run_leaves_a_checkpoint_that_tells_its_history(data: Path) -> None:
+    result = _train(data, steps=4)
+    assert result.exit_code == 0, result.output
+    assert "training on cpu" in result.output
+    assert "step 4/4 loss" in result.output
+    assert "done after 4 of 4 steps" in result.output
+    record = load_checkpoint(data / "out" / WEIGHTS_FILE).record
+    assert (record.recipe, record.steps, record.seed, record.network.passes) == ("small", 4, 5, 1)
+
+
+def test_a_run_killed_and_resumed_ends_with_the_same_weights(data: Path) -> None:
+    assert _train(data, steps=6, out="whole").exit_code == 0
+    command = [sys.executable, "-c", "from model.train_command import train_command as t; t()"]
+    command += [str(_recipe(data, 6)), "--data", str(data.parent), "--out", str(data / "cut"), "--seed", "5"]
+    command += ["--device", "cpu", "--threads", "1", "--checkpoint-every", "1"]
+    run = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.getcwd()})
+    while _steps(data / "cut") < 2:
+        time.sleep(0.05)
+        assert run.poll() is None, "the run ended before it could be killed"
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert 2 <= _steps(data / "cut") < 6
+    assert _train(data, "--resume", steps=6, out="cut").exit_code == 0
+    whole, cut = (load_checkpoint(data / name / WEIGHTS_FILE).network.state_dict() for name in ("whole", "cut"))
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
+def test_a_run_asked_to_stop_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Trainer._step
+    monkeypatch.setattr(Trainer, "_step", lambda self: (os.kill(os.getpid(), signal.SIGTERM), step(self))[1])
+    result = _train(data, steps=50)
+    assert "stopped after 1 of 50 steps" in result.output
+    assert _steps(data / "out") == 1
+
+
+def test_a_finished_folder_is_not_overwritten(data: Path) -> None:
+    _train(data, steps=1)
+    result = _train(data, steps=1)
+    assert result.exit_code == 1
+    assert "add --resume" in result.output
+
+
+def test_a_state_of_another_recipe_or_of_nothing_is_not_resumed(data: Path) -> None:
+    _train(data, steps=1)
+    result = _train(data, "--resume", steps=2)
+    assert result.exit_code == 1
+    assert "another recipe or seed" in result.output
+    (data / "out" / STATE_FILE).write_bytes(b"broken")
+    assert "is no training state" in _train(data, "--resume", steps=1).output
+
+
+@pytest.mark.parametrize(
+    ("dataset", "named"), [("absent", "no folder 'images'"), ("{dataset", "'{dataset' has no folder")]
+)
+def test_a_missing_data_set_is_named_before_training(data: Path, dataset: str, named: str) -> None:
+    result = _train(data, steps=1, dataset=dataset)
+    assert result.exit_code == 1
+    assert named.split("'")[1] in result.output
+
+
+def test_an_unknown_recipe_and_an_absent_gpu_are_named(data: Path) -> None:
+    arguments = ["--data", str(data), "--out", str(data / "out")]
+    assert "no recipe 'nowhere'" in CliRunner().invoke(train_command, ["nowhere", *arguments]).output
+    if not torch.cuda.is_available():
+        result = CliRunner().invoke(train_command, [str(_recipe(data, 1)), *arguments, "--device", "cuda"])
+        assert "finds no CUDA device" in result.output
+
+
+def test_a_full_disk_is_named_before_training(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("model.files.os.fsync", full)
+    result = _train(data, steps=1)
+    assert result.exit_code == 1
+    assert "cannot write the checkpoint" in result.output
+    assert "No space left" in result.output
+    assert not [path for path in (data / "out").iterdir() if path.is_file()]
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
+    trainer = _trainer(tmp_path, Optimisation(steps=2, batch=2, crop=32))
+    with torch.no_grad():
+        next(iter(trainer.state.network.parameters())).fill_(float("nan"))
+    with pytest.raises(TrainingError, match="loss is nan at step 0"):
+        list(trainer.run(checkpoint_every=10))
+
+
+def test_training_lowers_the_loss_in_either_precision(tmp_path: Path) -> None:
+    for precision in Precision:
+        plan = Optimisation(steps=30, batch=4, crop=32, precision=precision, peak_learning_rate=1e-2)
+        losses = [progress.loss for progress in _trainer(tmp_path, plan).run(checkpoint_every=100)]
+        assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_the_learning_rate_goes_up_once_and_down_once() -> None:
+    plan = Optimisation(steps=100, peak_learning_rate=1.0, warm_up=0.1)
+    rates = [one_cycle(step, plan) for step in range(100)]
+    assert max(rates) == rates[10] == 1
+    assert rates[:11] == sorted(rates[:11])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 0.01
+
+
+def _trainer(folder: Path, plan: Optimisation) -> Trainer:
+    recipe = Recipe(
+        name="t",
+        description="",
+        datasets=(),
+        network=Network(passes=1),
+        augmentation=Augmentation(target_share=1),
+        optimisation=plan,
+    )
+    return Trainer(recipe, _frames(), TrainingRecord(), 0, torch.device("cpu"), folder / plan.precision)
+
+
+def _frames() -> PackedFrames:
+    return pack([_sample(20, 100), _sample(70, 30)])
+
+
+def _recipe(folder: Path, steps: int, dataset: str | None = None) -> Path:
+    path = folder / f"recipe-{steps}.toml"
+    path.write_text(RECIPE.replace("{dataset}", dataset or folder.name).replace("{steps}", str(steps)))
+    return path
+
+
+def _train(folder: Path, *options: str, steps: int, out: str = "out", dataset: str | None = None) -> Result:
+    arguments = [str(_recipe(folder, steps, dataset)), "--data", str(folder.parent), "--out", str(folder / out)]
+    arguments += ["--seed", "5", "--device", "cpu", "--threads", "1", *options]
+    return CliRunner().invoke(train_command, arguments)
+
+
+def _steps(folder: Path) -> int:
+    from safetensors import safe_open
+
+    path = folder / STATE_FILE
+    if not path.exists():
+        return -1
+    with safe_open(path, framework="pt") as file:
+        return int(file.get_tensor("step"))
