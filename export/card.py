@@ -1,0 +1,60 @@
+"""What a model file says of itself: written into it, and read back."""
+
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from export.golden import golden_check
+from export.graph import OPSET, Served
+from model.checkpoint import Checkpoint
+from model.files import write_atomically
+from service.card import METADATA_KEY, Card
+
+
+def describe(checkpoint: Checkpoint, name: str, version: str, threshold: float) -> Card:
+    """The card of a network just exported; measurements and calibration come when they are measured."""
+    record = checkpoint.record
+    return Card(
+        name=name,
+        version=version,
+        description=record.description,
+        trained_on=record.datasets,
+        split=record.split,
+        recipe=record.recipe,
+        steps=record.steps,
+        seed=record.seed,
+        commit=record.commit,
+        parameters=count_parameters(checkpoint.network),
+        in_channels=record.network.in_channels,
+        threshold=threshold,
+        stride=checkpoint.network.stride,
+        precision="fp32",
+        opset=OPSET,
+        golden=golden_check(Served(checkpoint).eval()),
+    )
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Distinct trainable numbers: shared kernels count once."""
+    return sum(parameter.numel() for parameter in network.parameters() if isinstance(parameter, torch.Tensor))
+
+
+def attach(graph: onnx.ModelProto, card: Card) -> None:
+    """Put the card into the model's metadata, in place of any other."""
+    others = [entry for entry in graph.metadata_props if entry.key != METADATA_KEY]
+    del graph.metadata_props[:]
+    graph.metadata_props.extend(others)
+    graph.metadata_props.add(key=METADATA_KEY, value=card.model_dump_json())
+
+
+def write_model(path: Path, graph: onnx.ModelProto, card: Card) -> None:
+    """One self-describing file, never half written."""
+    attach(graph, card)
+    write_atomically(path, graph.SerializeToString())
+
+
+def replace_card(path: Path, card: Card) -> None:
+    """Write the same graph with another card."""
+    write_model(path, onnx.load(path, load_external_data=False), card)

@@ -1,0 +1,47 @@
+"""``rrcanet export``."""
+
+from pathlib import Path
+
+import click
+
+from export.card import describe, write_model
+from export.graph import export_graph
+from export.verify import verify
+from export.verify_command import print_comparisons
+from model.checkpoint import CheckpointError, load_checkpoint
+from service.runtime import Device, ModelFault, Runtime
+
+EPILOG = "Example: rrcanet export runs/nuaa/weights.safetensors -o models/nuaa.onnx --name nuaa --model-version 1"
+
+
+@click.command("export", epilog=EPILOG)
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
+@click.option("--name", default="rrcanet", show_default=True, help="Name of the model in answers and metrics.")
+@click.option("--model-version", default="1", show_default=True)
+@click.option("--threshold", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="On pixels.")
+@click.option("--precision", type=click.Choice(["fp32"]), default="fp32", show_default=True)
+def export_command(
+    checkpoint: Path, output: Path, name: str, model_version: str, threshold: float, precision: str
+) -> None:
+    """Turn CHECKPOINT (ours or the authors') into one self-describing ONNX file, and verify it.
+
+    Exit code 1: the checkpoint does not fit, or the file does not answer as PyTorch does (it is not kept).
+    """
+    try:
+        trained = load_checkpoint(checkpoint)
+    except (CheckpointError, FileNotFoundError) as error:
+        raise click.ClickException(str(error)) from error
+    write_model(output, export_graph(trained), describe(trained, name, model_version, threshold))
+    try:
+        runtime = Runtime(output, Device.CPU)
+        runtime.check_golden()
+        comparisons = verify(runtime, trained)
+    except ModelFault as error:
+        output.unlink()
+        raise click.ClickException(str(error)) from error
+    print_comparisons(comparisons)
+    if not all(comparison.passed for comparison in comparisons):
+        output.unlink()
+        raise click.ClickException(f"{output} does not answer as PyTorch does")
+    click.echo(f"wrote {output}: {runtime.card.name} {runtime.card.version}, {output.stat().st_size / 1e6:.2f} MB")

@@ -1,0 +1,68 @@
+"""A trained network as an ONNX graph that takes intensities and gives probabilities."""
+
+import io
+from typing import Final
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from model.checkpoint import Checkpoint
+
+OPSET: Final = 18  # newer Pad and MaxPool have no CUDA kernel (microsoft/onnxruntime#26393)
+INPUT, OUTPUT = "intensities", "probabilities"
+
+
+class Served(nn.Module):
+    """The network with everything around it that a server must not get wrong.
+
+    Shapes: intensities ``[N, 1, H, W]``, 0 to 255 ``->`` probabilities ``[N, 1, H, W]``.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__()
+        self._network = checkpoint.network
+        self._mean, self._std = checkpoint.record.mean, checkpoint.record.std
+
+    def forward(self, intensities: Tensor) -> Tensor:
+        normalised = (intensities - self._mean) / self._std
+        channels = normalised.expand(-1, self._network.in_channels, -1, -1)
+        return torch.sigmoid(self._network(channels))
+
+
+def export_graph(checkpoint: Checkpoint) -> onnx.ModelProto:
+    """Trace the network; batch, height and width stay free (H and W multiples of the stride)."""
+    served = Served(checkpoint).eval()
+    stride = checkpoint.network.stride
+    rows, columns = torch.export.Dim("rows", min=1), torch.export.Dim("columns", min=1)
+    dynamic = {0: torch.export.Dim("N", min=1), 2: stride * rows, 3: stride * columns}
+    example = torch.zeros(2, 1, 3 * stride, 4 * stride)
+    program = torch.onnx.export(
+        served,
+        (example,),
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes=(dynamic,),
+        opset_version=OPSET,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    assert program is not None
+    buffer = io.BytesIO()
+    program.save(buffer)
+    graph = onnx.load_from_string(buffer.getvalue())
+    _strip(graph.graph)
+    onnx.checker.check_model(graph, full_check=True)
+    return graph
+
+
+def _strip(graph: onnx.GraphProto) -> None:
+    """Drop the exporter's notes, half of the file, and name the free sides H and W."""
+    del graph.value_info[:]
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for value in (*graph.input, *graph.output):
+        for axis, name in ((2, "H"), (3, "W")):
+            value.type.tensor_type.shape.dim[axis].dim_param = name

@@ -1,0 +1,99 @@
+"""Does the served graph give what PyTorch gives? Compared through the very code that serves."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from export.graph import Served
+from model.checkpoint import Checkpoint
+from service.card import Card
+from service.runtime import Runtime
+from service.targets import Found, Selection, find_targets
+
+TOLERANCE: Final = 1e-4
+CENTROID_TOLERANCE: Final = 0.01  # pixels
+BATCHES: Final = (1, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One batch of one size, ONNX Runtime against PyTorch.
+
+    Attributes:
+        difference: greatest distance of two probabilities; infinite if the shapes differ.
+        targets: number found by PyTorch.
+        targets_agree: both find the same targets, area for area, centroids within 0.01 px.
+    """
+
+    batch: int
+    height: int
+    width: int
+    difference: float
+    targets: int
+    targets_agree: bool
+
+    @property
+    def passed(self) -> bool:
+        return self.difference <= TOLERANCE and self.targets_agree
+
+
+def verify(runtime: Runtime, checkpoint: Checkpoint) -> list[Comparison]:
+    """Compare on the smallest size, a tall one, a wide one and a large one, by two batch sizes."""
+    stride = runtime.card.stride
+    sizes = ((stride, stride), (12 * stride, 5 * stride), (9 * stride, 21 * stride), (32 * stride, 32 * stride))
+    served = Served(checkpoint).eval()
+    return [
+        _compare(runtime, served, scenes(batch, height, width))
+        for height, width in sizes
+        for batch in BATCHES
+    ]
+
+
+def scenes(batch: int, height: int, width: int) -> NDArray[np.float32]:
+    """``[N, 1, H, W]`` intensities: sloping backgrounds with noise and small bright targets, always the same."""
+    rng = np.random.default_rng([batch, height, width])
+    y, x = np.mgrid[0:height, 0:width]
+    slope = rng.uniform(-0.3, 0.3, (batch, 2, 1, 1))
+    frames = 90 + slope[:, 0] * y + slope[:, 1] * x + rng.normal(0, 4, (batch, height, width))
+    for frame in frames:
+        for _ in range(max(1, height * width // 4000)):
+            row, column = rng.uniform(0, height), rng.uniform(0, width)
+            frame += rng.uniform(40, 140) * np.exp(-((y - row) ** 2 + (x - column) ** 2) / rng.uniform(1, 5))
+    return np.clip(frames, 0, 255).astype(np.float32)[:, None]
+
+
+def _compare(runtime: Runtime, served: Served, intensities: NDArray[np.float32]) -> Comparison:
+    with torch.no_grad():
+        expected = served(torch.from_numpy(intensities)).numpy()
+    answer = runtime.probabilities(intensities)
+    same_shape = answer.shape == expected.shape
+    pairs = [
+        (_targets(a, runtime.card), _targets(b, runtime.card))
+        for a, b in zip(expected[:, 0], answer[:, 0], strict=False)
+    ]
+    return Comparison(
+        batch=intensities.shape[0],
+        height=intensities.shape[2],
+        width=intensities.shape[3],
+        difference=float(np.abs(answer - expected).max()) if same_shape else float("inf"),
+        targets=sum(len(found.targets) for found, _ in pairs),
+        targets_agree=same_shape and all(_agree(a, b) for a, b in pairs),
+    )
+
+
+def _targets(probabilities: NDArray[np.float32], card: Card) -> Found:
+    return find_targets(probabilities, card.calibration, Selection(card.threshold, 0.0, 1, probabilities.size))
+
+
+def _agree(first: Found, second: Found) -> bool:
+    """Same targets in whatever order: equal confidence may swap neighbours."""
+    a, b = (sorted(found.targets, key=lambda t: (t.bbox.y, t.bbox.x)) for found in (first, second))
+    return len(a) == len(b) and all(
+        one.area == other.area
+        and abs(one.centroid.x - other.centroid.x) <= CENTROID_TOLERANCE
+        and abs(one.centroid.y - other.centroid.y) <= CENTROID_TOLERANCE
+        for one, other in zip(a, b, strict=True)
+    )

@@ -1,0 +1,142 @@
+"""The line from a frame to its targets; the API and ``rrcanet detect`` both walk it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intensity import FULL_SCALE, Range, auto_range, to_intensity
+from service.errors import Reason, ServiceError
+from service.frames import Frame
+from service.runtime import Runtime
+from service.targets import Found, Selection, find_targets
+
+
+class Polarity(StrEnum):
+    """Whether targets are brighter or darker than what surrounds them."""
+
+    WHITE_HOT = "white_hot"
+    BLACK_HOT = "black_hot"
+
+
+class RangeMode(StrEnum):
+    """How counts map to intensity where no range is given."""
+
+    AUTO = "auto"
+    DTYPE = "dtype"
+    MINMAX = "minmax"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller may ask for; the contract's query parameters.
+
+    Attributes:
+        threshold: on pixels; None is the card's.
+        range: a mode, or the counts that map to intensity 0 and 255.
+    """
+
+    threshold: float | None = None
+    min_confidence: float = 0.0
+    min_area: int = 1
+    max_targets: int = 1000
+    range: RangeMode | Range = RangeMode.AUTO
+    polarity: Polarity = Polarity.WHITE_HOT
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A frame as the network takes it.
+
+    Attributes:
+        intensities: ``[1, 1, H', W']`` float32, padded to the stride; None for a constant frame.
+        span: the counts that became 0 and 255.
+    """
+
+    intensities: NDArray[np.float32] | None
+    span: Range
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Everything found in one frame; ``probabilities [H, W]`` are those of the frame's own pixels."""
+
+    frame: Frame
+    span: Range
+    found: Found
+    probabilities: NDArray[np.float32]
+
+
+class Detector:
+    """Frames in, targets out, by one model. Stages may run in different threads."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    def detect(self, frame: Frame, options: Options) -> Detection:
+        """All stages in a row."""
+        prepared = self.prepare(frame, options)
+        return self.finish(frame, prepared, self.infer(frame, prepared), options)
+
+    def prepare(self, frame: Frame, options: Options) -> Prepared:
+        """Counts -> padded intensities.
+
+        Raises:
+            ServiceError: a ``range`` that cannot apply to this frame.
+        """
+        counts = _without_invalid_pixels(frame)
+        span = _span(counts, frame.dtype, options.range)
+        intensities = to_intensity(counts, span)
+        if intensities.min() == intensities.max():
+            return Prepared(None, span)
+        if options.polarity is Polarity.BLACK_HOT:
+            intensities = FULL_SCALE - intensities
+        return Prepared(_pad(intensities, self.runtime.card.stride)[None, None], span)
+
+    def infer(self, frame: Frame, prepared: Prepared) -> NDArray[np.float32]:
+        """Probabilities ``[H, W]`` of the frame's own pixels; a constant frame has no target."""
+        if prepared.intensities is None:
+            return np.zeros(frame.counts.shape, np.float32)
+        return self.runtime.probabilities(prepared.intensities)[0, 0, : frame.height, : frame.width]
+
+    def finish(
+        self, frame: Frame, prepared: Prepared, probabilities: NDArray[np.float32], options: Options
+    ) -> Detection:
+        """Probabilities -> targets; a pixel that is no number is never one."""
+        card = self.runtime.card
+        if frame.invalid_pixels:
+            probabilities = np.where(np.isfinite(frame.counts), probabilities, np.float32(0))
+        threshold = card.threshold if options.threshold is None else options.threshold
+        selection = Selection(threshold, options.min_confidence, options.min_area, options.max_targets)
+        found = find_targets(probabilities, card.calibration, selection)
+        return Detection(frame, prepared.span, found, probabilities)
+
+
+def _without_invalid_pixels(frame: Frame) -> NDArray[np.generic]:
+    """Counts with the median in place of NaN and infinity: it attracts no attention and widens no range."""
+    if not frame.invalid_pixels:
+        return frame.counts
+    valid = np.isfinite(frame.counts)
+    return np.where(valid, frame.counts, np.median(frame.counts[valid]))
+
+
+def _span(counts: NDArray[np.generic], dtype: str, wanted: RangeMode | Range) -> Range:
+    if isinstance(wanted, Range):
+        return wanted
+    if wanted is RangeMode.AUTO:
+        return auto_range(counts)
+    if wanted is RangeMode.MINMAX:
+        return Range(float(counts.min()), float(counts.max()))
+    if not np.issubdtype(np.dtype(dtype), np.integer):
+        detail = f"range=dtype means nothing for {dtype} counts; use auto, minmax or LO:HI"
+        raise ServiceError(Reason.BAD_PARAMETER, detail)
+    limits = np.iinfo(np.dtype(dtype))
+    return Range(float(limits.min), float(limits.max))
+
+
+def _pad(intensities: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
+    """Continue the edge to the next multiples of the stride, as training continues it."""
+    height, width = intensities.shape
+    margins = ((0, -height % stride), (0, -width % stride))
+    return np.pad(intensities, margins, mode="edge") if any(after for _, after in margins) else intensities

@@ -1,0 +1,53 @@
+"""NumPy ``.npy`` bodies (NEP 1): never pickled objects, nothing allocated on the word of a header."""
+
+import io
+import math
+from typing import Final
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from service.errors import ServiceError
+from service.frames.frame import Budget, Frame, frame_or_fault, undecodable
+
+MEDIA_TYPE: Final = "application/x-npy"
+MAGIC: Final = b"\x93NUMPY"
+ACCEPTED: Final = ("uint8", "uint16", "float32")
+COLOUR_CHANNELS: Final = 4
+
+
+def read_npy(body: bytes, budget: Budget, name: str | None) -> list[Frame | ServiceError]:
+    """Read ``[H, W]`` or ``[N, H, W]`` of uint8, uint16 or float32, either byte order, either memory order."""
+    file = io.BytesIO(body)
+    shape, fortran, dtype = _header(file)
+    _check(shape, dtype)
+    count, height, width = shape if len(shape) == 3 else (1, *shape)
+    data = memoryview(body)[file.tell() :]
+    expected = math.prod(shape) * dtype.itemsize
+    if len(data) != expected:
+        raise undecodable(f"the header promises {expected} bytes of pixels, the body holds {len(data)}")
+    for _ in range(count):
+        budget.take(width, height)
+    stack = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+    return [frame_or_fault(stack.reshape(count, height, width)[index], dtype, name) for index in range(count)]
+
+
+def _header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    try:
+        version = npy_format.read_magic(file)
+        read = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}[version]
+        shape, fortran, dtype = read(file)
+    except Exception as error:  # a hostile header raises nearly anything
+        raise undecodable(f"not a readable .npy header: {error}") from error
+    return shape, fortran, dtype
+
+
+def _check(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
+    if dtype.name not in ACCEPTED:
+        raise undecodable(f"{dtype} pixels; send one of {', '.join(ACCEPTED)}")
+    if len(shape) not in (2, 3):
+        raise undecodable(f"shape {shape}; send [H, W] or [N, H, W]")
+    if len(shape) == 3 and shape[-1] <= COLOUR_CHANNELS:
+        raise undecodable(f"shape {shape} looks like a colour image; send [H, W] or [N, H, W]")
+    if min(shape) < 1:
+        raise undecodable(f"shape {shape} holds no pixel")

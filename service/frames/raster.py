@@ -1,0 +1,116 @@
+"""PNG, TIFF, JPEG and BMP through Pillow, without the ways in which Pillow loses counts.
+
+``convert("L")`` clips 16-bit frames to 255, and 16-bit colour is cut to 8 bits while it is opened
+(python-pillow/Pillow#3011): the first is never called on them, the second is refused.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.errors import Reason, ServiceError
+from service.frames.frame import Budget, Frame, make_frame, undecodable
+
+MEDIA_TYPES: Final = ("image/png", "image/tiff", "image/jpeg", "image/bmp")
+MAGICS: Final[dict[str, tuple[bytes, ...]]] = {
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "JPEG": (b"\xff\xd8\xff",),
+    "BMP": (b"BM",),
+}
+REC_601: Final = np.array([0.299, 0.587, 0.114], np.float32)
+BITS_PER_SAMPLE, SAMPLES_PER_PIXEL = 258, 277  # TIFF 6.0 tags
+GRAY_ALPHA: Final = ("LA", "La")
+COLOUR: Final = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA")
+
+
+def read_raster(body: bytes, format_name: str, budget: Budget, name: str | None) -> list[Frame | ServiceError]:
+    """Read one image file; every page of a TIFF is a frame."""
+    image = _open(body, format_name)
+    _refuse_deep_colour_png(body, format_name)
+    frames: list[Frame | ServiceError] = []
+    for page in _pages(image):
+        if isinstance(page, ServiceError):
+            frames.append(page)
+            break  # the chain of pages is broken: what follows cannot be found
+        budget.take(page.width, page.height)
+        try:
+            frames.append(_read_page(page, name))
+        except ServiceError as fault:
+            frames.append(fault)
+    return frames
+
+
+def _open(body: bytes, format_name: str) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(body), formats=(format_name,))
+    except Image.DecompressionBombError as error:
+        raise ServiceError(Reason.TOO_MANY_PIXELS, "the header names hundreds of millions of pixels") from error
+    except Exception as error:  # hostile bytes raise nearly anything in Pillow's readers
+        raise undecodable(f"not a readable {format_name} file: {_describe(error)}") from error
+
+
+def _pages(image: Image.Image) -> Iterator[Image.Image | ServiceError]:
+    """The image itself, then the further pages of a TIFF; Pillow ends chains that loop."""
+    yield image
+    index = 0
+    while image.format == "TIFF":
+        index += 1
+        try:
+            image.seek(index)
+        except EOFError:
+            return
+        except Image.DecompressionBombError as error:
+            raise ServiceError(Reason.TOO_MANY_PIXELS, f"page {index} names hundreds of millions of pixels") from error
+        except Exception as error:  # as in _open
+            yield undecodable(f"page {index} cannot be found: {_describe(error)}")
+            return
+        yield image
+
+
+def _read_page(page: Image.Image, name: str | None) -> Frame:
+    _refuse_deep_colour_tiff(page)
+    try:
+        page.load()
+    except Exception as error:  # as in _open
+        raise undecodable(f"truncated or damaged {page.format} data: {_describe(error)}") from error
+    counts, dtype = _counts(page)
+    return make_frame(counts, dtype, name)
+
+
+def _counts(page: Image.Image) -> tuple[NDArray[np.generic], str]:
+    """``[H, W]`` counts and the type they were sent in; alpha is ignored, colour becomes luminance."""
+    mode = page.mode
+    if mode == "L" or mode.startswith("I;16"):
+        pixels = np.asarray(page)
+        return pixels, pixels.dtype.newbyteorder("=").name
+    if mode == "F":
+        return np.asarray(page), "float32"
+    if mode == "I":
+        return np.asarray(page).astype(np.float64), "int32"
+    if mode == "1" or mode in GRAY_ALPHA:
+        return np.asarray(page.convert("L")), "uint8"
+    if mode in COLOUR:
+        luminance: NDArray[np.float32] = np.asarray(page.convert("RGB"), np.float32) @ REC_601
+        return luminance, "uint8"
+    raise undecodable(f"{mode} pixels are no infrared frame; send gray or RGB")
+
+
+def _refuse_deep_colour_png(body: bytes, format_name: str) -> None:
+    """PNG, IHDR: byte 24 is the bit depth, byte 25 the colour type (0 is gray)."""
+    if format_name == "PNG" and body[24] == 16 and body[25] != 0:
+        raise undecodable("a 16-bit PNG with colour or alpha; send 16-bit gray, so that no count is lost")
+
+
+def _refuse_deep_colour_tiff(page: Image.Image) -> None:
+    tags = getattr(page, "tag_v2", {})
+    if tags.get(SAMPLES_PER_PIXEL, 1) > 1 and max(np.atleast_1d(tags.get(BITS_PER_SAMPLE, 1))) > 8:
+        raise undecodable("a TIFF with several samples of more than 8 bits; send 16-bit gray, so that no count is lost")
+
+
+def _describe(error: Exception) -> str:
+    return str(error) or type(error).__name__

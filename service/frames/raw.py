@@ -1,0 +1,48 @@
+"""Raw sensor rows: no header, so the request says what they are."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from service.errors import ServiceError
+from service.frames.frame import Budget, Frame, frame_or_fault, undecodable
+
+
+class RawType(StrEnum):
+    """Type and byte order of a raw pixel."""
+
+    U8 = "u8"
+    U16LE = "u16le"
+    U16BE = "u16be"
+    F32LE = "f32le"
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        return np.dtype({"u8": "u1", "u16le": "<u2", "u16be": ">u2", "f32le": "<f4"}[self.value])
+
+
+@dataclass(frozen=True, slots=True)
+class RawLayout:
+    """Rows of ``width`` pixels, ``height`` of them a frame, frames back to back."""
+
+    width: int
+    height: int
+    type: RawType
+
+
+def read_raw(body: bytes, layout: RawLayout, budget: Budget, name: str | None) -> list[Frame | ServiceError]:
+    """Cut a body into frames.
+
+    Raises:
+        ServiceError: the body is no whole number of frames, or a limit.
+    """
+    dtype = layout.type.dtype
+    size = layout.width * layout.height * dtype.itemsize
+    count, rest = divmod(len(body), size)
+    if rest:
+        raise undecodable(f"{len(body)} bytes are no whole number of frames of {size} bytes")
+    for _ in range(count):
+        budget.take(layout.width, layout.height)
+    stack = np.frombuffer(body, dtype).reshape(count, layout.height, layout.width)
+    return [frame_or_fault(counts, dtype, name) for counts in stack]
