@@ -45,9 +45,7 @@ def auto_range(counts: NDArray[np.generic]) -> Range:
     ordered = _Ordered(values)
     last = values.size - 1
     skipped = min(max(1, int(TAIL * values.size)), last // 2)
-    minimum, bulk_low, bulk_high, maximum = (
-        ordered.at(rank) for rank in (0, skipped, last - skipped, last)
-    )
+    minimum, bulk_low, bulk_high, maximum = (ordered.at(rank) for rank in (0, skipped, last - skipped, last))
     reach = FENCE * (bulk_high - bulk_low) or _reach_of_sparse_frame(values, bulk_low)
     return Range(max(minimum, bulk_low - reach), min(maximum, bulk_high + reach))
 

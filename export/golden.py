@@ -33,7 +33,8 @@ def golden_frame() -> NDArray[np.uint8]:
     frame = 60 + 0.4 * x + 0.3 * y + np.random.default_rng(0).normal(0, 3, (ROWS, COLUMNS))
     for row, column in CENTRES:
         frame += 110 * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 2.5)
-    return np.clip(np.rint(frame), 0, 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.clip(np.rint(frame), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def _png(pixels: NDArray[np.generic]) -> str:

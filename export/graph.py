@@ -50,7 +50,7 @@ def export_graph(checkpoint: Checkpoint) -> onnx.ModelProto:
     )
     assert program is not None
     buffer = io.BytesIO()
-    program.save(buffer)
+    program.save(buffer)  # type: ignore[arg-type]  # it takes a file too, which its types leave out
     graph = onnx.load_from_string(buffer.getvalue())
     _strip(graph.graph)
     onnx.checker.check_model(graph, full_check=True)

@@ -45,11 +45,7 @@ def verify(runtime: Runtime, checkpoint: Checkpoint) -> list[Comparison]:
     stride = runtime.card.stride
     sizes = ((stride, stride), (12 * stride, 5 * stride), (9 * stride, 21 * stride), (32 * stride, 32 * stride))
     served = Served(checkpoint).eval()
-    return [
-        _compare(runtime, served, scenes(batch, height, width))
-        for height, width in sizes
-        for batch in BATCHES
-    ]
+    return [_compare(runtime, served, scenes(batch, height, width)) for height, width in sizes for batch in BATCHES]
 
 
 def scenes(batch: int, height: int, width: int) -> NDArray[np.float32]:
@@ -62,7 +58,8 @@ def scenes(batch: int, height: int, width: int) -> NDArray[np.float32]:
         for _ in range(max(1, height * width // 4000)):
             row, column = rng.uniform(0, height), rng.uniform(0, width)
             frame += rng.uniform(40, 140) * np.exp(-((y - row) ** 2 + (x - column) ** 2) / rng.uniform(1, 5))
-    return np.clip(frames, 0, 255).astype(np.float32)[:, None]
+    intensities: NDArray[np.float32] = np.clip(frames, 0, 255).astype(np.float32)[:, None]
+    return intensities
 
 
 def _compare(runtime: Runtime, served: Served, intensities: NDArray[np.float32]) -> Comparison:

@@ -4,6 +4,8 @@ Liu et al., "RRCANet: Recurrent Reusable-Convolution Attention Network for Infra
 Detection", arXiv 2506.02393. Written from the paper and checked against the authors' outputs.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -45,10 +47,7 @@ class RuCB(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, units: int, passes: int) -> None:
         super().__init__()
         widths = [in_channels] + [out_channels] * (2 * units)
-        self.convs = nn.ModuleList(
-            nn.Conv2d(before, after, 3, padding=1)
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.convs = nn.ModuleList(nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(widths))
         self.norms = nn.ModuleList(
             nn.ModuleList(nn.BatchNorm2d(out_channels) for _ in self.convs) for _ in range(passes)
         )
@@ -56,7 +55,8 @@ class RuCB(nn.Module):
 
     def forward(self, x: Tensor, pass_index: int) -> Tensor:
         """Run pass ``pass_index``, counted from 0."""
-        norms, skip = self.norms[pass_index], self.shortcuts[pass_index](x)  # type: ignore[index]
+        norms: nn.ModuleList = self.norms[pass_index]  # type: ignore[assignment]
+        skip = self.shortcuts[pass_index](x)
         for first in range(0, len(self.convs), 2):
             x = torch.relu(norms[first](self.convs[first](x)))
             x = torch.relu(norms[first + 1](self.convs[first + 1](x)) + skip)

@@ -5,6 +5,7 @@ Liu et al., arXiv 2506.02393 (IEEE JSTARS 2025). Written from the paper; the aut
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -38,12 +39,10 @@ class RRCANet(nn.Module):
         above = [widths[0], *widths[:-1]]
         self.stem = ResidualBlock(in_channels, widths[0])
         self.encoders = nn.ModuleList(
-            RuCB(before, width, depth, passes)
-            for before, width, depth in zip(above, widths, units, strict=True)
+            RuCB(before, width, depth, passes) for before, width, depth in zip(above, widths, units, strict=True)
         )
         self.decoders = nn.ModuleList(  # [pass][level]
-            nn.ModuleList(DIAAM(low, high) for low, high in zip(widths[:-1], widths[1:], strict=True))
-            for _ in range(passes)
+            nn.ModuleList(DIAAM(low, high) for low, high in pairwise(widths)) for _ in range(passes)
         )
         self.fuse = ResidualBlock(passes * widths[0], widths[0])
         self.head = nn.Conv2d(widths[0], 1, 1)

@@ -116,9 +116,7 @@ class CropSampler:
         half = torch.minimum(window.unsqueeze(1), size) / 2
         return frame, torch.minimum(torch.maximum(centre, half), size - half) - 0.5
 
-    def _gather(
-        self, frame: Tensor, centre: Tensor, matrix: Tensor, scale: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _gather(self, frame: Tensor, centre: Tensor, matrix: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Bilinear samples of frame and mask, ``[N, 1, S, S]`` each; shrinking averages four samples a pixel."""
         frames, side = self._frames, self._crop
         axis = torch.arange(side, device=centre.device) - (side - 1) / 2

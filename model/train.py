@@ -99,7 +99,7 @@ class Trainer:
         if not math.isfinite(value):
             raise TrainingError(f"loss is {value} at step {step}; lower the learning rate or use fp32")
         state.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(state.network.parameters(), self._plan.gradient_norm)
         state.optimiser.step()
         state.step += 1

@@ -114,7 +114,7 @@ def _bar(steps: Iterable[Progress], first: int, total: int) -> None:
             bar.update()
 
 
-def _lines(steps: Iterable[Progress], first: int, total: int, every: int = 50) -> None:
+def _lines(steps: Iterable[Progress], _first: int, total: int, every: int = 50) -> None:
     began, mean = time.monotonic(), 0.0
     for count, progress in enumerate(steps, 1):
         mean += (progress.loss - mean) / min(count, every)

@@ -4,7 +4,7 @@ import base64
 from enum import StrEnum
 from typing import Any
 
-from service.detector import Detection
+from service.detector import Detection, Detector
 from service.errors import ServiceError
 from service.masks import encode_png, encode_probability, encode_rle
 from service.targets import Target
@@ -17,6 +17,12 @@ class MaskEncoding(StrEnum):
     PNG = "png"
     RLE = "rle"
     PROBABILITY = "probability"
+
+
+def describe_model(detector: Detector) -> dict[str, str]:
+    """Which model answered."""
+    card = detector.runtime.card
+    return {"name": card.name, "version": card.version, "sha256": detector.runtime.sha256}
 
 
 def describe_detection(index: int, detection: Detection, mask: MaskEncoding) -> dict[str, Any]:

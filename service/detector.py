@@ -98,7 +98,7 @@ class Detector:
         """Probabilities ``[H, W]`` of the frame's own pixels; a constant frame has no target."""
         if prepared.intensities is None:
             return np.zeros(frame.counts.shape, np.float32)
-        return self.runtime.probabilities(prepared.intensities)[0, 0, : frame.height, : frame.width]
+        return crop(self.runtime.probabilities(prepared.intensities)[0], frame)
 
     def finish(
         self, frame: Frame, prepared: Prepared, probabilities: NDArray[np.float32], options: Options
@@ -111,6 +111,11 @@ class Detector:
         selection = Selection(threshold, options.min_confidence, options.min_area, options.max_targets)
         found = find_targets(probabilities, card.calibration, selection)
         return Detection(frame, prepared.span, found, probabilities)
+
+
+def crop(probabilities: NDArray[np.float32], frame: Frame) -> NDArray[np.float32]:
+    """``[1, H', W']`` of the padded frame -> ``[H, W]``."""
+    return probabilities[0, : frame.height, : frame.width]
 
 
 def _without_invalid_pixels(frame: Frame) -> NDArray[np.generic]:

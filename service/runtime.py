@@ -17,10 +17,11 @@ from pydantic import ValidationError
 
 from service.card import FORMAT, METADATA_KEY, Card
 from service.cpus import available_cpus
+from service.errors import Reason, ServiceError
 
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
-SHAPE: Final = ["N", 1, "H", "W"]
+OUT_OF_MEMORY: Final = ("Failed to allocate memory", "bad_alloc", "out of memory")
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,13 @@ class Runtime:
 
     def probabilities(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
         """``[N, 1, H, W]`` intensities 0..255, sides multiples of the stride -> ``[N, 1, H, W]`` in 0..1."""
-        answer: NDArray[np.float32] = self._session.run([self._output], {self._input: intensities})[0]
+        try:
+            answer: NDArray[np.float32] = self._session.run([self._output], {self._input: intensities})[0]
+        except Exception as error:  # ONNX Runtime has an exception type for every status code
+            if not any(sign in str(error) for sign in OUT_OF_MEMORY):
+                raise
+            detail = f"no memory for frames of {intensities.shape[3]}x{intensities.shape[2]} pixels"
+            raise ServiceError(Reason.OUT_OF_MEMORY, detail, retry_after_s=1) from error
         return answer
 
     def check_golden(self) -> None:

@@ -74,9 +74,7 @@ class Found:
     truncated: bool
 
 
-def find_targets(
-    probabilities: NDArray[np.float32], calibration: Calibration, selection: Selection
-) -> Found:
+def find_targets(probabilities: NDArray[np.float32], calibration: Calibration, selection: Selection) -> Found:
     """Group pixels into targets.
 
     A target's score is the mean probability of its pixels; the card's calibration turns it into confidence.
@@ -89,9 +87,7 @@ def find_targets(
         return Found((), np.zeros(probabilities.shape, np.bool_), False)
     components = _Components(probabilities, labels, number)
     confidence = calibration.confidence(components.score)
-    kept = np.flatnonzero(
-        (components.area >= selection.min_area) & (confidence >= selection.min_confidence)
-    )
+    kept = np.flatnonzero((components.area >= selection.min_area) & (confidence >= selection.min_confidence))
     # equal confidence: the higher score first, then reading order, so that answers repeat
     ranked = kept[np.lexsort((kept, -components.score[kept], -confidence[kept]))]
     chosen = ranked[: selection.max_targets]

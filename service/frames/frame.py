@@ -26,11 +26,11 @@ class Frame:
 
     @property
     def height(self) -> int:
-        return self.counts.shape[0]
+        return int(self.counts.shape[0])
 
     @property
     def width(self) -> int:
-        return self.counts.shape[1]
+        return int(self.counts.shape[1])
 
 
 def make_frame(counts: NDArray[np.generic], dtype: str, name: str | None) -> Frame:

@@ -27,9 +27,7 @@ def test_a_checkpoint_comes_back_with_its_record(tmp_path: Path) -> None:
 def test_both_code_bases_of_the_authors_load(tmp_path: Path, channels: int, prefix: str) -> None:
     path = tmp_path / "mIoU__RRCANet_NUAA-SIRST_epoch.pth.tar"
     arrays = golden.load(f"rrcanet_{channels}ch")
-    torch.save(
-        {"epoch": 9, "state_dict": _official(channels, prefix), "loss": 0.1, "mean_IOU": np.float64(0.75)}, path
-    )
+    torch.save({"epoch": 9, "state_dict": _official(channels, prefix), "loss": 0.1, "mean_IOU": np.float64(0.75)}, path)
     checkpoint = load_checkpoint(path)
     assert checkpoint.record.network.in_channels == channels
     with torch.no_grad():

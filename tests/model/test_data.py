@@ -34,7 +34,7 @@ def test_16_bit_frames_keep_their_counts(tmp_path: Path, write_sample: Write) ->
 
 def test_colour_frames_become_luminance(tmp_path: Path, write_sample: Write) -> None:
     write_sample("a", np.full((6, 9, 3), (10, 20, 30), np.uint8), EMPTY)
-    luminance = FrameFolder(tmp_path, "train").load("a").counts
+    luminance = FrameFolder(tmp_path, "train").load("a").counts.astype(np.float64)
     np.testing.assert_allclose(luminance, 0.299 * 10 + 0.587 * 20 + 0.114 * 30, rtol=1e-5)
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from click.testing import CliRunner, Result
 from model.checkpoint import TrainingRecord, load_checkpoint
 from model.recipe import Augmentation, Network, Optimisation, Precision, Recipe
 from model.sampler import PackedFrames, pack
-from model.train import STATE_FILE, WEIGHTS_FILE, Trainer, TrainingError, one_cycle
+from model.train import STATE_FILE, WEIGHTS_FILE, Progress, Trainer, TrainingError, one_cycle
 from model.train_command import train_command
 from tests.model.conftest import Write
 from tests.model.test_sampler import _sample
@@ -71,7 +72,7 @@ def test_a_run_killed_and_resumed_ends_with_the_same_weights(data: Path) -> None
 
 def test_a_run_asked_to_stop_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     step = Trainer._step
-    monkeypatch.setattr(Trainer, "_step", lambda self: (os.kill(os.getpid(), signal.SIGTERM), step(self))[1])
+    monkeypatch.setattr(Trainer, "_step", _step_after_a_signal(step))
     result = _train(data, steps=50)
     assert "stopped after 1 of 50 steps" in result.output
     assert _steps(data / "out") == 1
@@ -182,3 +183,11 @@ def _steps(folder: Path) -> int:
         return -1
     with safe_open(path, framework="pt") as file:
         return int(file.get_tensor("step"))
+
+
+def _step_after_a_signal(step: Callable[[Trainer], Progress]) -> Callable[[Trainer], Progress]:
+    def wrapped(trainer: Trainer) -> Progress:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return step(trainer)
+
+    return wrapped

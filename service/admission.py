@@ -1,0 +1,85 @@
+"""How many frames may be inside at once, from the first byte of a body to the last of its answer."""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from threading import Lock
+from typing import Final
+
+from service.errors import Reason, ServiceError
+
+REMEMBERED: Final = 64  # releases from which the drain rate is measured
+LONGEST_WAIT_S: Final = 60.0
+
+
+class Admission:
+    """A bounded count of frames; what does not fit is refused at once, and told when to come again.
+
+    Args:
+        capacity: frames.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, capacity: int, clock: Callable[[], float]) -> None:
+        self._capacity, self._clock = capacity, clock
+        self._inside = 0
+        self._releases: deque[tuple[float, int]] = deque(maxlen=REMEMBERED)
+        self._lock = Lock()
+
+    @property
+    def inside(self) -> int:
+        return self._inside
+
+    def enter(self) -> "Pass":
+        """Take the place of one frame.
+
+        Raises:
+            ServiceError: ``queue_full``, with the time after which a place should be free.
+        """
+        self.take(1)
+        return Pass(self)
+
+    def take(self, frames: int) -> None:
+        """Take places, all or none."""
+        with self._lock:
+            if self._inside + frames > self._capacity:
+                detail = f"{self._inside} of {self._capacity} places are taken, {frames} more are needed"
+                raise ServiceError(Reason.QUEUE_FULL, detail, self._wait_for(frames))
+            self._inside += frames
+
+    def release(self, frames: int) -> None:
+        """Give places back."""
+        with self._lock:
+            self._inside -= frames
+            self._releases.append((self._clock(), frames))
+
+    def _wait_for(self, frames: int) -> float:
+        """Seconds until so many places are free, by the rate of the last releases; at least one."""
+        if len(self._releases) < 2:
+            return 1.0
+        elapsed = self._clock() - self._releases[0][0]
+        rate = sum(count for _, count in self._releases) / max(elapsed, 1e-3)
+        return float(min(max(1, math.ceil(frames / rate)), LONGEST_WAIT_S))
+
+
+class Pass:
+    """The places of one request; leaving gives all of them back."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission, self._frames = admission, 1
+
+    def __enter__(self) -> "Pass":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._admission.release(self._frames)
+
+    def hold(self, frames: int) -> None:
+        """Now that the body is read: take as many places as it has frames.
+
+        Raises:
+            ServiceError: ``queue_full``.
+        """
+        if frames > self._frames:
+            self._admission.take(frames - self._frames)
+            self._frames = frames

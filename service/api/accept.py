@@ -1,0 +1,51 @@
+"""Content negotiation (RFC 9110, 12.5.1): JSON, or the mask itself."""
+
+from enum import StrEnum
+from typing import Final
+
+from service.errors import Reason, ServiceError
+
+
+class Answer(StrEnum):
+    """What an answer may be."""
+
+    JSON = "application/json"
+    MASK = "image/png"
+
+
+WILDCARDS: Final = {Answer.JSON: "application/*", Answer.MASK: "image/*"}
+
+
+def negotiate(header: str | None) -> Answer:
+    """The answer of highest quality; JSON where both are as good.
+
+    Raises:
+        ServiceError: ``not_acceptable``.
+    """
+    if not header or not header.strip():
+        return Answer.JSON
+    qualities = dict(_parse(item) for item in header.split(","))
+    quality = {answer: _quality(answer, qualities) for answer in Answer}
+    best = max(Answer, key=lambda answer: quality[answer])
+    if quality[best] <= 0:
+        raise ServiceError(Reason.NOT_ACCEPTABLE, "answers are application/json or, for one frame, image/png")
+    return best
+
+
+def _quality(answer: Answer, qualities: dict[str, float]) -> float:
+    for pattern in (answer.value, WILDCARDS[answer], "*/*"):
+        if pattern in qualities:
+            return qualities[pattern]
+    return 0.0
+
+
+def _parse(item: str) -> tuple[str, float]:
+    media_type, *parameters = (word.strip().lower() for word in item.split(";"))
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return media_type, float(value)
+            except ValueError:
+                return media_type, 0.0
+    return media_type, 1.0

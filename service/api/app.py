@@ -1,0 +1,58 @@
+"""The application."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import metadata, resources
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse
+
+from service.api import detect, health, models
+from service.api.envelope import Envelope
+from service.api.problems import on_bad_parameter, on_http_error, on_service_error
+from service.errors import ServiceError
+from service.serving import Serving
+
+DISTRIBUTION: Final = "rrcanet-serve"
+
+
+def create_app(serving: Serving) -> FastAPI:
+    """Routes, errors and the surrounding of every answer; models load when the server starts."""
+    app = FastAPI(
+        title="RRCA-Net Serve",
+        summary="Infrared small-target detection",
+        version=_version(),
+        lifespan=_lifespan(serving),
+    )
+    app.state.serving = serving
+    for routes in (detect, models, health):
+        app.include_router(routes.router)
+    app.add_exception_handler(ServiceError, on_service_error)
+    app.add_exception_handler(RequestValidationError, on_bad_parameter)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_middleware(Envelope, telemetry=serving.telemetry)
+    page = resources.files("service").joinpath("web", "index.html").read_text()
+    app.add_api_route("/", lambda: HTMLResponse(page), include_in_schema=False, response_class=HTMLResponse)
+    return app
+
+
+def _lifespan(serving: Serving) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(serving.load())
+        yield
+        await loading
+        await asyncio.to_thread(serving.engine.close)
+
+    return lifespan
+
+
+def _version() -> str:
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return "0"

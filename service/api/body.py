@@ -1,0 +1,112 @@
+"""Request bodies: read with a limit and a deadline, taken apart into frames' bytes."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from service.engine import Part
+from service.errors import Reason, ServiceError
+from service.frames import RawLayout
+
+PART_NAMES: Final = ("image", "file")
+RAW_TYPE: Final = "application/octet-stream"
+MULTIPART: Final = "multipart/form-data"
+
+
+class _InMemory(MultiPartParser):
+    spool_max_size = sys.maxsize  # the body limit bounds memory; a disk would only be slower
+
+
+async def read_parts(
+    request: Request, limit: int, max_parts: int, deadline: float, raw: RawLayout | None
+) -> list[Part]:
+    """Read the body.
+
+    Args:
+        limit: bytes.
+        max_parts: of a multipart body.
+        deadline: time.monotonic by which the last byte must be here.
+        raw: what headerless rows are, if the request says so.
+
+    Raises:
+        ServiceError: too large, too slow, encoded, or not multipart as it says.
+    """
+    _refuse_encoding(request)
+    _refuse_announced_size(request, limit)
+    media_type = _media_type(request.headers.get("content-type"))
+    try:
+        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            if media_type == MULTIPART:
+                return await _read_multipart(request, limit, max_parts, raw)
+            chunks = [chunk async for chunk in _limited(request, limit)]
+    except TimeoutError as error:
+        raise ServiceError(Reason.REQUEST_TIMEOUT, "the body did not arrive in time") from error
+    except ClientDisconnect as error:
+        raise ServiceError(Reason.REQUEST_TIMEOUT, "the client left before the body was complete") from error
+    return [Part(b"".join(chunks), media_type, None, _layout_for(media_type, raw))]
+
+
+async def _read_multipart(request: Request, limit: int, max_parts: int, raw: RawLayout | None) -> list[Part]:
+    parser = _InMemory(request.headers, _limited(request, limit), max_files=max_parts, max_fields=max_parts)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        if error.message.startswith("Too many"):
+            raise ServiceError(Reason.TOO_MANY_FRAMES, f"more than {max_parts} parts") from error
+        raise ServiceError(Reason.BAD_PARAMETER, f"not a readable multipart body: {error.message}") from error
+    try:
+        parts = [await _read_part(name, value, raw) for name, value in form.multi_items()]
+    finally:
+        await form.close()
+    if not parts:
+        raise ServiceError(Reason.BAD_PARAMETER, "the multipart body has no part named 'image'")
+    return parts
+
+
+async def _read_part(name: str, value: UploadFile | str, raw: RawLayout | None) -> Part:
+    if name not in PART_NAMES:
+        raise ServiceError(Reason.BAD_PARAMETER, f"part {name[:64]!r}: frames come in parts named 'image' or 'file'")
+    if isinstance(value, str):
+        raise ServiceError(Reason.BAD_PARAMETER, f"part {name!r} has no filename, so it is text, not a frame")
+    media_type = _media_type(value.content_type)
+    return Part(await value.read(), media_type, value.filename or None, _layout_for(media_type, raw))
+
+
+async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        yield chunk
+
+
+def _layout_for(media_type: str | None, raw: RawLayout | None) -> RawLayout | None:
+    return raw if media_type in (RAW_TYPE, None) else None
+
+
+def _media_type(header: str | None) -> str | None:
+    return parse_options_header(header)[0].decode("latin-1").strip().lower() or None if header else None
+
+
+def _refuse_announced_size(request: Request, limit: int) -> None:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise _too_large(limit)
+
+
+def _refuse_encoding(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise ServiceError(Reason.UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding {encoding[:64]!r}; send the body as it is")
+
+
+def _too_large(limit: int) -> ServiceError:
+    return ServiceError(Reason.BODY_TOO_LARGE, f"the body is larger than {limit} bytes")

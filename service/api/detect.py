@@ -1,0 +1,47 @@
+"""``POST /v1/detect``: frames in, targets out."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from service.api.accept import Answer, negotiate
+from service.api.body import MULTIPART, read_parts
+from service.api.query import DetectQuery
+from service.api.schemas import DetectAnswer, Responses, problems
+from service.engine import Order, Timing
+from service.frames import ACCEPTED
+from service.serving import Serving
+
+router: Final = APIRouter()
+
+BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+FILES: Final = {"type": "array", "items": {"type": "string", "format": "binary"}}
+BODY: Final[dict[str, Any]] = {
+    "required": True,
+    "content": dict.fromkeys(ACCEPTED, BINARY)
+    | {MULTIPART: {"schema": {"type": "object", "properties": {"image": FILES}, "required": ["image"]}}},
+}
+FOUND: Final[Responses] = {200: {"model": DetectAnswer, "content": {"image/png": BINARY}}}
+
+
+@router.post(
+    "/v1/detect",
+    summary="Find small targets in infrared frames",
+    openapi_extra={"requestBody": BODY},
+    responses=FOUND | problems(400, 404, 406, 408, 413, 415, 422, 429, 500, 503, 504),
+)
+async def detect(request: Request, query: Annotated[DetectQuery, Query()]) -> Response:
+    """One frame or many. Every page of a TIFF and every part of a multipart body is a frame."""
+    serving: Serving = request.app.state.serving
+    settings, timing = serving.settings, Timing()
+    detector, answer = serving.repository.find(query.model), negotiate(request.headers.get("accept"))
+    latest = timing.began + settings.request_timeout_s
+    deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
+    order = Order(detector, query.options, query.mask, deadline)
+    with serving.engine.admission.enter() as places:
+        parts = await read_parts(request, settings.max_body_bytes, settings.max_frames, latest, query.raw)
+        work = serving.engine.answer_mask if answer is Answer.MASK else serving.engine.answer_json
+        content = await work(parts, order, places, timing)
+    request.state.stages = timing.stages
+    return Response(content, media_type=answer.value)

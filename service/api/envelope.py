@@ -1,0 +1,89 @@
+"""What surrounds every answer: request id, timing, metrics, and the last resort."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.problems import problem
+from service.errors import Reason, ServiceError
+from service.telemetry import Telemetry
+
+ACCEPTABLE_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+UNMATCHED: Final = "unmatched"  # one label for every path that is no route
+
+logger = logging.getLogger(__name__)
+
+
+class Envelope:
+    """Pure ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app, self._telemetry = app, telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, and account for it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        await _Exchange(scope, receive, send, self._telemetry).run(self._app)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, telemetry: Telemetry) -> None:
+        self._scope, self._receive, self._send, self._telemetry = scope, receive, send, telemetry
+        self._began = time.monotonic()
+        self._status: int | None = None
+        self._state: dict[str, object] = scope.setdefault("state", {})
+        self._state["request_id"] = _request_id(Headers(scope=scope))
+
+    async def run(self, app: ASGIApp) -> None:
+        try:
+            await app(self._scope, self._receive, self._send_dressed)
+        except Exception:
+            logger.exception("internal error, request %s", self._state["request_id"])
+            if self._status is not None:
+                raise  # half an answer is out: only closing the connection can say so
+            bug = ServiceError(Reason.INTERNAL, "a bug of this service; its log has more under the request id")
+            await problem(Request(self._scope), bug)(self._scope, self._receive, self._send_dressed)
+        finally:
+            self._account()
+
+    async def _send_dressed(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = str(self._state["request_id"])
+            stages = self._state.get("stages")
+            if isinstance(stages, Mapping):
+                headers["Server-Timing"] = ", ".join(f"{name};dur={value:.3f}" for name, value in stages.items())
+        await self._send(message)
+
+    def _account(self) -> None:
+        elapsed = time.monotonic() - self._began
+        route = getattr(self._scope.get("route"), "path", UNMATCHED)
+        status = str(self._status or 499)  # 499: the client left before the answer began
+        self._telemetry.requests.labels(route, status).inc()
+        self._telemetry.request_duration.labels(route).observe(elapsed)
+        if "reason" in self._state:
+            self._telemetry.rejected.labels(str(self._state["reason"])).inc()
+        logger.info(
+            "%s %s %s",
+            self._scope["method"],
+            route,
+            status,
+            extra={"request_id": self._state["request_id"], "duration_ms": round(1e3 * elapsed, 3)},
+        )
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex

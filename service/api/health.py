@@ -1,0 +1,33 @@
+"""Health, readiness and metrics: never queued, never refused."""
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.responses import Response
+
+from service.api.schemas import problems
+from service.serving import Serving
+
+router: Final = APIRouter()
+
+
+@router.get("/livez", summary="Whether the process answers")
+async def livez() -> dict[str, str]:
+    """200 while the event loop turns."""
+    return {"status": "live"}
+
+
+@router.get("/readyz", summary="Whether requests should be sent here", responses=problems(503))
+async def readyz(request: Request) -> dict[str, str]:
+    """200 once every model has answered its golden frame as PyTorch did; 503 before, and while draining."""
+    serving: Serving = request.app.state.serving
+    serving.check_ready()
+    return {"status": "ready"}
+
+
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Prometheus' text format 0.0.4."""
+    serving: Serving = request.app.state.serving
+    return Response(serving.telemetry.exposition(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

@@ -1,0 +1,62 @@
+"""Errors as ``application/problem+json`` (RFC 9457)."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from service.errors import Reason, ServiceError
+
+MEDIA_TYPE: Final = "application/problem+json"
+REASON_OF_STATUS: Final = {404: Reason.NOT_FOUND, 405: Reason.METHOD_NOT_ALLOWED, 400: Reason.BAD_PARAMETER}
+
+
+def problem(request: Request, error: ServiceError, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer to a request that failed; the reason is left in the state for the metrics."""
+    request.state.reason = error.reason.value
+    status = error.reason.status
+    body = {
+        "type": "about:blank",
+        "status": status.value,
+        "title": status.phrase,
+        "detail": error.detail,
+        "reason": error.reason.value,
+        "request_id": request.state.request_id,
+    }
+    extra = dict(headers or {})
+    if error.retry_after_s is not None:
+        extra["Retry-After"] = str(math.ceil(error.retry_after_s))
+    return Response(json.dumps(body).encode(), status.value, extra, MEDIA_TYPE)
+
+
+async def on_service_error(request: Request, error: Exception) -> Response:
+    """A fault that the service named itself."""
+    assert isinstance(error, ServiceError)
+    return problem(request, error)
+
+
+async def on_bad_parameter(request: Request, error: Exception) -> Response:
+    """Query parameters that FastAPI refused, all of them."""
+    assert isinstance(error, RequestValidationError)
+    faults = "; ".join(f"{_name(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+    return problem(request, ServiceError(Reason.BAD_PARAMETER, faults))
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """What Starlette raises itself: no such route, or not with this method."""
+    assert isinstance(error, HTTPException)
+    reason = REASON_OF_STATUS.get(error.status_code, Reason.INTERNAL)
+    detail = {
+        Reason.NOT_FOUND: f"nothing at {request.url.path}",
+        Reason.METHOD_NOT_ALLOWED: f"{request.method} is not allowed at {request.url.path}",
+    }.get(reason, str(error.detail))
+    return problem(request, ServiceError(reason, detail), error.headers)
+
+
+def _name(location: tuple[str | int, ...]) -> str:
+    return str(location[-1]) if len(location) > 1 else "query"

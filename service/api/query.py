@@ -1,0 +1,62 @@
+"""Query parameters of ``POST /v1/detect``; a parameter that does not exist is an error, not a typo to ignore."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from service.answer import MaskEncoding
+from service.detector import Options, Polarity
+from service.frames import RawLayout, RawType
+from service.ranges import parse_range
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Side = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class DetectQuery(BaseModel):
+    """Names and ranges are the contract's."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    model: str | None = Field(None, max_length=128, description="`NAME` or `NAME@VERSION`; the first model by default.")
+    threshold: Share | None = Field(None, description="On pixels; the model card's by default.")
+    min_confidence: Share = Field(0.0, description="On targets.")
+    min_area: int = Field(1, ge=1, description="On targets, pixels.")
+    max_targets: int = Field(1000, ge=0, le=100_000, description="Of a frame; the most confident are kept.")
+    mask: MaskEncoding = Field(MaskEncoding.PNG, description="How the answer carries the mask.")
+    range: str = Field("auto", max_length=64, description="Counts to intensity: `auto`, `dtype`, `minmax` or `LO:HI`.")
+    polarity: Polarity = Field(Polarity.WHITE_HOT, description="Whether targets are hot or cold.")
+    timeout_ms: float | None = Field(None, gt=0, description="Deadline; the server's own stays the longest.")
+    width: Side | None = Field(None, description="Of raw rows.")
+    height: Side | None = Field(None, description="Of raw rows.")
+    dtype: RawType | None = Field(None, description="Of raw rows.")
+
+    @field_validator("range")
+    @classmethod
+    def _is_range(cls, text: str) -> str:
+        parse_range(text)
+        return text
+
+    @model_validator(mode="after")
+    def _describes_rows_fully(self) -> "DetectQuery":
+        given = [value is not None for value in (self.width, self.height, self.dtype)]
+        if any(given) and not all(given):
+            raise ValueError("raw rows need width, height and dtype, all three")
+        return self
+
+    @property
+    def raw(self) -> RawLayout | None:
+        if self.width is None or self.height is None or self.dtype is None:
+            return None
+        return RawLayout(self.width, self.height, self.dtype)
+
+    @property
+    def options(self) -> Options:
+        return Options(
+            threshold=self.threshold,
+            min_confidence=self.min_confidence,
+            min_area=self.min_area,
+            max_targets=self.max_targets,
+            range=parse_range(self.range),
+            polarity=self.polarity,
+        )

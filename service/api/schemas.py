@@ -1,0 +1,143 @@
+"""The shapes of answers, for the OpenAPI document; the tests hold real answers against them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+class Schema(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Model(Schema):
+    """Which model answered."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class Input(Schema):
+    """How the frame was read; `range` holds the counts that became intensity 0 and 255."""
+
+    dtype: str
+    range: tuple[float, float]
+    invalid_pixels: int | None = None
+
+
+class Centroid(Schema):
+    """Weighted by probability; (0, 0) is the centre of the top-left pixel."""
+
+    x: float
+    y: float
+
+
+class Box(Schema):
+    """Whole pixels, half-open."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Peak(Schema):
+    """The most probable pixel."""
+
+    x: int
+    y: int
+    probability: float
+
+
+class Target(Schema):
+    """One 8-connected component above the threshold."""
+
+    id: int
+    confidence: float
+    centroid: Centroid
+    bbox: Box
+    area: int
+    peak: Peak
+
+
+class Image(Schema):
+    """A PNG, base64: 0 or 255 (`png`), or 65535 times the probability (`probability`)."""
+
+    encoding: Literal["png", "probability"]
+    data: str
+
+
+class RunLengths(Schema):
+    """COCO's compressed run lengths."""
+
+    encoding: Literal["rle"]
+    size: tuple[int, int]
+    counts: str
+
+
+class Fault(Schema):
+    """Why a frame among others could not be read."""
+
+    reason: str
+    detail: str
+
+
+class BadFrame(Schema):
+    """What stands in place of a frame that could not be read."""
+
+    index: int
+    name: str | None
+    error: Fault
+
+
+class Frame(Schema):
+    """A frame and its targets by falling confidence; the mask is exactly their union."""
+
+    index: int
+    name: str | None
+    width: int
+    height: int
+    input: Input
+    targets: list[Target]
+    truncated: bool | None = None
+    mask: Image | RunLengths | None = None
+
+
+class TimingMs(Schema):
+    """Milliseconds."""
+
+    decode: float
+    queue: float | None = None
+    inference: float | None = None
+    postprocess: float
+    total: float
+
+
+class DetectAnswer(Schema):
+    """The answer to `POST /v1/detect`."""
+
+    model: Model
+    frames: list[Frame | BadFrame]
+    timing_ms: TimingMs
+
+
+class Problem(Schema):
+    """An error (RFC 9457)."""
+
+    type: str
+    status: int
+    title: str
+    detail: str
+    reason: str
+    request_id: str
+
+
+def problems(*statuses: int) -> Responses:
+    """Error answers of a route."""
+    schema = Problem.model_json_schema()
+    return {
+        status: {"description": "Problem", "content": {"application/problem+json": {"schema": schema}}}
+        for status in statuses
+    }

@@ -1,0 +1,65 @@
+"""``rrcanet``: one command. Those of the training world are found by entry point, so nothing here imports torch."""
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+import click
+
+GROUP: Final = "rrcanet.commands"
+OWN: Final = {
+    "detect": "service.detect_command:detect_command",
+    "serve": "service.serve_command:serve_command",
+}
+EXTRA: Final = "train"
+
+
+class Commands(click.Group):
+    """Commands that are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, whether what they need is installed or not."""
+        return sorted(_known())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; one whose extra is missing says so when it is run."""
+        entry = _known().get(cmd_name)
+        if entry is None:
+            return None
+        try:
+            command = getattr(import_module(entry.module), entry.attr)
+        except ModuleNotFoundError as missing:
+            return _unavailable(cmd_name, missing)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=Commands, epilog="Example: rrcanet detect frame.png --format json")
+@click.version_option(package_name="rrcanet-serve")
+def main() -> None:
+    """Infrared small-target detection with RRCA-Net."""
+
+
+def _known() -> dict[str, EntryPoint]:
+    own = {name: EntryPoint(name, value, GROUP) for name, value in OWN.items()}
+    return {entry.name: entry for entry in entry_points(group=GROUP)} | own
+
+
+def _unavailable(name: str, missing: ModuleNotFoundError) -> click.Command:
+    def explain(**_: object) -> None:
+        raise click.UsageError(
+            f"rrcanet {name} needs {missing.name}, which the serving install leaves out: "
+            f"pip install 'rrcanet-serve[{EXTRA}]'"
+        )
+
+    callback: Callable[..., None] = explain
+    arguments = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
+    return click.Command(
+        name,
+        callback=callback,
+        params=[arguments],
+        short_help=f"(needs the extra '{EXTRA}')",
+        help=f"Needs the extra '{EXTRA}': pip install 'rrcanet-serve[{EXTRA}]'",
+        context_settings={"ignore_unknown_options": True},
+    )

@@ -1,0 +1,146 @@
+"""``rrcanet detect``: the same line as the service, without HTTP."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+from tqdm import tqdm
+
+from intensity import Range
+from service.detector import Detector, Options, Polarity, RangeMode
+from service.errors import ServiceError
+from service.frames import Budget, Frame, decode
+from service.pretrained import DEFAULT
+from service.ranges import parse_range
+from service.repository import load_detector
+from service.runtime import Device, ModelFault
+from service.writers import Format, Result, Writer, open_writer
+
+EPILOG: Final = "Example: rrcanet detect frames/ --format csv --out results"
+SUFFIXES: Final = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy")
+LINES_EVERY: Final = 50
+MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only bombs are refused
+
+
+class RangeType(click.ParamType[RangeMode | Range]):
+    """``auto``, ``dtype``, ``minmax`` or ``LO:HI``."""
+
+    name = "range"
+
+    def convert(
+        self, value: str | RangeMode | Range, param: click.Parameter | None, ctx: click.Context | None
+    ) -> RangeMode | Range:
+        """As the HTTP parameter."""
+        try:
+            return parse_range(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command("detect", epilog=EPILOG)
+@click.argument(
+    "frames", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="FRAME|FOLDER..."
+)
+@click.option(
+    "--model", type=click.Path(path_type=Path), default=DEFAULT, help="Model file; the shipped one by default."
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results; else standard output."
+)
+@click.option("--format", "form", type=click.Choice(list(Format)), default=Format.JSON, show_default=True)
+@click.option("--device", type=click.Choice(list(Device)), default=Device.AUTO, show_default=True)
+@click.option("--threshold", type=click.FloatRange(0, 1), help="On pixels; the model card's by default.")
+@click.option("--min-confidence", type=click.FloatRange(0, 1), default=0.0, show_default=True)
+@click.option("--min-area", type=click.IntRange(1), default=1, show_default=True, help="Pixels.")
+@click.option("--max-targets", type=click.IntRange(0), default=1000, show_default=True, help="Of a frame.")
+@click.option(
+    "--range", "span", type=RangeType(), default="auto", show_default=True, help="auto, dtype, minmax or LO:HI."
+)
+@click.option("--polarity", type=click.Choice(list(Polarity)), default=Polarity.WHITE_HOT, show_default=True)
+def detect_command(
+    frames: tuple[Path, ...],
+    model: Path,
+    out: Path | None,
+    form: Format,
+    device: Device,
+    threshold: float | None,
+    min_confidence: float,
+    min_area: int,
+    max_targets: int,
+    span: RangeMode | Range,
+    polarity: Polarity,
+) -> None:
+    """Find small targets in frames: files, or folders of them.
+
+    Exit code 1: a frame could not be read (it is named; the others are answered), or the model cannot be used.
+    """
+    options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity))
+    sources = list(_sources(frames))
+    try:
+        detector = load_detector(model, Device(device))
+        with open_writer(Format(form), out, detector) as writer:
+            bad = sum(_detect_file(detector, source, options, writer) for source in _progress(sources))
+    except (ModelFault, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    if bad:
+        raise click.ClickException(f"{bad} of the frames could not be read")
+
+
+def _detect_file(detector: Detector, source: Path, options: Options, writer: Writer) -> int:
+    """Answer every frame of a file; returns the number of those that could not be read."""
+    bad = 0
+    for page, frame in enumerate(_read(source)):
+        try:
+            writer.add(Result(source.name, page, detector.detect(_sound(frame), options)))
+        except ServiceError as fault:
+            bad += 1
+            tqdm.write(f"{source}: {fault.detail}", file=sys.stderr)
+            writer.add_fault(source.name, fault)
+    return bad
+
+
+def _sound(frame: Frame | ServiceError) -> Frame:
+    if isinstance(frame, ServiceError):
+        raise frame
+    return frame
+
+
+def _read(source: Path) -> list[Frame | ServiceError]:
+    try:
+        return decode(source.read_bytes(), None, Budget(MAX_FRAMES, MAX_PIXELS), name=source.name)
+    except ServiceError as fault:
+        return [fault]
+
+
+def _sources(arguments: Iterable[Path]) -> Iterator[Path]:
+    """Every file of frames; results are named after them, so names must differ."""
+    seen: dict[str, Path] = {}
+    for path in _files(arguments):
+        twin = seen.setdefault(path.stem, path)
+        if twin is not path:
+            raise click.UsageError(f"{twin} and {path} have the same name, and so would their results")
+        yield path
+
+
+def _files(arguments: Iterable[Path]) -> Iterator[Path]:
+    for argument in arguments:
+        if argument.is_file():
+            yield argument
+            continue
+        files = sorted(path for path in argument.iterdir() if path.suffix.lower() in SUFFIXES)
+        if not files:
+            raise click.UsageError(f"{argument} holds no frame ({', '.join(SUFFIXES)})")
+        yield from files
+
+
+def _progress(sources: list[Path]) -> Iterator[Path]:
+    """A bar on a terminal, a line now and then in a log."""
+    if sys.stderr.isatty():
+        yield from tqdm(sources, desc="detecting", unit="file")
+        return
+    for count, source in enumerate(sources, 1):
+        yield source
+        if count % LINES_EVERY == 0:
+            click.echo(f"{count} of {len(sources)} files", err=True)

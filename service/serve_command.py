@@ -1,0 +1,76 @@
+"""``rrcanet serve``."""
+
+import asyncio
+from types import FrameType
+
+import click
+import uvicorn
+
+from service.api.app import create_app
+from service.logs import set_up_logs
+from service.runtime import Device
+from service.serving import Phase, Serving
+from service.settings import Settings, SettingsFault, load_settings
+
+EPILOG = "Example: RRCANET_DEVICE=cuda rrcanet serve --port 9000"
+
+
+@click.command("serve", epilog=EPILOG)
+@click.option("--host", help="Address to listen on; RRCANET_HOST by default, or 127.0.0.1.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port; RRCANET_PORT by default, or 8000. 0 takes a free one."
+)
+@click.option("--device", type=click.Choice(list(Device)), help="RRCANET_DEVICE by default, or auto.")
+def serve_command(host: str | None, port: int | None, device: Device | None) -> None:
+    """Serve POST /v1/detect over HTTP until SIGTERM or SIGINT.
+
+    Settings come from the environment or .env, each with the prefix RRCANET_. Exit code 2: a setting is wrong;
+    1: a model cannot be served, or the port is taken.
+    """
+    try:
+        settings = load_settings(host=host, port=port, device=device)
+    except SettingsFault as fault:
+        raise click.UsageError(str(fault)) from fault
+    set_up_logs(settings.log_format)
+    server = Server(settings)
+    server.run()
+    if server.serving.fault is not None:
+        raise click.ClickException(str(server.serving.fault))
+    if not server.started:
+        raise click.exceptions.Exit(1)  # uvicorn has said why
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that drains: after the first signal readiness falls, and requests are served for a while yet."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.serving = Serving(settings, stop=self._stop)
+        self._drain_delay = settings.drain_delay_s
+        config = uvicorn.Config(
+            create_app(self.serving),
+            host=settings.host,
+            port=settings.port,
+            http="httptools",
+            loop="uvloop",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=int(settings.request_timeout_s) + 1,
+        )
+        super().__init__(config)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """First signal: drain, then end. Second: end now."""
+        if self.serving.phase is Phase.READY and self._drain_delay > 0:
+            self.serving.phase = Phase.DRAINING
+            asyncio.get_running_loop().call_soon_threadsafe(self._end_later, sig, frame)
+            return
+        self.serving.phase = Phase.REFUSING
+        super().handle_exit(sig, frame)
+
+    def _end_later(self, sig: int, frame: FrameType | None) -> None:
+        asyncio.get_running_loop().call_later(self._drain_delay, self.handle_exit, sig, frame)
+
+    def _stop(self) -> None:
+        self.should_exit = True

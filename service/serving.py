@@ -1,0 +1,81 @@
+"""The state of one serving process: starting, ready, draining, and what it serves with."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from enum import Enum, auto
+
+from service.engine import Engine
+from service.errors import Reason, ServiceError
+from service.repository import Repository, load_folder
+from service.runtime import ModelFault
+from service.settings import Settings
+from service.telemetry import Telemetry
+
+logger = logging.getLogger(__name__)
+
+
+class Phase(Enum):
+    """Requests are served while ready and while draining."""
+
+    STARTING = auto()
+    READY = auto()
+    DRAINING = auto()
+    REFUSING = auto()
+
+
+class Serving:
+    """Everything that lives as long as the process.
+
+    Args:
+        stop: called when a model cannot be served: the process should end.
+    """
+
+    def __init__(self, settings: Settings, stop: Callable[[], object] = lambda: None) -> None:
+        self.settings = settings
+        self.telemetry = Telemetry()
+        self.engine = Engine(settings, self.telemetry)
+        self.phase = Phase.STARTING
+        self.fault: ModelFault | None = None
+        self._repository: Repository | None = None
+        self._stop = stop
+        self.telemetry.watch(lambda: self.engine.admission.inside, lambda: self.phase is Phase.READY)
+
+    async def load(self) -> None:
+        """Load and check every model, off the event loop; then requests are let in."""
+        try:
+            self._repository = await asyncio.to_thread(load_folder, self.settings.models, self.settings.device)
+        except ModelFault as fault:
+            self.fault = fault
+            self._stop()
+            return
+        for detector in self._repository:
+            card, runtime = detector.runtime.card, detector.runtime
+            self.telemetry.model_info.labels(card.name, card.version, runtime.sha256, runtime.provider).set(1)
+        if self.phase is Phase.STARTING:
+            self.phase = Phase.READY
+            logger.info("ready")
+
+    @property
+    def repository(self) -> Repository:
+        """The models, if requests may use them.
+
+        Raises:
+            ServiceError: ``not_ready`` or ``draining``.
+        """
+        if self.phase is Phase.REFUSING:
+            raise ServiceError(Reason.DRAINING, "this process is stopping", retry_after_s=1)
+        if self._repository is None:
+            raise ServiceError(Reason.NOT_READY, "the models are being loaded and checked", retry_after_s=1)
+        return self._repository
+
+    def check_ready(self) -> None:
+        """Whether a load balancer should send requests here.
+
+        Raises:
+            ServiceError: ``not_ready`` or ``draining``.
+        """
+        if self.phase is Phase.STARTING:
+            raise ServiceError(Reason.NOT_READY, "the models are being loaded and checked", retry_after_s=1)
+        if self.phase is not Phase.READY:
+            raise ServiceError(Reason.DRAINING, "this process is stopping", retry_after_s=1)

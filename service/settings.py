@@ -1,0 +1,93 @@
+"""Settings: default, then environment or ``.env``, then checked; every fault is reported at once."""
+
+import os
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.pretrained import SHIPPED
+from service.runtime import Device
+
+PREFIX: Final = "RRCANET_"
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+
+
+class SettingsFault(Exception):
+    """Settings that cannot be used: every fault, one a line."""
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """What an operator may set, each as ``RRCANET_NAME``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", allow_inf_nan=False, frozen=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    device: Device = Field(Device.AUTO, description="Where models run; `cuda` refuses to start anywhere else.")
+    models: Path = Field(SHIPPED, description="Folder of model files (`.onnx` with a card).")
+    max_body_bytes: int = Field(33_554_432, ge=1, description="Body of one request.")
+    max_pixels: int = Field(16_777_216, ge=1, description="Pixels of one request, all frames together.")
+    max_frames: int = Field(64, ge=1, description="Frames of one request.")
+    queue_size: int = Field(64, ge=1, description="Frames accepted and not yet answered, all requests together.")
+    max_batch: int = Field(8, ge=1, description="Frames that one run of the network takes.")
+    request_timeout_s: Seconds = Field(30.0, gt=0, description="Time for one request, reading its body included.")
+    drain_delay_s: Seconds = Field(0.0, description="Time between SIGTERM and refusing new requests.")
+    log_format: LogFormat = Field(LogFormat.TEXT, description="How log lines look.")
+
+    @field_validator("host")
+    @classmethod
+    def _is_address(cls, host: str) -> str:
+        if host != "localhost":
+            ip_address(host)  # raises a ValueError that says what is wrong
+        return host
+
+    @field_validator("models")
+    @classmethod
+    def _is_folder(cls, models: Path) -> Path:
+        if not models.is_dir():
+            raise ValueError(f"{models} is no folder")
+        return models
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.queue_size < self.max_frames:
+            raise ValueError("QUEUE_SIZE must be at least MAX_FRAMES, or such a request could never be accepted")
+        return self
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; ``overrides`` (options of a command) win over the environment.
+
+    Raises:
+        SettingsFault: every value that is wrong, and every variable that no setting has.
+    """
+    faults = [f"{name}: no such setting" for name in sorted(os.environ) if _is_unknown(name)]
+    try:
+        settings = Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults += [_describe(fault["loc"], fault["msg"], fault["input"]) for fault in error.errors()]
+    if faults:
+        raise SettingsFault("\n".join(faults))
+    return settings
+
+
+def _is_unknown(variable: str) -> bool:
+    return variable.startswith(PREFIX) and variable.removeprefix(PREFIX).lower() not in Settings.model_fields
+
+
+def _describe(location: tuple[str | int, ...], message: str, value: object) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"{PREFIX}{str(location[0]).upper()}: {message} (is {value!r})" if location else message

@@ -1,0 +1,68 @@
+"""What Prometheus scrapes. Names and labels are the contract's; label values are bounded."""
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import generate_latest
+
+# from a quarter of a millisecond, by doublings, to half a minute
+SECONDS: Final = tuple(0.00025 * 2**k for k in range(18))
+FRAMES: Final = tuple(2**k for k in range(8))
+SHARES: Final = tuple(k / 20 for k in range(1, 21))
+STAGES: Final = ("decode", "queue", "inference", "postprocess")
+
+
+class Telemetry:
+    """All metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # one more series a label set, which nothing reads
+        registry = self.registry = CollectorRegistry()
+        self.requests = Counter("rrcanet_requests", "Requests answered.", ["route", "status"], registry=registry)
+        self.request_duration = Histogram(
+            "rrcanet_request_duration_seconds",
+            "From the request's head to the answer's end.",
+            ["route"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.stage_duration = Histogram(
+            "rrcanet_stage_duration_seconds",
+            "Stages of a detection.",
+            ["stage"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.frames = Counter("rrcanet_frames", "Frames, by what became of them.", ["outcome"], registry=registry)
+        self.targets = Counter("rrcanet_targets", "Targets returned.", registry=registry)
+        self.target_confidence = Histogram(
+            "rrcanet_target_confidence", "Confidence of targets returned.", buckets=SHARES, registry=registry
+        )
+        self.batch_frames = Histogram(
+            "rrcanet_batch_frames", "Frames that ran together.", buckets=FRAMES, registry=registry
+        )
+        self.queue_frames = Gauge("rrcanet_queue_frames", "Frames accepted and not yet answered.", registry=registry)
+        self.rejected = Counter(
+            "rrcanet_rejected", "Requests refused, by the reason told.", ["reason"], registry=registry
+        )
+        self.model_info = Gauge(
+            "rrcanet_model_info",
+            "Models served: always 1.",
+            ["name", "version", "sha256", "provider"],
+            registry=registry,
+        )
+        self.ready = Gauge("rrcanet_ready", "1 while this process takes requests.", registry=registry)
+        for stage in STAGES:
+            self.stage_duration.labels(stage)  # a series that is absent until the first request breaks alerts
+        for outcome in ("ok", "error"):
+            self.frames.labels(outcome)
+
+    def watch(self, queue_frames: Callable[[], float], ready: Callable[[], bool]) -> None:
+        """Read these two at every scrape."""
+        self.queue_frames.set_function(queue_frames)
+        self.ready.set_function(lambda: float(ready()))
+
+    def exposition(self) -> bytes:
+        """Prometheus' text format 0.0.4."""
+        return generate_latest(self.registry)
