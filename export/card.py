@@ -8,9 +8,10 @@ from torch import nn
 
 from export.golden import golden_check
 from export.graph import OPSET, Served
+from export.report import Report
 from model.checkpoint import Checkpoint
 from model.files import write_atomically
-from service.card import METADATA_KEY, Card
+from service.card import METADATA_KEY, Calibration, Card, Measurement
 
 
 def describe(checkpoint: Checkpoint, name: str, version: str, threshold: float) -> Card:
@@ -55,6 +56,34 @@ def write_model(path: Path, graph: onnx.ModelProto, card: Card) -> None:
     write_atomically(path, graph.SerializeToString())
 
 
-def replace_card(path: Path, card: Card) -> None:
-    """Write the same graph with another card."""
-    write_model(path, onnx.load(path, load_external_data=False), card)
+def read_model(path: Path) -> tuple[onnx.ModelProto, Card]:
+    """A model file that ``write_model`` wrote."""
+    graph = onnx.load(path, load_external_data=False)
+    texts = [entry.value for entry in graph.metadata_props if entry.key == METADATA_KEY]
+    return graph, Card.model_validate_json(texts[0])
+
+
+def record_calibration(path: Path, calibration: Calibration) -> None:
+    """Write the same graph with another curve."""
+    graph, card = read_model(path)
+    write_model(path, graph, card.model_copy(update={"calibration": calibration}))
+
+
+def record_measurement(path: Path, report: Report) -> None:
+    """Add a measurement to the card, in place of an older one of the same data, split and grid."""
+    graph, card = read_model(path)
+    scores = report.scores
+    new = Measurement(
+        dataset=report.dataset,
+        split=report.split,
+        grid=report.grid.value,
+        frames=scores.frames,
+        iou=scores.iou,
+        niou=scores.niou,
+        pd=scores.pd,
+        fa_identity=scores.fa_identity,
+        fa_legacy=scores.fa_legacy,
+    )
+    key = (new.dataset, new.split, new.grid)
+    others = tuple(m for m in card.measurements if (m.dataset, m.split, m.grid) != key)
+    write_model(path, graph, card.model_copy(update={"measurements": (*others, new)}))

@@ -96,6 +96,14 @@ def count_frame(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> Count
     )
 
 
+def claimed_objects(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """``[H, W]``: the pixels of those predicted objects that a true target claims."""
+    labels, number = ndimage.label(prediction, EIGHT_CONNECTED)
+    claimed = np.zeros(number + 1, np.bool_)
+    claimed[[index + 1 for index in _match(_objects(mask), _objects(prediction))]] = True
+    return np.asarray(claimed[labels])
+
+
 def score(counts: Iterable[Counts]) -> Scores:
     """Scores of all frames together; nIoU is the mean of the frames' own IoU."""
     total = sum(counts, Counts())

@@ -45,6 +45,8 @@ class Admission:
             if self._inside + frames > self._capacity:
                 detail = f"{self._inside} of {self._capacity} places are taken, {frames} more are needed"
                 raise ServiceError(Reason.QUEUE_FULL, detail, self._wait_for(frames))
+            if not self._inside:
+                self._releases.clear()  # idle time would make the rate look slow
             self._inside += frames
 
     def release(self, frames: int) -> None:

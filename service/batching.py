@@ -142,7 +142,7 @@ class Worker(Generic[K, X, Y]):
         """A batch that fails is run job by job, so that a bad one fails alone."""
         began = self._clock()
         try:
-            results = list(self._run(batch[0].key, [job.work for job in batch]))
+            results = list(zip(batch, self._run(batch[0].key, [job.work for job in batch]), strict=True))
         except Exception as fault:
             if len(batch) == 1:
                 batch[0].future.set_exception(fault)
@@ -151,5 +151,5 @@ class Worker(Generic[K, X, Y]):
                     self._answer([job])
             return
         ended = self._clock()
-        for job, result in zip(batch, results, strict=True):
+        for job, result in results:
             job.future.set_result(Done(result, began, ended))

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from intensity import Range
 from service.detector import Detector, Options, Polarity, RangeMode
 from service.errors import ServiceError
-from service.frames import Budget, Frame, decode
+from service.frames import Budget, Frame, decode, undecodable
 from service.pretrained import DEFAULT
 from service.ranges import parse_range
 from service.repository import load_detector
@@ -20,6 +20,8 @@ from service.writers import Format, Result, Writer, open_writer
 
 EPILOG: Final = "Example: rrcanet detect frames/ --format csv --out results"
 SUFFIXES: Final = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy")
+FORMATS: Final = click.Choice([one.value for one in Format])
+POLARITIES: Final = click.Choice([one.value for one in Polarity])
 LINES_EVERY: Final = 50
 MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only bombs are refused
 
@@ -49,8 +51,10 @@ class RangeType(click.ParamType[RangeMode | Range]):
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results; else standard output."
 )
-@click.option("--format", "form", type=click.Choice(list(Format)), default=Format.JSON, show_default=True)
-@click.option("--device", type=click.Choice(list(Device)), default=Device.AUTO, show_default=True)
+@click.option("--format", "form", type=FORMATS, default=Format.JSON.value, show_default=True)
+@click.option(
+    "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
+)
 @click.option("--threshold", type=click.FloatRange(0, 1), help="On pixels; the model card's by default.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), default=0.0, show_default=True)
 @click.option("--min-area", type=click.IntRange(1), default=1, show_default=True, help="Pixels.")
@@ -58,7 +62,7 @@ class RangeType(click.ParamType[RangeMode | Range]):
 @click.option(
     "--range", "span", type=RangeType(), default="auto", show_default=True, help="auto, dtype, minmax or LO:HI."
 )
-@click.option("--polarity", type=click.Choice(list(Polarity)), default=Polarity.WHITE_HOT, show_default=True)
+@click.option("--polarity", type=POLARITIES, default=Polarity.WHITE_HOT.value, show_default=True)
 def detect_command(
     frames: tuple[Path, ...],
     model: Path,
@@ -112,6 +116,8 @@ def _read(source: Path) -> list[Frame | ServiceError]:
         return decode(source.read_bytes(), None, Budget(MAX_FRAMES, MAX_PIXELS), name=source.name)
     except ServiceError as fault:
         return [fault]
+    except OSError as error:
+        return [undecodable(error.strerror or str(error))]
 
 
 def _sources(arguments: Iterable[Path]) -> Iterator[Path]:

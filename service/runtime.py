@@ -13,7 +13,6 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import ValidationError
 
 from service.card import FORMAT, METADATA_KEY, Card
 from service.cpus import available_cpus
@@ -80,9 +79,12 @@ class Runtime:
             ModelFault: by how much the answers differ.
         """
         golden = self.card.golden
-        frame = _decode_png(golden.frame).astype(np.float32)
-        expected = _decode_png(golden.probabilities).astype(np.float32) / 65535
-        answer = self.probabilities(frame[None, None])[0, 0]
+        try:
+            frame = _decode_png(golden.frame).astype(np.float32)
+            expected = _decode_png(golden.probabilities).astype(np.float32) / 65535
+            answer = self.probabilities(frame[None, None])[0, 0]
+        except Exception as error:  # a damaged picture, or whatever the graph makes of its size
+            raise ModelFault(f"{self.path} cannot answer its golden frame: {error}") from error
         difference = float(np.abs(answer - expected).max()) if answer.shape == expected.shape else np.inf
         if not difference <= golden.tolerance:  # NaN is a difference too
             raise ModelFault(
@@ -131,17 +133,17 @@ def _cuda_is_there() -> bool:
 
 
 def _read_card(path: Path, session: ort.InferenceSession) -> Card:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
-        raise ModelFault(f"{path} has no card ({METADATA_KEY!r} in its metadata); make it with: rrcanet export")
     try:
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        if text is None:
+            raise ModelFault(f"{path} has no card ({METADATA_KEY!r} in its metadata); make it with: rrcanet export")
         fields: Any = json.loads(text)
         if isinstance(fields, dict) and isinstance(fields.get("format"), int) and fields["format"] > FORMAT:
             raise ModelFault(
                 f"{path} has a card of format {fields['format']}, this server reads {FORMAT}; update rrcanet-serve"
             )
         return Card.model_validate(fields)
-    except (json.JSONDecodeError, ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, not a card, or nested without end
         raise ModelFault(f"{path} has a card that cannot be read: {error}") from error
 
 

@@ -20,7 +20,7 @@ EPILOG = "Example: RRCANET_DEVICE=cuda rrcanet serve --port 9000"
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port; RRCANET_PORT by default, or 8000. 0 takes a free one."
 )
-@click.option("--device", type=click.Choice(list(Device)), help="RRCANET_DEVICE by default, or auto.")
+@click.option("--device", type=click.Choice([one.value for one in Device]), help="RRCANET_DEVICE by default, or auto.")
 def serve_command(host: str | None, port: int | None, device: Device | None) -> None:
     """Serve POST /v1/detect over HTTP until SIGTERM or SIGINT.
 
@@ -33,11 +33,12 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
         raise click.UsageError(str(fault)) from fault
     set_up_logs(settings.log_format)
     server = Server(settings)
-    server.run()
+    try:
+        server.run()
+    except SystemExit as stop:  # uvicorn has said why
+        raise click.exceptions.Exit(1) from stop
     if server.serving.fault is not None:
         raise click.ClickException(str(server.serving.fault))
-    if not server.started:
-        raise click.exceptions.Exit(1)  # uvicorn has said why
 
 
 class Server(uvicorn.Server):
@@ -61,16 +62,24 @@ class Server(uvicorn.Server):
         super().__init__(config)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """First signal: drain, then end. Second: end now."""
-        if self.serving.phase is Phase.READY and self._drain_delay > 0:
-            self.serving.phase = Phase.DRAINING
-            asyncio.get_running_loop().call_soon_threadsafe(self._end_later, sig, frame)
-            return
-        self.serving.phase = Phase.REFUSING
-        super().handle_exit(sig, frame)
+        """First signal: drain, then end. Second: end now. Third: end without answering what is inside.
 
-    def _end_later(self, sig: int, frame: FrameType | None) -> None:
-        asyncio.get_running_loop().call_later(self._drain_delay, self.handle_exit, sig, frame)
+        Uvicorn's own would raise the signal again at the end; a drained process exits with 0.
+        """
+        if self.should_exit:
+            self.force_exit = True
+        elif self.serving.phase is Phase.READY and self._drain_delay > 0:
+            self.serving.phase = Phase.DRAINING
+            asyncio.get_running_loop().call_soon_threadsafe(self._end_later)
+        else:
+            self._end()
+
+    def _end_later(self) -> None:
+        asyncio.get_running_loop().call_later(self._drain_delay, self._end)
+
+    def _end(self) -> None:
+        self.serving.phase = Phase.REFUSING
+        self.should_exit = True
 
     def _stop(self) -> None:
         self.should_exit = True

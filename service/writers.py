@@ -167,7 +167,11 @@ def _make_writer(form: Format, folder: Path | None, detector: Detector, stack: E
     if form is Format.PNG:
         assert folder is not None
         return PngWriter(folder)
-    stream = sys.stdout if folder is None else stack.enter_context((folder / FILES[form]).open("w", newline=""))
+    stream = (
+        sys.stdout
+        if folder is None
+        else stack.enter_context((folder / FILES[form]).open("w", newline="", encoding="utf-8"))
+    )
     if form is Format.JSON:
         return JsonWriter(stream, describe_model(detector))
     return CsvWriter(stream) if form is Format.CSV else CocoWriter(stream)

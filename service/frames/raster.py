@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from service.errors import Reason, ServiceError
 from service.frames.frame import Budget, Frame, make_frame, undecodable
@@ -23,7 +23,9 @@ MAGICS: Final[dict[str, tuple[bytes, ...]]] = {
     "BMP": (b"BM",),
 }
 REC_601: Final = np.array([0.299, 0.587, 0.114], np.float32)
-BITS_PER_SAMPLE, SAMPLES_PER_PIXEL = 258, 277  # TIFF 6.0 tags
+BITS_PER_SAMPLE, SAMPLES_PER_PIXEL, TILE_WIDTH, TILE_LENGTH, SAMPLE_FORMAT = 258, 277, 322, 323, 339  # TIFF 6.0 tags
+UNSIGNED: Final = 1  # of SAMPLE_FORMAT
+BOMB: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 GRAY_ALPHA: Final = ("LA", "La")
 COLOUR: Final = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA")
 
@@ -31,13 +33,13 @@ COLOUR: Final = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA")
 def read_raster(body: bytes, format_name: str, budget: Budget, name: str | None) -> list[Frame | ServiceError]:
     """Read one image file; every page of a TIFF is a frame."""
     image = _open(body, format_name)
-    _refuse_deep_colour_png(body, format_name)
+    _refuse_deep_colour_png(image)
     frames: list[Frame | ServiceError] = []
     for page in _pages(image):
         if isinstance(page, ServiceError):
             frames.append(page)
             break  # the chain of pages is broken: what follows cannot be found
-        budget.take(page.width, page.height)
+        budget.take(*_allocated(page))
         try:
             frames.append(_read_page(page, name))
         except ServiceError as fault:
@@ -48,7 +50,7 @@ def read_raster(body: bytes, format_name: str, budget: Budget, name: str | None)
 def _open(body: bytes, format_name: str) -> Image.Image:
     try:
         return Image.open(io.BytesIO(body), formats=(format_name,))
-    except Image.DecompressionBombError as error:
+    except BOMB as error:
         raise ServiceError(Reason.TOO_MANY_PIXELS, "the header names hundreds of millions of pixels") from error
     except Exception as error:  # hostile bytes raise nearly anything in Pillow's readers
         raise undecodable(f"not a readable {format_name} file: {_describe(error)}") from error
@@ -64,12 +66,20 @@ def _pages(image: Image.Image) -> Iterator[Image.Image | ServiceError]:
             image.seek(index)
         except EOFError:
             return
-        except Image.DecompressionBombError as error:
+        except BOMB as error:
             raise ServiceError(Reason.TOO_MANY_PIXELS, f"page {index} names hundreds of millions of pixels") from error
         except Exception as error:  # as in _open
             yield undecodable(f"page {index} cannot be found: {_describe(error)}")
             return
         yield image
+
+
+def _allocated(page: Image.Image) -> tuple[int, int]:
+    """Width and height that decoding takes memory for: the tile of a TIFF may be larger than its frame."""
+    width, height = (getattr(page, "tag_v2", {}).get(tag) for tag in (TILE_WIDTH, TILE_LENGTH))
+    if not isinstance(width, int) or not isinstance(height, int):
+        return page.width, page.height
+    return max(page.width, width), max(page.height, height)
 
 
 def _read_page(page: Image.Image, name: str | None) -> Frame:
@@ -91,18 +101,27 @@ def _counts(page: Image.Image) -> tuple[NDArray[np.generic], str]:
     if mode == "F":
         return np.asarray(page), "float32"
     if mode == "I":
-        return np.asarray(page).astype(np.float64), "int32"
+        return _wide_counts(page)
     if mode == "1" or mode in GRAY_ALPHA:
         return np.asarray(page.convert("L")), "uint8"
     if mode in COLOUR:
+        page.info.pop("transparency", None)  # alpha is ignored; Pillow would warn of a palette that has some
         luminance: NDArray[np.float32] = np.asarray(page.convert("RGB"), np.float32) @ REC_601
         return luminance, "uint8"
     raise undecodable(f"{mode} pixels are no infrared frame; send gray or RGB")
 
 
-def _refuse_deep_colour_png(body: bytes, format_name: str) -> None:
-    """PNG, IHDR: byte 24 is the bit depth, byte 25 the colour type (0 is gray)."""
-    if format_name == "PNG" and body[24] == 16 and body[25] != 0:
+def _wide_counts(page: Image.Image) -> tuple[NDArray[np.generic], str]:
+    """Signed or 32-bit counts: float64 holds all of them. Pillow reads unsigned ones as if they had a sign."""
+    pixels: NDArray[np.int32] = np.asarray(page)
+    unsigned = getattr(page, "tag_v2", {}).get(SAMPLE_FORMAT, (UNSIGNED,)) == (UNSIGNED,)
+    counts = pixels.view(np.uint32) if unsigned else pixels
+    return counts.astype(np.float64), counts.dtype.name
+
+
+def _refuse_deep_colour_png(image: Image.Image) -> None:
+    """By what Pillow will decode (``RGB;16B``), since a hostile file may hide its header behind other chunks."""
+    if image.format == "PNG" and image.mode != "I;16" and any("16" in str(tile.args) for tile in image.tile):
         raise undecodable("a 16-bit PNG with colour or alpha; send 16-bit gray, so that no count is lost")
 
 
@@ -113,4 +132,6 @@ def _refuse_deep_colour_tiff(page: Image.Image) -> None:
 
 
 def _describe(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "damaged or unusual header"  # Pillow's words name an object in memory
     return str(error) or type(error).__name__

@@ -1,0 +1,47 @@
+PYTHON ?= python3
+DEVICE ?= $(or $(RRCANET_DEVICE),auto)
+PIP := -m pip --disable-pip-version-check --require-virtualenv -q install
+
+# the GPU build of ONNX Runtime where an NVIDIA driver is present, unless DEVICE says otherwise
+DRIVER := $(wildcard /proc/driver/nvidia/version)
+RUNTIME_auto := $(if $(DRIVER),gpu,cpu)
+RUNTIME_cuda := gpu
+RUNTIME_cpu := cpu
+RUNTIME := $(RUNTIME_$(DEVICE))
+ifeq ($(RUNTIME),)
+$(error DEVICE=$(DEVICE): must be auto, cuda or cpu)
+endif
+
+.PHONY: serve test check format clean
+.DEFAULT_GOAL := serve
+
+serve: .venv/installed-$(RUNTIME)
+	RRCANET_DEVICE=$(DEVICE) exec .venv/bin/rrcanet serve
+
+test: .venv-dev/installed
+	.venv-dev/bin/python -m pytest --cov --cov-report=term-missing:skip-covered --durations=10
+
+check: .venv-dev/installed
+	.venv-dev/bin/ruff format --check .
+	.venv-dev/bin/ruff check .
+	.venv-dev/bin/mypy
+	.venv-dev/bin/lint-imports
+
+format: .venv-dev/installed
+	.venv-dev/bin/ruff check --fix .
+	.venv-dev/bin/ruff format .
+
+clean:
+	rm -rf .venv .venv-dev build *.egg-info
+
+# both builds are the same Python package, so a change of build starts from an empty environment
+.venv/installed-$(RUNTIME): pyproject.toml requirements/serve.txt
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) -c requirements/serve.txt -e '.[$(RUNTIME)]'
+	touch $@
+
+.venv-dev/installed: pyproject.toml requirements/dev.txt
+	test -d .venv-dev || $(PYTHON) -m venv .venv-dev
+	.venv-dev/bin/python $(PIP) -c requirements/dev.txt -e '.[cpu,train,test]'
+	touch $@

@@ -1,0 +1,52 @@
+"""``rrcanet calibrate``."""
+
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from export.card import record_calibration
+from export.evaluate import evaluate
+from export.grid import Grid
+from export.source import FileSource, SourceError
+from model.calibration import Curve, fit_curve
+from model.data import DataError, FrameFolder
+from service.card import Calibration
+from service.runtime import Device, ModelFault
+
+EPILOG = "Example: rrcanet calibrate models/nuaa.onnx --data datasets/IRSTD-1k --split train"
+
+
+@click.command("calibrate", epilog=EPILOG)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), multiple=True, required=True, help="Folder; may be repeated.")
+@click.option("--split", default="train", show_default=True, help="Frames that MODEL was not trained on.")
+@click.option("--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO, show_default=True)
+def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: Device) -> None:
+    """Fit MODEL's confidence: of the targets given 0.9, nine in ten shall be real on these frames.
+
+    The curve and the frames' origin are written into the model file's card.
+    """
+    try:
+        folders = [FrameFolder(folder, split) for folder in data]
+        curve, count = _fit(FileSource(model, Device(device), calibrated=False), folders)
+    except (DataError, ModelFault, SourceError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    names = ", ".join(f"{folder.root.resolve().name} {Path(split).stem}" for folder in folders)
+    origin = f"{names}: {count} targets found"
+    record_calibration(model, Calibration(scores=curve.scores, confidences=curve.confidences, fitted_on=origin))
+    knots = ", ".join(f"{s:.3f} -> {c:.3f}" for s, c in zip(curve.scores, curve.confidences, strict=True))
+    click.echo(f"fitted on {origin}: {knots}")
+
+
+def _fit(source: FileSource, folders: list[FrameFolder]) -> tuple[Curve, int]:
+    scores, real = [], []
+    for folder in folders:
+        frames = evaluate(source, folder, Grid.NATIVE)
+        for result in tqdm(frames, total=len(folder), unit="frame", disable=not sys.stderr.isatty()):
+            scores.append(result.confidences)
+            real.append(result.real)
+    joined = np.concatenate(scores)
+    return fit_curve(joined, np.concatenate(real)), joined.size

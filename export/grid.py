@@ -1,0 +1,48 @@
+"""The two grids on which the field is scored: a frame's own pixels, or everything resized to 256 x 256."""
+
+import io
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.data import FrameFolder
+
+SIDE: Final = 256
+
+
+class Grid(StrEnum):
+    """Where masks are compared."""
+
+    NATIVE = "native"
+    SQUARE = "256"
+
+
+def frame_on_grid(folder: FrameFolder, name: str, grid: Grid) -> bytes:
+    """The frame's own file, or a resized one: bilinear, 8-bit frames in 8 bits, as the authors do it."""
+    if grid is Grid.NATIVE:
+        return folder.image_path(name).read_bytes()
+    with Image.open(folder.image_path(name)) as image:
+        if image.mode.startswith("I") or image.mode == "F":
+            counts = Image.fromarray(np.asarray(image).astype(np.float32))
+            return _npy(np.asarray(counts.resize((SIDE, SIDE), Image.Resampling.BILINEAR)))
+        pixels = image if image.mode == "L" else image.convert("RGB")
+        buffer = io.BytesIO()
+        pixels.resize((SIDE, SIDE), Image.Resampling.BILINEAR).save(buffer, "PNG", compress_level=1)
+        return buffer.getvalue()
+
+
+def mask_on_grid(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
+    """The mask, or its nearest pixels."""
+    if grid is Grid.NATIVE:
+        return mask
+    resized = Image.fromarray(mask.astype(np.uint8)).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+    return np.asarray(resized) > 0
+
+
+def _npy(counts: NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, counts, allow_pickle=False)
+    return buffer.getvalue()

@@ -1,0 +1,29 @@
+"""Small models, loaded once."""
+
+from pathlib import Path
+
+import pytest
+
+from service.detector import Detector
+from service.repository import load_detector
+from service.runtime import Device
+from tests.service.small_models import Rule, write_small_model
+
+
+@pytest.fixture(scope="session")
+def brightness_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file whose model takes a pixel's intensity for its probability."""
+    return write_small_model(tmp_path_factory.mktemp("models") / "brightness.onnx")
+
+
+@pytest.fixture(scope="session")
+def brightness(brightness_model: Path) -> Detector:
+    """Finds what is brighter than half of the range."""
+    return load_detector(brightness_model, Device.CPU)
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Detector:
+    """Finds a target in every pixel."""
+    path = tmp_path_factory.mktemp("models") / "everything.onnx"
+    return load_detector(write_small_model(path, Rule.EVERYTHING), Device.CPU)

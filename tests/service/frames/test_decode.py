@@ -1,0 +1,45 @@
+"""Which decoder reads a body."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from service.errors import Reason, ServiceError
+from service.frames import ACCEPTED, Budget, Frame, decode
+from tests import frames as files
+
+PIXELS = np.arange(12, dtype=np.uint8).reshape(3, 4)
+
+
+def refusal(body: bytes, media_type: str | None) -> ServiceError:
+    with pytest.raises(ServiceError) as caught:
+        decode(body, media_type, Budget())
+    return caught.value
+
+
+@pytest.mark.parametrize("write", [files.png, files.tiff, files.npy, files.bmp])
+@pytest.mark.parametrize("declared", [*ACCEPTED, "text/html", None])
+def test_magic_bytes_win_over_the_declared_type(write: Callable[[np.ndarray], bytes], declared: str | None) -> None:
+    (frame,) = decode(write(PIXELS), declared, Budget())
+    assert isinstance(frame, Frame)
+    np.testing.assert_array_equal(frame.counts, PIXELS)
+
+
+@pytest.mark.parametrize("declared", ACCEPTED)
+def test_an_unknown_body_of_an_accepted_type_is_undecodable(declared: str) -> None:
+    fault = refusal(b"GIF89a", declared)
+    assert fault.reason is Reason.UNDECODABLE_FRAME
+    assert declared in fault.detail
+
+
+@pytest.mark.parametrize("declared", ["image/gif", None])
+def test_an_unknown_type_is_answered_with_the_accepted_ones(declared: str | None) -> None:
+    fault = refusal(b"GIF89a", declared)
+    assert fault.reason is Reason.UNSUPPORTED_MEDIA_TYPE
+    assert all(media_type in fault.detail for media_type in ACCEPTED)
+
+
+@pytest.mark.parametrize("declared", ["image/png", "image/gif", None])
+def test_an_empty_body_is_undecodable(declared: str | None) -> None:
+    assert refusal(b"", declared).detail == "the body is empty"

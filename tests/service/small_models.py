@@ -1,0 +1,117 @@
+"""Model files of a few nodes, whose answers are known without any training."""
+
+import base64
+import io
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from PIL import Image
+
+from service.card import METADATA_KEY, Card, GoldenCheck
+
+STRIDE = 8
+FREE = ("N", 1, "H", "W")
+OPSET, IR_VERSION = 18, 10
+GOLDEN = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+
+
+class Rule(Enum):
+    """What a small model takes for the probability of a pixel."""
+
+    BRIGHTNESS = "intensity / 255; sides that are no multiples of the stride fail, as in a real network"
+    EVERYTHING = "1"
+    GREEDY = "asks for 64 TiB on the way"
+
+
+def small_card(rule: Rule = Rule.BRIGHTNESS, **changes: Any) -> Card:
+    """A card that fits a small model; its golden answer is right for ``BRIGHTNESS`` and ``EVERYTHING``."""
+    expected = GOLDEN.astype(np.uint16) * 257 if rule is Rule.BRIGHTNESS else np.full(GOLDEN.shape, 65535, np.uint16)
+    fields: dict[str, Any] = {
+        "name": "small",
+        "version": "1",
+        "description": "a few nodes",
+        "trained_on": (),
+        "split": "none",
+        "recipe": "none",
+        "steps": 0,
+        "seed": 0,
+        "commit": "none",
+        "parameters": 0,
+        "in_channels": 1,
+        "threshold": 0.5,
+        "stride": STRIDE,
+        "precision": "fp32",
+        "opset": OPSET,
+        "golden": GoldenCheck(frame=encode(GOLDEN), probabilities=encode(expected), tolerance=1e-3),
+    }
+    return Card(**fields | changes)
+
+
+def write_small_model(path: Path, rule: Rule = Rule.BRIGHTNESS, **changes: Any) -> Path:
+    """A model file with its card; ``changes`` are fields of the card."""
+    return write_graph(path, build_graph(rule), small_card(rule, **changes).model_dump_json())
+
+
+def write_graph(path: Path, model: onnx.ModelProto, card: str | None) -> Path:
+    """A model file with any text for a card, or with none."""
+    del model.metadata_props[:]
+    if card is not None:
+        model.metadata_props.add(key=METADATA_KEY, value=card)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def build_graph(
+    rule: Rule = Rule.BRIGHTNESS, shape: Sequence[str | int] = FREE, kind: int = TensorProto.FLOAT
+) -> onnx.ModelProto:
+    """``intensities -> probabilities``, both of ``shape`` and ``kind``."""
+    nodes, constants = NODES[rule](kind)
+    ends = [helper.make_tensor_value_info(name, kind, shape) for name in ("intensities", "probabilities")]
+    graph = helper.make_graph(nodes, "small", ends[:1], ends[1:], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+
+
+def encode(pixels: NDArray[np.generic]) -> str:
+    """A picture as cards carry it."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+Nodes = tuple[list[onnx.NodeProto], list[onnx.TensorProto]]
+
+
+def _brightness(kind: int) -> Nodes:
+    nodes = [
+        helper.make_node("SpaceToDepth", ["intensities"], ["blocks"], blocksize=STRIDE),
+        helper.make_node("DepthToSpace", ["blocks"], ["same"], blocksize=STRIDE),
+        helper.make_node("Div", ["same", "scale"], ["probabilities"]),
+    ]
+    return nodes, [helper.make_tensor("scale", kind, [], [255])]
+
+
+def _everything(kind: int) -> Nodes:
+    nodes = [
+        helper.make_node("Mul", ["intensities", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "one"], ["probabilities"]),
+    ]
+    return nodes, [helper.make_tensor("zero", kind, [], [0]), helper.make_tensor("one", kind, [], [1])]
+
+
+def _greedy(kind: int) -> Nodes:
+    nodes = [
+        helper.make_node("ReduceMax", ["intensities"], ["peak"], keepdims=0),
+        helper.make_node("Expand", ["peak", "shape"], ["huge"]),
+        helper.make_node("ReduceMax", ["huge"], ["same_peak"], keepdims=0),
+        helper.make_node("Add", ["intensities", "same_peak"], ["probabilities"]),
+    ]
+    return nodes, [helper.make_tensor("shape", TensorProto.INT64, [2], [2**20, 2**24])]
+
+
+NODES = {Rule.BRIGHTNESS: _brightness, Rule.EVERYTHING: _everything, Rule.GREEDY: _greedy}

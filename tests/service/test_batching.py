@@ -1,0 +1,214 @@
+"""What runs together, in which order, and what becomes of the rest."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, Future
+
+import pytest
+
+from service.batching import Done, Job, Queue, Worker
+from service.errors import Reason, ServiceError
+from tests.service.clock import Clock
+
+NEVER = 1e9
+WITHIN_S = 10.0
+
+
+def job(key: str, work: int, entered: float, size: int = 1, deadline: float = NEVER) -> Job[str, int, int]:
+    return Job(key, work, size, entered, deadline)
+
+
+def queue_of(*jobs: Job[str, int, int], max_batch: int = 8, max_size: int = 1000) -> Queue[str, int, int]:
+    queue: Queue[str, int, int] = Queue(max_batch, max_size)
+    for one in jobs:
+        queue.put(one)
+    return queue
+
+
+def batches(queue: Queue[str, int, int], now: float = 0.0) -> list[list[int]]:
+    """Everything that the queue gives, batch by batch."""
+    taken = []
+    while batch := queue.take(now):
+        taken.append([one.work for one in batch])
+    return taken
+
+
+def test_the_oldest_goes_first_and_takes_along_only_its_own_kind() -> None:
+    queue = queue_of(job("a", 1, 0.1), job("b", 2, 0.2), job("a", 3, 0.3), job("c", 4, 0.4), job("b", 5, 0.5))
+    assert batches(queue) == [[1, 3], [2, 5], [4]]
+    assert not queue
+
+
+def test_a_kind_that_keeps_coming_starves_no_other() -> None:
+    queue = queue_of(job("a", 1, 0.1), job("a", 2, 0.2), job("b", 3, 0.25), job("a", 4, 0.3), max_batch=2)
+    queue.put(job("a", 5, 0.4))
+    assert batches(queue) == [[1, 2], [3], [4, 5]]
+
+
+def test_a_batch_is_bounded_by_jobs() -> None:
+    assert batches(queue_of(*(job("a", n, n) for n in range(5)), max_batch=2)) == [[0, 1], [2, 3], [4]]
+
+
+def test_a_batch_is_bounded_by_pixels() -> None:
+    sizes = (40, 60, 1, 99, 100, 5)
+    queue = queue_of(*(job("a", size, at, size) for at, size in enumerate(sizes)), max_size=100)
+    assert batches(queue) == [[40, 60], [1, 99], [100], [5]]
+
+
+def test_a_job_larger_than_a_batch_runs_alone() -> None:
+    queue = queue_of(job("a", 1, 0, 500), job("a", 2, 1, 1), job("a", 3, 2, 500), max_size=100)
+    assert batches(queue) == [[1], [2], [3]]
+
+
+def test_a_job_whose_caller_has_left_is_dropped_and_leaves_its_place_to_others() -> None:
+    left, *others = (job("a", n, n) for n in range(3))
+    queue = queue_of(left, *others, max_batch=2)
+    assert left.future.cancel()
+    assert batches(queue) == [[1, 2]]
+
+
+def test_a_job_past_its_deadline_is_dropped_and_told() -> None:
+    late, punctual = job("a", 1, 0, deadline=5), job("a", 2, 1, deadline=6)
+    assert batches(queue_of(late, punctual), now=5) == [[2]]
+    with pytest.raises(ServiceError) as caught:
+        late.future.result(0)
+    assert caught.value.reason is Reason.DEADLINE_EXCEEDED
+
+
+def test_where_every_job_of_a_kind_is_dropped_the_next_kind_runs() -> None:
+    late, left, other = job("a", 1, 0, deadline=1), job("a", 2, 0.1), job("b", 3, 0.2)
+    left.future.cancel()
+    queue = queue_of(late, left, other)
+    assert batches(queue, now=2) == [[3]]
+
+
+def test_a_queue_of_dropped_jobs_gives_nothing_and_is_empty() -> None:
+    left = job("a", 1, 0)
+    left.future.cancel()
+    queue = queue_of(left)
+    assert queue
+    assert queue.take(0) == []
+    assert not queue
+
+
+class Device:
+    """Squares numbers, when it is let; batches as they came are in ``ran``."""
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[str, list[int]]] = []
+        self.begun, self.go_on = threading.Semaphore(0), threading.Event()
+        self.go_on.set()
+
+    def __call__(self, key: str, works: Sequence[int]) -> list[int]:
+        self.ran.append((key, list(works)))
+        self.begun.release()
+        assert self.go_on.wait(WITHIN_S)
+        if -1 in works:
+            raise ZeroDivisionError("a bad frame")
+        return [work**2 for work in works]
+
+
+class Bench:
+    """A worker with its device, clock and what it observed."""
+
+    def __init__(self) -> None:
+        self.device, self.clock = Device(), Clock()
+        self.observed: list[int] = []
+        queue: Queue[str, int, int] = Queue(8, 1000)
+        self.worker = Worker(self.device, queue, self.clock, self.observed.append)
+
+    def submit(self, work: int, key: str = "a", deadline: float = NEVER) -> "Future[Done[int]]":
+        return self.worker.submit(key, work, 1, deadline)
+
+    def hold(self) -> "Future[Done[int]]":
+        """Keep the device busy with a job until ``go_on`` is set."""
+        self.device.go_on.clear()
+        future = self.submit(0, "holds")
+        assert self.device.begun.acquire(timeout=WITHIN_S)
+        return future
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.device.go_on.set()
+    bench.worker.close()
+
+
+def test_an_idle_worker_runs_a_job_at_once_and_alone(bench: Bench) -> None:
+    bench.clock.now = 7.0
+    assert bench.submit(3).result(WITHIN_S) == Done(9, 7.0, 7.0)
+    assert bench.observed == [1]
+
+
+def test_what_waits_while_the_device_is_busy_becomes_the_next_batch(bench: Bench) -> None:
+    bench.hold()
+    waiting = [bench.submit(n) for n in (1, 2, 3)]
+    bench.clock.now = 4.0
+    bench.device.go_on.set()
+    assert [future.result(WITHIN_S) for future in waiting] == [Done(n * n, 4.0, 4.0) for n in (1, 2, 3)]
+    assert bench.device.ran == [("holds", [0]), ("a", [1, 2, 3])]
+    assert bench.observed == [1, 3]
+
+
+def test_a_bad_job_fails_alone(bench: Bench) -> None:
+    bench.hold()
+    good, bad, other = (bench.submit(n) for n in (2, -1, 4))
+    bench.device.go_on.set()
+    assert (good.result(WITHIN_S).result, other.result(WITHIN_S).result) == (4, 16)
+    with pytest.raises(ZeroDivisionError, match="a bad frame"):
+        bad.result(WITHIN_S)
+    assert bench.submit(5).result(WITHIN_S).result == 25, "and the worker goes on"
+
+
+def test_a_device_that_loses_an_answer_does_not_end_the_worker() -> None:
+    held, release = threading.Event(), threading.Event()
+
+    def run(key: str, works: Sequence[int]) -> Sequence[int]:
+        held.set()
+        assert release.wait(WITHIN_S)
+        return works[:1]
+
+    worker: Worker[str, int, int] = Worker(run, Queue(8, 1000), Clock(), lambda _: None)
+    first = worker.submit("a", 0, 1, NEVER)
+    assert held.wait(WITHIN_S)
+    others = [worker.submit("a", n, 1, NEVER) for n in (1, 2)]
+    release.set()
+    assert [future.result(WITHIN_S).result for future in (first, *others)] == [0, 1, 2]
+    worker.close()
+
+
+def test_a_job_past_its_deadline_never_reaches_the_device(bench: Bench) -> None:
+    bench.hold()
+    late = bench.submit(2, deadline=5.0)
+    bench.clock.now = 5.0
+    bench.device.go_on.set()
+    with pytest.raises(ServiceError) as caught:
+        late.result(WITHIN_S)
+    assert caught.value.reason is Reason.DEADLINE_EXCEEDED
+    assert bench.device.ran == [("holds", [0])]
+
+
+def test_a_cancelled_job_never_reaches_the_device(bench: Bench) -> None:
+    bench.hold()
+    left = bench.submit(2)
+    assert left.cancel()
+    bench.device.go_on.set()
+    assert bench.submit(3).result(WITHIN_S).result == 9
+    assert ("a", [3]) in bench.device.ran
+    assert all(2 not in works for _, works in bench.device.ran)
+    with pytest.raises(CancelledError):
+        left.result(0)
+
+
+def test_close_runs_what_waits(bench: Bench) -> None:
+    held = bench.hold()
+    waiting = [bench.submit(n, key) for n, key in ((1, "a"), (2, "b"), (3, "a"))]
+    closing = threading.Thread(target=bench.worker.close)
+    closing.start()
+    closing.join(0.05)
+    assert closing.is_alive(), "it waits for the device"
+    bench.device.go_on.set()
+    closing.join(WITHIN_S)
+    assert [future.result(0).result for future in (held, *waiting)] == [0, 1, 4, 9]

@@ -1,0 +1,105 @@
+"""``rrcanet serve`` as a supervisor sees it: a process with a port, signals and an exit code."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests import frames
+from tests.scenes import make_scene
+
+COMMAND = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", "0"]
+
+
+@contextmanager
+def running(**settings: str) -> Iterator[tuple["subprocess.Popen[str]", httpx.Client]]:
+    environment = os.environ | {f"RRCANET_{name}": value for name, value in settings.items()}
+    process = subprocess.Popen(COMMAND, env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if match := re.search(r"running on (http://[\d.:]+)", line):
+                break
+        assert match
+        with httpx.Client(base_url=match[1]) as client:
+            while client.get("/readyz").status_code != 200:
+                time.sleep(0.05)
+            yield process, client
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def failing(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {f"RRCANET_{name}": value for name, value in settings.items()}
+    return subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_it_serves_until_sigterm_and_exits_with_0() -> None:
+    with running() as (process, client):
+        assert client.post("/v1/detect", content=frames.png(make_scene(1).counts(8))).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_while_draining_readiness_has_fallen_and_requests_are_served() -> None:
+    with running(DRAIN_DELAY_S="2") as (process, client):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["reason"]) == (503, "draining")
+        assert client.post("/v1/detect", content=frames.png(make_scene(1).counts(8))).status_code == 200
+        assert process.wait(20) == 0
+
+
+def test_json_logs_are_one_object_a_line() -> None:
+    import json
+
+    with running(LOG_FORMAT="json") as (process, client):
+        client.get("/livez", headers={"X-Request-Id": "seen"})
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        lines = [json.loads(line) for line in process.stderr]
+    assert any(line.get("request_id") == "seen" and line["message"] == "GET /livez 200" for line in lines)
+
+
+def test_every_wrong_setting_is_named_and_the_start_fails() -> None:
+    result = failing(HOST="nowhere", MAX_PIXELS="-1", DEVICE="tpu", HOTS="x")
+    assert result.returncode == 2
+    for name in ("RRCANET_HOST", "RRCANET_MAX_PIXELS", "RRCANET_DEVICE", "RRCANET_HOTS"):
+        assert name in result.stderr
+
+
+def test_cuda_refuses_to_run_on_a_cpu() -> None:
+    result = failing("--device", "cuda")
+    assert result.returncode == 1
+    assert "NVIDIA driver" in result.stderr
+
+
+def test_a_model_that_cannot_be_served_ends_the_start(tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"not a model")
+    result = failing(MODELS=str(tmp_path))
+    assert result.returncode == 1
+    assert "broken.onnx" in result.stderr
+
+
+def test_a_port_that_is_taken_ends_the_start() -> None:
+    with running() as (_, client):
+        result = failing("--port", str(client.base_url.port))
+    assert result.returncode == 1
+    assert "address already in use" in result.stderr
+
+
+def test_serving_imports_no_torch() -> None:
+    code = (
+        "import service.api.app, service.cli, sys; assert 'torch' not in sys.modules; assert 'onnx' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

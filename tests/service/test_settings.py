@@ -1,0 +1,112 @@
+"""Settings from the environment and ``.env``."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from service.pretrained import SHIPPED
+from service.settings import PREFIX, LogFormat, Settings, SettingsFault, load_settings
+
+DEFAULTS = {
+    "host": "127.0.0.1",
+    "port": 8000,
+    "device": "auto",
+    "models": SHIPPED,
+    "max_body_bytes": 32 * 2**20,
+    "max_pixels": 16 * 2**20,
+    "max_frames": 64,
+    "queue_size": 64,
+    "max_batch": 8,
+    "request_timeout_s": 30.0,
+    "drain_delay_s": 0.0,
+    "log_format": "text",
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_but_those_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def faults(**overrides: object) -> list[str]:
+    with pytest.raises(SettingsFault) as caught:
+        load_settings(**overrides)
+    return str(caught.value).split("\n")
+
+
+def test_every_default_is_as_documented() -> None:
+    settings = load_settings().model_dump()
+    assert {name: settings[name] for name in DEFAULTS} == DEFAULTS
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_every_setting_is_read_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {
+        "host": "::1", "port": "0", "device": "cpu", "models": str(tmp_path), "max_body_bytes": "10",
+        "max_pixels": "20", "max_frames": "3", "queue_size": "4", "max_batch": "5", "request_timeout_s": "0.5",
+        "drain_delay_s": "6", "log_format": "json",
+    }  # fmt: skip
+    assert wanted.keys() == DEFAULTS.keys()
+    for name, value in wanted.items():
+        monkeypatch.setenv(PREFIX + name.upper(), value)
+    settings = load_settings().model_dump()
+    assert {name: settings[name] for name in wanted} == {
+        "host": "::1", "port": 0, "device": "cpu", "models": tmp_path, "max_body_bytes": 10, "max_pixels": 20,
+        "max_frames": 3, "queue_size": 4, "max_batch": 5, "request_timeout_s": 0.5, "drain_delay_s": 6.0,
+        "log_format": "json",
+    }  # fmt: skip
+
+
+def test_options_win_over_the_environment_and_the_environment_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("RRCANET_PORT=1\nRRCANET_MAX_BATCH=2\nRRCANET_LOG_FORMAT=json\nOTHERS_PORT=9\n")
+    assert load_settings().port == 1
+    monkeypatch.setenv("RRCANET_PORT", "3")
+    monkeypatch.setenv("RRCANET_MAX_BATCH", "4")
+    settings = load_settings(port=5, host=None)
+    assert (settings.port, settings.max_batch, settings.log_format) == (5, 4, LogFormat.JSON)
+    assert settings.host == "127.0.0.1", "an option that was not given changes nothing"
+
+
+def test_every_fault_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {
+        "HOST": "no address", "PORT": "70000", "DEVICE": "tpu", "MODELS": "no/such/folder", "MAX_BODY_BYTES": "0",
+        "MAX_PIXELS": "many", "MAX_FRAMES": "-1", "QUEUE_SIZE": "0", "MAX_BATCH": "1.5", "REQUEST_TIMEOUT_S": "0",
+        "DRAIN_DELAY_S": "nan", "LOG_FORMAT": "xml", "MAX_FRAME": "8",
+    }  # fmt: skip
+    for name, value in wrong.items():
+        monkeypatch.setenv(PREFIX + name, value)
+    told = faults()
+    assert len(told) == len(wrong)
+    for name, value in wrong.items():
+        (line,) = (line for line in told if line.startswith(f"{PREFIX}{name}:"))
+        assert f"{value!r}" in line or line.endswith("no such setting")
+
+
+@pytest.mark.parametrize("name", ["RRCANET_PROT", "RRCANET_", "RRCANET_PORT_"])
+def test_an_unknown_variable_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "8000")
+    assert faults() == [f"{name}: no such setting"]
+
+
+def test_a_fault_in_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("RRCANET_PORT=never\n")
+    (line,) = faults()
+    assert line.startswith("RRCANET_PORT: ")
+
+
+def test_a_queue_that_could_never_hold_a_request_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RRCANET_QUEUE_SIZE", "63")
+    assert faults() == ["QUEUE_SIZE must be at least MAX_FRAMES, or such a request could never be accepted"]
+    monkeypatch.setenv("RRCANET_MAX_FRAMES", "63")
+    assert load_settings().queue_size == 63
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "localhost", "192.168.1.7"])
+def test_addresses_are_accepted(host: str) -> None:
+    assert load_settings(host=host).host == host
