@@ -8,8 +8,8 @@ ARG RUNTIME=cpu
 RUN python3 -m venv /venv
 WORKDIR /source
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /venv/bin/pip install --no-compile --constraint requirements/serve.txt ".[${RUNTIME}]"
+RUN --mount=type=cache,target=/pip-cache \
+    /venv/bin/pip install --cache-dir /pip-cache --no-compile --constraint requirements/serve.txt ".[${RUNTIME}]"
 # bytecode of unchecked hashes: valid whatever a registry or builder does to the times of files
 RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib
 

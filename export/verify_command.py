@@ -15,7 +15,7 @@ EPILOG = "Example: rrcanet verify models/nuaa.onnx runs/nuaa/weights.safetensors
 @click.command("verify", epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--device", type=click.Choice([one.value for one in Device]), default=Device.CPU, show_default=True)
+@click.option("--device", type=click.Choice([one.value for one in Device]), default=Device.CPU.value, show_default=True)
 def verify_command(model: Path, checkpoint: Path, device: Device) -> None:
     """Compare MODEL, as it is served, with CHECKPOINT in PyTorch.
 

@@ -135,7 +135,7 @@ def _files(arguments: Iterable[Path]) -> Iterator[Path]:
         if argument.is_file():
             yield argument
             continue
-        files = sorted(path for path in argument.iterdir() if path.suffix.lower() in SUFFIXES)
+        files = sorted(path for path in argument.iterdir() if path.suffix.lower() in SUFFIXES and not path.is_dir())
         if not files:
             raise click.UsageError(f"{argument} holds no frame ({', '.join(SUFFIXES)})")
         yield from files

@@ -1,6 +1,7 @@
 """``rrcanet serve``."""
 
 import asyncio
+import signal
 from types import FrameType
 
 import click
@@ -32,6 +33,7 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
     except SettingsFault as fault:
         raise click.UsageError(str(fault)) from fault
     set_up_logs(settings.log_format)
+    signal.signal(signal.SIGTERM, _end)
     server = Server(settings)
     try:
         server.run()
@@ -39,6 +41,11 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
         raise click.exceptions.Exit(1) from stop
     if server.serving.fault is not None:
         raise click.ClickException(str(server.serving.fault))
+
+
+def _end(*_: object) -> None:
+    """Exit code 0; uvicorn, once it has drained, raises the signal again."""
+    raise click.exceptions.Exit(0)
 
 
 class Server(uvicorn.Server):

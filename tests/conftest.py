@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+import model
 from service.pretrained import DEFAULT
 from service.serve_command import Server
 from service.settings import Settings
@@ -34,6 +35,12 @@ def require_tool(name: str) -> str:
 def model_file() -> Path:
     """The model that ships."""
     return DEFAULT
+
+
+@pytest.fixture(scope="session")
+def shipped_checkpoint() -> Path:
+    """The weights that the shipped model was exported from."""
+    return Path(model.__file__).parent / "weights" / "nuaa-sirst.safetensors"
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from service.errors import Reason, ServiceError
 from service.frames.frame import Budget, Frame, make_frame, undecodable
@@ -38,7 +38,7 @@ def read_raster(body: bytes, format_name: str, budget: Budget, name: str | None)
     for page in _pages(image):
         if isinstance(page, ServiceError):
             frames.append(page)
-            break  # the chain of pages is broken: what follows cannot be found
+            continue
         budget.take(*_allocated(page))
         try:
             frames.append(_read_page(page, name))
@@ -47,7 +47,7 @@ def read_raster(body: bytes, format_name: str, budget: Budget, name: str | None)
     return frames
 
 
-def _open(body: bytes, format_name: str) -> Image.Image:
+def _open(body: bytes, format_name: str) -> ImageFile.ImageFile:
     try:
         return Image.open(io.BytesIO(body), formats=(format_name,))
     except BOMB as error:
@@ -66,11 +66,9 @@ def _pages(image: Image.Image) -> Iterator[Image.Image | ServiceError]:
             image.seek(index)
         except EOFError:
             return
-        except BOMB as error:
-            raise ServiceError(Reason.TOO_MANY_PIXELS, f"page {index} names hundreds of millions of pixels") from error
         except Exception as error:  # as in _open
             yield undecodable(f"page {index} cannot be found: {_describe(error)}")
-            return
+            return  # the chain is broken: neither can what follows
         yield image
 
 
@@ -119,7 +117,7 @@ def _wide_counts(page: Image.Image) -> tuple[NDArray[np.generic], str]:
     return counts.astype(np.float64), counts.dtype.name
 
 
-def _refuse_deep_colour_png(image: Image.Image) -> None:
+def _refuse_deep_colour_png(image: ImageFile.ImageFile) -> None:
     """By what Pillow will decode (``RGB;16B``), since a hostile file may hide its header behind other chunks."""
     if image.format == "PNG" and image.mode != "I;16" and any("16" in str(tile.args) for tile in image.tile):
         raise undecodable("a 16-bit PNG with colour or alpha; send 16-bit gray, so that no count is lost")

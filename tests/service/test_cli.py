@@ -9,10 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import main
-from tests.service.installed import ROOT, write_entry_points
+from tests.service.installed import ROOT, project, training_commands, write_entry_points
 
 SERVING_INSTALL = "import sys; sys.modules['torch'] = None; from service.cli import main; main()"
-TRAINING = ("evaluate", "export", "train", "verify")
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def test_help_lists_every_command_and_names_the_extra_that_some_need(installed: 
     assert ended.returncode == 0
     for name in ("detect", "serve"):
         assert f"\n  {name} " in ended.stdout
-    for name in TRAINING:
+    for name in training_commands():
         (line,) = (line for line in ended.stdout.splitlines() if line.split()[:1] == [name])
         assert "(needs the extra 'train')" in line
     assert "Example: rrcanet detect" in ended.stdout
@@ -77,8 +76,8 @@ def test_every_command_of_the_serving_world_has_help_with_an_example(command: st
 def test_help_lists_commands_by_name(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(installed)
     listed = CliRunner().invoke(main, ["--help"]).stdout.split("Commands:")[1].split("Example:")[0]
-    names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and not line.startswith("   ")]
-    assert names == sorted(["detect", "serve", "broken", *TRAINING])
+    names = [line.split()[0] for line in listed.splitlines() if line[2:3].strip()]
+    assert names == sorted(["detect", "serve", "broken", *training_commands()])
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:
@@ -88,4 +87,4 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 
 
 def test_the_version_is_that_of_the_package(installed: Path) -> None:
-    assert rrcanet(installed, "--version").stdout.endswith("version 0.1.0\n")
+    assert rrcanet(installed, "--version").stdout.endswith(f"version {project()['version']}\n")

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -269,6 +270,7 @@ def test_the_command_runs_as_a_process_without_torch(brightness_model: Path, sce
 
 def test_long_work_shows_a_bar_on_a_terminal(brightness_model: Path, scene: Path) -> None:
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
     ended = subprocess.run(
         command(brightness_model, scene),
         env=os.environ | {"PYTHONPATH": str(ROOT)},

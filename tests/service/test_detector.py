@@ -54,10 +54,10 @@ def test_padding_continues_the_edge_to_the_right_and_below(brightness: Detector,
     assert padded is not None
     assert padded.shape[:2] == (1, 1)
     assert padded.shape[2] % STRIDE == padded.shape[3] % STRIDE == 0
-    image = padded[0, 0]
-    np.testing.assert_array_equal(image[:height, :width], noise(height, width))
-    np.testing.assert_array_equal(image[:height, width:], np.broadcast_to(image[:height, [width - 1]], (height, image.shape[1] - width)))  # fmt: skip
-    np.testing.assert_array_equal(image[height:], np.broadcast_to(image[height - 1], (image.shape[0] - height, image.shape[1])))  # fmt: skip
+    image, pixels = padded[0, 0], noise(height, width)
+    np.testing.assert_array_equal(image[:height, :width], pixels)
+    assert (image[:height, width:] == pixels[:, -1:]).all()
+    assert (image[height:] == image[height - 1]).all()
 
 
 def test_a_target_at_the_edge_ends_with_the_frame(brightness: Detector) -> None:
@@ -131,18 +131,18 @@ def test_a_frame_that_is_constant_but_for_invalid_pixels_has_no_target(everythin
 
 def test_each_range_maps_the_counts_that_it_names(brightness: Detector) -> None:
     pixels = np.tile(np.array([10, 20, 30, 40], np.uint8), (8, 2))
-    spans = {
-        RangeMode.AUTO: (10, 40),
-        RangeMode.MINMAX: (10, 40),
-        RangeMode.DTYPE: (0, 255),
-        Range(15, 25): (15, 25),
+    spans: dict[RangeMode | Range, Range] = {
+        RangeMode.AUTO: Range(10, 40),
+        RangeMode.MINMAX: Range(10, 40),
+        RangeMode.DTYPE: FULL,
+        Range(15, 25): Range(15, 25),
     }
-    for wanted, (low, high) in spans.items():
+    for wanted, span in spans.items():
         detection = detect(brightness, pixels, range=wanted)
-        assert detection.span == (low, high)
-        expected = np.clip((pixels - float(low)) / (high - low), 0, 1)
+        assert detection.span == span
+        expected = np.clip((pixels.astype(np.float64) - span.low) / (span.high - span.low), 0, 1)
         np.testing.assert_allclose(detection.probabilities, expected, atol=1e-6)
-    assert detect(brightness, pixels.astype(np.uint16), range=RangeMode.DTYPE).span == (0, 65535)
+    assert detect(brightness, pixels.astype(np.uint16), range=RangeMode.DTYPE).span == Range(0, 65535)
 
 
 def test_the_range_of_a_type_means_nothing_for_floats(brightness: Detector) -> None:

@@ -39,7 +39,7 @@ def test_every_target_says_of_itself_what_its_pixels_say(probabilities: np.ndarr
         y, x = np.nonzero(labels == labels[target.peak.y, target.peak.x])
         weights = probabilities[y, x].astype(np.float64)
         assert target.area == y.size
-        assert target.bbox == Box(x.min(), y.min(), np.ptp(x) + 1, np.ptp(y) + 1)
+        assert target.bbox == Box(*map(int, (x.min(), y.min(), np.ptp(x) + 1, np.ptp(y) + 1)))
         assert target.peak.probability == probabilities[target.peak.y, target.peak.x] == weights.max()
         assert target.confidence == pytest.approx(weights.mean())
         assert target.centroid == pytest.approx((np.average(x, weights=weights), np.average(y, weights=weights)))

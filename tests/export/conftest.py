@@ -1,0 +1,53 @@
+"""A small network exported once, and scenes to score it on."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from export.export_command import export_command
+from model.checkpoint import TrainingRecord, build_network, save_checkpoint
+from model.recipe import Network
+from tests.scenes import write_data_set
+
+SMALL = Network(in_channels=1, widths=(8, 16), units=(1, 1), passes=2)
+SMALL_COLOUR = Network(in_channels=3, widths=(8, 16), units=(1, 1), passes=1)
+
+
+def write_checkpoint(path: Path, network: Network, seed: int = 0) -> Path:
+    """Random weights whose batch norms have seen something, so that a wrong graph shows."""
+    torch.manual_seed(seed)
+    built = build_network(network).train()
+    with torch.no_grad():
+        for _ in range(3):
+            built(torch.randn(4, network.in_channels, 32, 32))
+    record = TrainingRecord(recipe="small", description="for tests", datasets=("scenes",), steps=3, network=network)
+    save_checkpoint(path, built.state_dict(), record)
+    return path
+
+
+def export(checkpoint: Path, output: Path, *options: str) -> Result:
+    """``rrcanet export``."""
+    return CliRunner().invoke(export_command, [str(checkpoint), "-o", str(output), *options])
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Result]:
+    """Checkpoint, model file, and what the command printed."""
+    folder = tmp_path_factory.mktemp("exported")
+    checkpoint = write_checkpoint(folder / "small.safetensors", SMALL)
+    output = folder / "small.onnx"
+    return (
+        checkpoint,
+        output,
+        export(checkpoint, output, "--name", "small", "--model-version", "7", "--threshold", "0.3"),
+    )
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 8-bit scenes."""
+    folder = tmp_path_factory.mktemp("data") / "scenes"
+    write_data_set(folder, count=24)
+    return folder

@@ -1,0 +1,142 @@
+"""``rrcanet evaluate`` and ``rrcanet calibrate`` on scenes whose truth is known."""
+
+import json
+import shutil
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from export.calibrate_command import calibrate_command
+from export.card import read_model
+from export.evaluate_command import evaluate_command
+from tests.scenes import write_data_set
+
+
+def evaluate(model: object, data: Path, *options: str) -> Result:
+    return CliRunner().invoke(evaluate_command, [str(model), "--data", str(data), *options])
+
+
+def row(result: Result) -> dict[str, str]:
+    """The table's only row, by column."""
+    assert result.exit_code == 0, result.output
+    head, _, cells = (line.strip("| ").split(" | ") for line in result.output.splitlines() if line.startswith("|"))
+    return dict(zip(head, cells, strict=True))
+
+
+def test_the_shipped_model_finds_the_targets_of_scenes(model_file: Path, scenes: Path, tmp_path: Path) -> None:
+    result = evaluate(model_file, scenes, "--json", str(tmp_path / "scores.json"))
+    scores = row(result)
+    assert (scores["frames"], scores["targets"], scores["grid"]) == ("12", "36", "native")
+    assert float(scores["Pd %"]) > 90
+    assert float(scores["IoU %"]) > 40
+    exact = json.loads((tmp_path / "scores.json").read_text())
+    assert f"{100 * exact['scores']['pd']:.2f}" == scores["Pd %"]
+    assert exact["split"] == "test"
+
+
+def test_a_service_and_a_file_score_alike(model_file: Path, scenes: Path, client: httpx.Client) -> None:
+    served = row(evaluate(str(client.base_url), scenes))
+    from_file = row(evaluate(model_file, scenes))
+    assert served == from_file
+
+
+def test_the_256_grid_compares_resized_masks(model_file: Path, scenes: Path) -> None:
+    scores = row(evaluate(model_file, scenes, "--grid", "256", "--split", "train"))
+    assert (scores["grid"], scores["frames"], scores["split"]) == ("256", "12", "train")
+    assert float(scores["Pd %"]) > 80
+
+
+def test_frames_of_sixteen_bits_are_scored_on_both_grids(model_file: Path, tmp_path: Path) -> None:
+    write_data_set(tmp_path / "deep", count=6, bits=14)
+    for grid in ("native", "256"):
+        assert float(row(evaluate(model_file, tmp_path / "deep", "--grid", grid))["Pd %"]) > 60
+
+
+def test_a_measurement_is_recorded_in_the_card_once(model_file: Path, scenes: Path, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    shutil.copy(model_file, model)
+    for _ in range(2):
+        scores = row(evaluate(model, scenes, "--record"))
+    (measured,) = (m for m in read_model(model)[1].measurements if m.dataset == "scenes")
+    assert f"{100 * measured.pd:.2f}" == scores["Pd %"]
+    assert (measured.split, measured.grid, measured.frames) == ("test", "native", 12)
+
+
+def test_recording_needs_a_file_and_numbers(model_file: Path, scenes: Path, tmp_path: Path) -> None:
+    assert evaluate("http://localhost:1", scenes, "--record").exit_code == 2
+    write_data_set(tmp_path / "empty", count=2)
+    Image.fromarray(np.zeros((128, 160), np.uint8)).save(tmp_path / "empty" / "masks" / "scene_0001.png")
+    Image.fromarray(np.zeros((128, 160), np.uint8)).save(tmp_path / "empty" / "images" / "scene_0001.png")
+    shutil.copy(model_file, tmp_path / "m.onnx")
+    result = evaluate(tmp_path / "m.onnx", tmp_path / "empty", "--record")
+    assert result.exit_code == 1
+    assert "nothing to record" in result.output
+
+
+def test_bad_data_and_models_are_named(model_file: Path, scenes: Path, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    for result in (
+        evaluate(model_file, nowhere),
+        evaluate(nowhere, scenes),
+        evaluate(model_file, scenes, "--split", "x"),
+    ):
+        assert result.exit_code == 1
+        assert "nowhere" in result.output or "'x'" in result.output
+    shutil.copytree(scenes, tmp_path / "data")
+    (tmp_path / "data" / "masks" / "scene_0001.png").unlink()
+    assert "scene_0001" in evaluate(model_file, tmp_path / "data").output
+
+
+def test_a_frame_that_cannot_be_answered_ends_the_evaluation(
+    model_file: Path, scenes: Path, tmp_path: Path, client: httpx.Client
+) -> None:
+    shutil.copytree(scenes, tmp_path / "data")
+    broken = tmp_path / "data" / "images" / "scene_0001.png"
+    Image.fromarray(np.zeros((128, 160, 3), np.uint8)).save(broken)
+    deep = broken.read_bytes()
+    broken.write_bytes(deep[:24] + b"\x10" + deep[25:])  # a header that says 16-bit colour
+    for model in (model_file, client.base_url):
+        result = evaluate(model, tmp_path / "data")
+        assert result.exit_code == 1
+
+
+def test_a_service_that_is_not_there_is_named(scenes: Path) -> None:
+    result = evaluate("http://127.0.0.1:9", scenes)
+    assert result.exit_code == 1
+    assert "127.0.0.1:9" in result.output
+
+
+def calibrate(model: Path, data: Path, *options: str) -> Result:
+    return CliRunner().invoke(calibrate_command, [str(model), "--data", str(data), *options])
+
+
+def test_calibration_is_fitted_and_written_into_the_card(model_file: Path, scenes: Path, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    shutil.copy(model_file, model)
+    result = calibrate(model, scenes)
+    assert result.exit_code == 0, result.output
+    card = read_model(model)[1]
+    assert card.calibration.fitted_on.startswith("scenes train: ")
+    assert card.calibration.confidences[-1] > 0.5
+    before = row(evaluate(model, scenes))
+    assert calibrate(model, scenes).output == result.output  # fitted on scores, not on its own confidences
+    assert row(evaluate(model, scenes)) == before
+
+
+def test_too_few_targets_cannot_calibrate(model_file: Path, tmp_path: Path) -> None:
+    write_data_set(tmp_path / "few", count=2)
+    shutil.copy(model_file, tmp_path / "m.onnx")
+    before = (tmp_path / "m.onnx").read_bytes()
+    result = calibrate(tmp_path / "m.onnx", tmp_path / "few")
+    assert result.exit_code == 1
+    assert "bins" in result.output
+    assert (tmp_path / "m.onnx").read_bytes() == before
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://127.0.0.1:9"])
+def test_both_schemes_are_asked(scenes: Path, url: str) -> None:
+    assert evaluate(url, scenes).exit_code == 1

@@ -1,0 +1,131 @@
+"""A checkpoint becomes one self-describing file that answers as PyTorch does, or no file at all."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from export.verify_command import verify_command
+from model.checkpoint import load_checkpoint
+from service.card import METADATA_KEY, Card
+from service.runtime import Device, Runtime
+from tests.export.conftest import SMALL, SMALL_COLOUR, export, write_checkpoint
+
+Exported = tuple[Path, Path, Result]
+
+
+def test_the_file_describes_itself(exported: Exported) -> None:
+    _, path, result = exported
+    assert result.exit_code == 0, result.output
+    assert [item.name for item in path.parent.iterdir()] == ["small.safetensors", "small.onnx"] or not (
+        list(path.parent.glob("*.data"))
+    )
+    graph = onnx.load(path)
+    (text,) = (entry.value for entry in graph.metadata_props if entry.key == METADATA_KEY)
+    card = Card.model_validate_json(text)
+    assert (card.name, card.version, card.threshold, card.recipe, card.steps) == ("small", "7", 0.3, "small", 3)
+    assert (card.stride, card.in_channels, card.trained_on) == (2, 1, ("scenes",))
+    assert card.parameters == sum(p.numel() for p in load_checkpoint(exported[0]).network.parameters())
+
+
+def test_the_graph_is_one_that_cuda_can_run(exported: Exported) -> None:
+    graph = onnx.load(exported[1])
+    assert max(opset.version for opset in graph.opset_import) <= 18
+    assert {opset.domain for opset in graph.opset_import} <= {"", "ai.onnx"}
+    assert not {node.op_type for node in graph.graph.node} & {"If", "Loop", "Scan"}
+    assert not any(tensor.external_data for tensor in graph.graph.initializer)
+
+
+def test_batch_height_and_width_are_free(exported: Exported) -> None:
+    runtime = Runtime(exported[1], Device.CPU)
+    for shape in ((1, 1, 2, 2), (5, 1, 34, 18), (2, 1, 8, 120)):
+        assert runtime.probabilities(np.zeros(shape, np.float32)).shape == shape
+
+
+def test_normalisation_and_sigmoid_are_inside(exported: Exported) -> None:
+    checkpoint = load_checkpoint(exported[0])
+    intensities = np.random.default_rng(0).uniform(0, 255, (2, 1, 16, 24)).astype(np.float32)
+    inputs = (torch.from_numpy(intensities) - checkpoint.record.mean) / checkpoint.record.std
+    with torch.no_grad():
+        expected = torch.sigmoid(checkpoint.network(inputs)).numpy()
+    answer = Runtime(exported[1], Device.CPU).probabilities(intensities)
+    np.testing.assert_allclose(answer, expected, atol=1e-6)
+
+
+def test_every_comparison_is_printed(exported: Exported) -> None:
+    lines = [line for line in exported[2].output.splitlines() if line.startswith("ok")]
+    sizes = {tuple(line.split(":")[0].split()[1:]) for line in lines}
+    assert len({size[2:] for size in sizes}) >= 3
+    assert len({size[0] for size in sizes}) >= 2
+
+
+def test_three_channels_are_repeated_inside_the_graph(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "w.safetensors", SMALL_COLOUR)
+    result = export(checkpoint, tmp_path / "m.onnx")
+    assert result.exit_code == 0, result.output
+    runtime = Runtime(tmp_path / "m.onnx", Device.CPU)
+    assert runtime.card.in_channels == 3
+    assert runtime.probabilities(np.zeros((1, 1, 8, 8), np.float32)).shape == (1, 1, 8, 8)
+
+
+def test_a_checkpoint_that_does_not_fit_leaves_no_file(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"backbone.weight": torch.zeros(1)}}, tmp_path / "w.pth")
+    result = export(tmp_path / "w.pth", tmp_path / "m.onnx")
+    assert result.exit_code == 1
+    assert "backbone.weight" in result.output
+    assert not (tmp_path / "m.onnx").exists()
+    assert export(tmp_path / "none.pth", tmp_path / "m.onnx").exit_code == 1
+
+
+def verify(model: Path, checkpoint: Path) -> Result:
+    return CliRunner().invoke(verify_command, [str(model), str(checkpoint)])
+
+
+def test_verify_confirms_a_pair_that_belongs_together(exported: Exported) -> None:
+    checkpoint, model, _ = exported
+    result = verify(model, checkpoint)
+    assert (result.exit_code, "DIFFERS" in result.output) == (0, False)
+
+
+def test_verify_refuses_the_weights_of_another_run(exported: Exported, tmp_path: Path) -> None:
+    other = write_checkpoint(tmp_path / "other.safetensors", SMALL, seed=1)
+    result = verify(exported[1], other)
+    assert result.exit_code == 1
+    assert "DIFFERS" in result.output
+
+
+def test_verify_refuses_a_graph_that_was_tampered_with(exported: Exported, tmp_path: Path) -> None:
+    checkpoint, model, _ = exported
+    graph = onnx.load(model)
+    largest = max(graph.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    weights = np.frombuffer(largest.raw_data, np.float32) * np.float32(1.05)
+    largest.raw_data = weights.tobytes()
+    onnx.save(graph, tmp_path / "m.onnx")
+    assert verify(tmp_path / "m.onnx", checkpoint).exit_code == 1
+
+
+@pytest.mark.parametrize("missing", ["model", "checkpoint"])
+def test_verify_names_what_is_missing(exported: Exported, tmp_path: Path, missing: str) -> None:
+    checkpoint, model, _ = exported
+    nowhere = tmp_path / "nowhere"
+    result = verify(nowhere, checkpoint) if missing == "model" else verify(model, nowhere)
+    assert result.exit_code == 1
+    assert "nowhere" in result.output
+
+
+def test_the_model_that_ships_is_the_checkpoint_that_ships(model_file: Path, shipped_checkpoint: Path) -> None:
+    result = verify(model_file, shipped_checkpoint)
+    assert result.exit_code == 0, result.output
+
+
+def test_an_interrupted_write_leaves_the_old_file(exported: Exported, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    shutil.copy(exported[1], model)
+    before = model.read_bytes()
+    torch.save({"state_dict": {"x": torch.zeros(1)}}, tmp_path / "w.pth")
+    assert export(tmp_path / "w.pth", model).exit_code == 1
+    assert model.read_bytes() == before
