@@ -23,7 +23,9 @@ EPILOG = "Example: rrcanet calibrate models/nuaa.onnx --data datasets/IRSTD-1k -
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), multiple=True, required=True, help="Folder; may be repeated.")
 @click.option("--split", default="train", show_default=True, help="Frames that MODEL was not trained on.")
-@click.option("--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True)
+@click.option(
+    "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
+)
 def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: Device) -> None:
     """Fit MODEL's confidence: of the targets given 0.9, nine in ten shall be real on these frames.
 

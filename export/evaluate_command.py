@@ -26,7 +26,9 @@ EPILOG = "Example: rrcanet evaluate http://localhost:8000 --data datasets/NUAA-S
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with images/ and masks/.")
 @click.option("--split", default="test", show_default=True, help="A file of names, or the stem of one in the folder.")
 @click.option("--grid", type=click.Choice([one.value for one in Grid]), default=Grid.NATIVE.value, show_default=True)
-@click.option("--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True)
+@click.option(
+    "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
+)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the scores here too.")
 @click.option("--record", is_flag=True, help="Write the scores into the model file's card.")
 def evaluate_command(

@@ -22,6 +22,7 @@ from service.runtime import Device
 
 TIMEOUT_S: Final = 120.0
 MANY: Final = 100_000
+MANY_PIXELS: Final = 2**26
 
 
 class SourceError(Exception):
@@ -67,7 +68,7 @@ class FileSource:
     def find(self, frame: bytes) -> Found:
         """Decode, infer, group."""
         try:
-            (decoded,) = decode(frame, None, Budget())
+            (decoded,) = decode(frame, None, Budget(max_pixels=MANY_PIXELS))
             if isinstance(decoded, ServiceError):
                 raise decoded
             found = self.detector.detect(decoded, Options(max_targets=MANY)).found

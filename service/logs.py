@@ -48,4 +48,5 @@ def set_up_logs(style: LogFormat) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
     logging.getLogger("uvicorn.error").name = "uvicorn"

@@ -5,11 +5,14 @@ import hashlib
 import io
 import json
 import logging
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # its own builds report to Microsoft unless told not to
 import onnxruntime as ort
 from numpy.typing import NDArray
 from PIL import Image
@@ -21,6 +24,10 @@ from service.errors import Reason, ServiceError
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
 OUT_OF_MEMORY: Final = ("Failed to allocate memory", "bad_alloc", "out of memory")
+
+LARGE: Final = 2**20  # pixels of a run after which the arena is given back: it would keep gigabytes
+SHRINK: Final = ort.RunOptions()
+SHRINK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +71,9 @@ class Runtime:
     def probabilities(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
         """``[N, 1, H, W]`` intensities 0..255, sides multiples of the stride -> ``[N, 1, H, W]`` in 0..1."""
         try:
-            answer: NDArray[np.float32] = self._session.run([self._output], {self._input: intensities})[0]
+            answer: NDArray[np.float32] = self._session.run(
+                [self._output], {self._input: intensities}, SHRINK if intensities.size > LARGE else None
+            )[0]
         except Exception as error:  # ONNX Runtime has an exception type for every status code
             if not any(sign in str(error) for sign in OUT_OF_MEMORY):
                 raise
@@ -97,6 +106,7 @@ def _open(path: Path, content: bytes, device: Device, threads: int) -> ort.Infer
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # a plan for every size seen doubles the peak of large frames
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # decoding shares these cores
     options.log_severity_level = 3
     if device is not Device.CPU and _cuda_is_there():  # pragma: cuda

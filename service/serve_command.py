@@ -44,7 +44,7 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
 
 
 def _end(*_: object) -> None:
-    """Exit code 0; uvicorn, once it has drained, raises the signal again."""
+    """A signal that comes before the server listens to signals."""
     raise click.exceptions.Exit(0)
 
 

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Self
 
+from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -13,6 +14,7 @@ from service.pretrained import SHIPPED
 from service.runtime import Device
 
 PREFIX: Final = "RRCANET_"
+DOTENV: Final = ".env"
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 
 
@@ -31,7 +33,7 @@ class Settings(BaseSettings):
     """What an operator may set, each as ``RRCANET_NAME``."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", allow_inf_nan=False, frozen=True
+        env_prefix=PREFIX, env_file=DOTENV, extra="ignore", allow_inf_nan=False, frozen=True
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -39,7 +41,7 @@ class Settings(BaseSettings):
     device: Device = Field(Device.AUTO, description="Where models run; `cuda` refuses to start anywhere else.")
     models: Path = Field(SHIPPED, description="Folder of model files (`.onnx` with a card).")
     max_body_bytes: int = Field(33_554_432, ge=1, description="Body of one request.")
-    max_pixels: int = Field(16_777_216, ge=1, description="Pixels of one request, all frames together.")
+    max_pixels: int = Field(4_194_304, ge=1, description="Pixels of one request, all frames together.")
     max_frames: int = Field(64, ge=1, description="Frames of one request.")
     queue_size: int = Field(64, ge=1, description="Frames accepted and not yet answered, all requests together.")
     max_batch: int = Field(8, ge=1, description="Frames that one run of the network takes.")
@@ -74,7 +76,7 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         SettingsFault: every value that is wrong, and every variable that no setting has.
     """
-    faults = [f"{name}: no such setting" for name in sorted(os.environ) if _is_unknown(name)]
+    faults = [f"{name}: no such setting" for name in sorted({*os.environ, *dotenv_values(DOTENV)}) if _is_unknown(name)]
     try:
         settings = Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:

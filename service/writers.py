@@ -111,10 +111,17 @@ class CocoWriter(Writer):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._results: list[dict[str, Any]] = []
+        self._stems: dict[int | str, str] = {}
 
     def add(self, result: Result) -> None:
-        """One entry a target."""
+        """One entry a target.
+
+        Raises:
+            ValueError: two files of this run have the same number.
+        """
         image_id: int | str = int(result.stem) if result.stem.isdecimal() else result.stem
+        if self._stems.setdefault(image_id, result.stem) != result.stem:
+            raise ValueError(f"{self._stems[image_id]} and {result.stem} would have the same image_id")
         mask = result.detection.found.mask
         labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
         for target in result.detection.found.targets:
@@ -139,9 +146,17 @@ class PngWriter(Writer):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._written: set[str] = set()
 
     def add(self, result: Result) -> None:
-        """The mask."""
+        """The mask.
+
+        Raises:
+            ValueError: another frame of this run has the same name.
+        """
+        if result.stem in self._written:
+            raise ValueError(f"two frames would be written as {result.stem}.png")
+        self._written.add(result.stem)
         (self._folder / f"{result.stem}.png").write_bytes(encode_png(result.detection.found.mask))
 
 

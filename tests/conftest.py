@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 
 import model
@@ -17,6 +18,10 @@ from service.serve_command import Server
 from service.settings import Settings
 
 START_WITHIN_S = 30.0
+hypothesis.settings.register_profile(
+    "shared", deadline=None
+)  # these machines are shared: one slow example says nothing
+hypothesis.settings.load_profile("shared")
 
 StartServer = Callable[..., httpx.Client]
 

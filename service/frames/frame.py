@@ -69,7 +69,7 @@ class Budget:
         max_pixels: of the request, all frames together: that bounds its memory.
     """
 
-    def __init__(self, max_frames: int = 64, max_pixels: int = 16_777_216) -> None:
+    def __init__(self, max_frames: int = 64, max_pixels: int = 4_194_304) -> None:
         self._max_frames, self._max_pixels = max_frames, max_pixels
         self._frames = self._pixels = 0
 

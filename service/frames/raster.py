@@ -24,6 +24,7 @@ MAGICS: Final[dict[str, tuple[bytes, ...]]] = {
 }
 REC_601: Final = np.array([0.299, 0.587, 0.114], np.float32)
 BITS_PER_SAMPLE, SAMPLES_PER_PIXEL, TILE_WIDTH, TILE_LENGTH, SAMPLE_FORMAT = 258, 277, 322, 323, 339  # TIFF 6.0 tags
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
 UNSIGNED: Final = 1  # of SAMPLE_FORMAT
 BOMB: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 GRAY_ALPHA: Final = ("LA", "La")
@@ -94,8 +95,7 @@ def _counts(page: Image.Image) -> tuple[NDArray[np.generic], str]:
     """``[H, W]`` counts and the type they were sent in; alpha is ignored, colour becomes luminance."""
     mode = page.mode
     if mode == "L" or mode.startswith("I;16"):
-        pixels = np.asarray(page)
-        return pixels, pixels.dtype.newbyteorder("=").name
+        return _gray_counts(page)
     if mode == "F":
         return np.asarray(page), "float32"
     if mode == "I":
@@ -107,6 +107,17 @@ def _counts(page: Image.Image) -> tuple[NDArray[np.generic], str]:
         luminance: NDArray[np.float32] = np.asarray(page.convert("RGB"), np.float32) @ REC_601
         return luminance, "uint8"
     raise undecodable(f"{mode} pixels are no infrared frame; send gray or RGB")
+
+
+def _gray_counts(page: Image.Image) -> tuple[NDArray[np.generic], str]:
+    """8 and 16 bits. Pillow turns white-is-zero round in 8 bits only, and reads signed bytes as if they had no sign."""
+    tags, pixels = getattr(page, "tag_v2", {}), np.asarray(page)
+    if page.mode == "L" and tags.get(SAMPLE_FORMAT, (UNSIGNED,)) != (UNSIGNED,):
+        raise undecodable("8-bit samples with a sign; send unsigned ones")
+    name = pixels.dtype.newbyteorder("=").name
+    if page.mode != "L" and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        return np.iinfo(pixels.dtype).max - pixels, name
+    return pixels, name
 
 
 def _wide_counts(page: Image.Image) -> tuple[NDArray[np.generic], str]:

@@ -110,3 +110,9 @@ def test_a_queue_that_could_never_hold_a_request_is_refused(monkeypatch: pytest.
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "localhost", "192.168.1.7"])
 def test_addresses_are_accepted(host: str) -> None:
     assert load_settings(host=host).host == host
+
+
+def test_a_variable_of_the_file_that_no_setting_has_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("RRCANET_PROT=9\n")
+    with pytest.raises(SettingsFault, match="RRCANET_PROT: no such setting"):
+        load_settings()

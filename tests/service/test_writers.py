@@ -126,3 +126,13 @@ def test_without_a_folder_results_go_to_standard_output(
     out = capsys.readouterr().out
     assert out.startswith(begins)
     assert out.endswith("\n")
+
+
+def test_no_mask_overwrites_another_of_the_same_run(tmp_path: Path, brightness: Detector) -> None:
+    with pytest.raises(ValueError, match="a_0001"):
+        write(Format.PNG, tmp_path, brightness, result("a.tif", 1), result("a_0001.png", 0))
+
+
+def test_two_files_of_one_number_are_refused(tmp_path: Path, brightness: Detector) -> None:
+    with pytest.raises(ValueError, match="7 and 007"):
+        write(Format.COCO, tmp_path, brightness, result("7.png", 0), result("007.png", 0))

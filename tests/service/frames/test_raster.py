@@ -288,3 +288,18 @@ def test_damaged_bytes_give_frames_or_faults_and_nothing_else(body: bytes, chang
         return
     assert frames
     assert all(isinstance(frame, Frame | ServiceError) for frame in frames)
+
+
+@pytest.mark.parametrize(("bits", "dtype"), [(8, "<u1"), (16, "<u2")])
+def test_white_is_zero_is_turned_round_at_every_depth(bits: int, dtype: str) -> None:
+    counts = np.array([[0, 3, 200]], dtype)
+    fields = by_hand.gray(3, 1, bits, counts.nbytes) | {by_hand.PHOTOMETRIC: 0}
+    assert np.array_equal(read_one(by_hand.tiff(counts.tobytes(), fields)).counts, np.iinfo(dtype).max - counts)
+
+
+def test_signed_bytes_are_refused_and_not_read_as_bright(  # -1 would become 255
+) -> None:
+    fields = by_hand.gray(2, 1, 8, 2) | {by_hand.FORMAT: by_hand.SIGNED}
+    (fault,) = read(by_hand.tiff(b"\xff\x01", fields))
+    assert isinstance(fault, ServiceError)
+    assert "sign" in fault.detail
