@@ -14,7 +14,7 @@ DEFAULTS = {
     "device": "auto",
     "models": SHIPPED,
     "max_body_bytes": 32 * 2**20,
-    "max_pixels": 16 * 2**20,
+    "max_pixels": 4 * 2**20,
     "max_frames": 64,
     "queue_size": 64,
     "max_batch": 8,
