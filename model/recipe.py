@@ -19,6 +19,34 @@ class Precision(StrEnum):
     BF16 = "bf16"
 
 
+class Optimiser(StrEnum):
+    """``adagrad`` as the authors train."""
+
+    ADAMW = "adamw"
+    ADAGRAD = "adagrad"
+
+
+class Schedule(StrEnum):
+    """Learning rate over the run: one cosine cycle (Smith, arXiv 1708.07120), or constant."""
+
+    ONE_CYCLE = "one_cycle"
+    CONSTANT = "constant"
+
+
+class Symmetry(StrEnum):
+    """Which symmetries of the square a crop may take: all eight, or left and right swapped."""
+
+    ALL = "all"
+    MIRROR = "mirror"
+
+
+class Border(StrEnum):
+    """What lies outside a frame: its edge continued, or zeros."""
+
+    EDGE = "edge"
+    ZERO = "zero"
+
+
 class RecipeError(Exception):
     """A recipe that cannot be used, and why."""
 
@@ -31,17 +59,26 @@ class Augmentation(Part):
     """What may happen to a crop; spans are drawn uniformly, scale and gain uniformly in the logarithm.
 
     ``native_share`` of the crops keep the frame's own pixels: interpolation softens targets of two pixels.
+    ``square_share`` of the others come from the frame resized to 256 x 256, as the field's usual protocol tests.
+    ``long_side`` (pixels) sets the scale by the frame's longer side in place of ``scale``. ``bits_share`` of the
+    crops are cut to coarse levels, ``level_step`` apart.
     """
 
     target_share: Share = 0.8
     native_share: Share = 0.5
+    square_share: Share = 0.0
     scale: Span = (0.6, 1.8)
+    long_side: Span | None = None
+    symmetry: Symmetry = Symmetry.ALL
+    border: Border = Border.EDGE
     gain: Span = (0.8, 1.25)
     offset: Span = (-15.0, 15.0)
     blur_share: Share = 0.0
     blur_sigma: Span = (0.3, 1.0)
     noise_share: Share = 0.0
     noise_sigma: Span = (0.0, 6.0)
+    bits_share: Share = 0.0
+    level_step: Span = (1.0, 8.0)
 
 
 class Network(Part):
@@ -54,26 +91,33 @@ class Network(Part):
 
 
 class Optimisation(Part):
-    """AdamW with one cosine cycle (Smith, arXiv 1708.07120) and averaged weights."""
+    """How weights move; what is kept in the end are their running averages."""
 
     steps: int
+    optimiser: Optimiser = Optimiser.ADAMW
+    schedule: Schedule = Schedule.ONE_CYCLE
     batch: int = 8
     crop: int = 128
     peak_learning_rate: float = 3e-3
     warm_up: Share = 0.1
     weight_decay: float = 1e-2
-    gradient_norm: float = 1.0
+    gradient_norm: float | None = 1.0
     average_decay: Share = 0.998
     precision: Precision = Precision.FP32
 
 
 class Recipe(Part):
-    """Everything that decides a training run, besides the seed and the device."""
+    """Everything that decides a training run, besides the seed and the device.
+
+    ``exclude`` names splits (``DATA SET/SPLIT``) none of whose frames is trained on, whichever set it stands in:
+    the sets share scenes under one name.
+    """
 
     name: str
     description: str
     datasets: tuple[str, ...]
     split: str = "train"
+    exclude: tuple[str, ...] = ()
     mean: float = 90.0
     std: float = 60.0
     network: Network = Network()

@@ -4,8 +4,10 @@ All frames of a data set lie in one flat buffer, whatever their sizes. A crop is
 affine map, so scale, flips and transposition cost nothing extra, on the CPU as on a GPU.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -15,7 +17,10 @@ from torch.nn import functional as F
 
 from intensity import FULL_SCALE, auto_range
 from model.data import Sample
-from model.recipe import Augmentation
+from model.draws import Draws, Numbers
+from model.recipe import Augmentation, Border, Symmetry
+
+SQUARE: Final = 256  # side of the grid to which the field's usual protocol resizes every frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,43 +83,67 @@ class CropSampler:
         frames: the data set, on the device that trains.
         augmentation: what may happen to a crop.
         crop: side of a crop, pixels.
-        batch: crops a batch.
     """
 
-    def __init__(self, frames: PackedFrames, augmentation: Augmentation, crop: int, batch: int) -> None:
-        self._frames, self._augmentation, self._crop, self._batch = frames, augmentation, crop, batch
+    def __init__(self, frames: PackedFrames, augmentation: Augmentation, crop: int) -> None:
+        self._frames, self._augmentation, self._crop = frames, augmentation, crop
         self._with_targets = torch.nonzero(frames.first_target.diff() > 0).squeeze(1)
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, numbers: Numbers) -> tuple[Tensor, Tensor]:
         """A batch of intensities ``[N, 1, S, S]`` (0 to 255) and masks ``[N, 1, S, S]`` (0 or 1)."""
-        device = self._frames.pixels.device
-        random = _Random(generator, device, self._batch)
-        low, high = self._augmentation.scale
-        native = random.chance(self._augmentation.native_share)
-        scale = torch.exp(random.between(np.log(low), np.log(high))).masked_fill(native, 1)  # [N]
-        frame, centre = self._place(random, scale)
+        draws = Draws(numbers)
+        frame, target = self._choose(draws)
+        scale, native = self._scale(frame, draws)  # [N, 2] (y, x), [N]
+        centre = self._place(frame, target, scale, draws)
         centre = torch.where(native.unsqueeze(1), centre.floor() + 0.5, centre)  # on the frame's own pixels
-        matrix = _orientation(random) / scale.view(-1, 1, 1)  # [N, 2, 2], crop pixels -> frame pixels
+        matrix = _orientation(draws, self._augmentation.symmetry) / scale.unsqueeze(2)  # crop pixels -> frame pixels
         pixels, mask = self._gather(frame, centre, matrix, scale)
-        return self._photometry(pixels, random), (mask > 0.5).float()
+        return self._photometry(pixels, draws), (mask > 0.5).float()
 
-    def _place(self, random: "_Random", scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Frame index ``[N]`` and crop centre ``[N, 2]``, often near a target, inside the frame if it fits."""
-        frames, window = self._frames, self._crop / scale  # side of the crop in frame pixels
-        on_target = random.chance(self._augmentation.target_share) & bool(len(self._with_targets))
-        anywhere = random.below(len(frames))
-        frame = anywhere
-        if len(self._with_targets):
-            frame = torch.where(on_target, self._with_targets[random.below(len(self._with_targets))], anywhere)
-        size = torch.stack([frames.height[frame], frames.width[frame]], 1).float()  # [N, 2]
-        centre = random.uniform(2) * size
+    def _choose(self, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Frame of each crop ``[N]``, and the target near which it lies ``[N]``, -1 for anywhere."""
+        frames = self._frames
+        wanted, frame, other, which = (
+            draws.chance(self._augmentation.target_share),
+            draws.below(len(frames)),
+            draws.uniform(),
+            draws.uniform(),
+        )
+        if not len(self._with_targets):
+            return frame, torch.full_like(frame, -1)
+        rich = self._with_targets[(other * len(self._with_targets)).long().clamp_max(len(self._with_targets) - 1)]
+        frame = torch.where(wanted, rich, frame)
         first, end = frames.first_target[frame], frames.first_target[frame + 1]
-        chosen = (first + (random.uniform() * (end - first)).long()).clamp_max(max(len(frames.targets) - 1, 0))
-        if len(frames.targets):
-            jitter = (random.uniform(2) - 0.5) * 0.9 * window.unsqueeze(1)
-            centre = torch.where(on_target.unsqueeze(1), frames.targets[chosen] + jitter, centre)
-        half = torch.minimum(window.unsqueeze(1), size) / 2
-        return frame, torch.minimum(torch.maximum(centre, half), size - half) - 0.5
+        chosen = torch.minimum(first + (which * (end - first)).long(), end - 1)
+        return frame, torch.where(wanted, chosen, -1)
+
+    def _scale(self, frame: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Magnification ``[N, 2]`` (y, x), and which crops keep the frame's own pixels ``[N]``."""
+        change = self._augmentation
+        native, squared = draws.chance(change.native_share), draws.chance(change.square_share)
+        size = self._size(frame)
+        if change.long_side is None:
+            factor = torch.exp(draws.between(math.log(change.scale[0]), math.log(change.scale[1])))
+        else:
+            factor = draws.between(*map(float, change.long_side)) / size.amax(1)
+        scale = torch.where(native, 1.0, factor).unsqueeze(1).expand(-1, 2)
+        square = torch.where(native, 1.0, factor).unsqueeze(1) * SQUARE / size
+        squared = squared & ~native
+        return torch.where(squared.unsqueeze(1), square, scale), native
+
+    def _place(self, frame: Tensor, target: Tensor, scale: Tensor, draws: Draws) -> Tensor:
+        """Crop centre ``[N, 2]``, near the target if there is one, inside the frame if it fits."""
+        window, size = self._crop / scale, self._size(frame)  # [N, 2] in frame pixels
+        centre, jitter = draws.pair() * size, (draws.pair() - 0.5) * 0.9 * window
+        if len(self._frames.targets):
+            near = self._frames.targets[target.clamp_min(0)] + jitter
+            centre = torch.where((target >= 0).unsqueeze(1), near, centre)
+        half = torch.minimum(window, size) / 2
+        return torch.minimum(torch.maximum(centre, half), size - half) - 0.5
+
+    def _size(self, frame: Tensor) -> Tensor:
+        """``[N, 2]`` height and width."""
+        return torch.stack([self._frames.height[frame], self._frames.width[frame]], 1).float()
 
     def _gather(self, frame: Tensor, centre: Tensor, matrix: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Bilinear samples of frame and mask, ``[N, 1, S, S]`` each; shrinking averages four samples a pixel."""
@@ -122,13 +151,14 @@ class CropSampler:
         axis = torch.arange(side, device=centre.device) - (side - 1) / 2
         grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).view(1, -1, 2)
         where = grid @ matrix.transpose(1, 2) + centre.unsqueeze(1)  # [N, S*S, 2], (y, x) in the frame
-        spread = (0.25 / scale * (scale < 1)).view(-1, 1, 1)
+        spread = 0.25 / scale * (scale < 1)  # [N, 2]
         height, width = frames.height[frame].unsqueeze(1), frames.width[frame].unsqueeze(1)
         start = frames.start[frame].unsqueeze(1)
         pixels = torch.zeros(where.shape[:2], device=centre.device)
         mask = torch.zeros_like(pixels)
         for dy, dx in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
-            y, x = (where + spread * torch.tensor([dy, dx], device=centre.device)).unbind(-1)
+            y, x = where[..., 0] + dy * spread[:, :1], where[..., 1] + dx * spread[:, 1:]  # [N, S*S]
+            inside = self._inside(y, x, height, width)
             y, x = y.clamp_min(0).minimum(height - 1), x.clamp_min(0).minimum(width - 1)
             y0, x0 = y.floor(), x.floor()
             fy, fx = y - y0, x - x0
@@ -136,54 +166,43 @@ class CropSampler:
             bottom, right = (top + 1).minimum(height - 1), (left + 1).minimum(width - 1)
             for row, row_weight in ((top, 1 - fy), (bottom, fy)):
                 for column, column_weight in ((left, 1 - fx), (right, fx)):
-                    index, weight = start + row * width + column, row_weight * column_weight * 0.25
+                    index, weight = start + row * width + column, row_weight * column_weight * 0.25 * inside
                     pixels += weight * frames.pixels[index]
                     mask += weight * frames.mask[index]
         return pixels.view(-1, 1, side, side), mask.view(-1, 1, side, side)
 
-    def _photometry(self, pixels: Tensor, random: "_Random") -> Tensor:
+    def _inside(self, y: Tensor, x: Tensor, height: Tensor, width: Tensor) -> Tensor | float:
+        """What a sample outside the frame counts: as the edge, or as the authors' zero padding."""
+        if self._augmentation.border is Border.EDGE:
+            return 1.0
+        return ((y > -0.5) & (y < height - 0.5) & (x > -0.5) & (x < width - 0.5)).float()
+
+    def _photometry(self, pixels: Tensor, draws: Draws) -> Tensor:
         """Gain and offset around mid-scale, then blur and noise in the share of crops the recipe names."""
         change = self._augmentation
-        gain = torch.exp(random.between(np.log(change.gain[0]), np.log(change.gain[1]))).view(-1, 1, 1, 1)
-        offset = random.between(*change.offset).view(-1, 1, 1, 1)
+        gain = torch.exp(draws.between(math.log(change.gain[0]), math.log(change.gain[1]))).view(-1, 1, 1, 1)
+        offset = draws.between(*change.offset).view(-1, 1, 1, 1)
         pixels = pixels * gain + offset
         if change.blur_share:
-            sigma = random.between(*change.blur_sigma) * random.chance(change.blur_share)
-            pixels = _blur(pixels, sigma)
+            pixels = _blur(pixels, draws.between(*change.blur_sigma) * draws.chance(change.blur_share))
         if change.noise_share:
-            sigma = random.between(*change.noise_sigma) * random.chance(change.noise_share)
-            pixels = pixels + sigma.view(-1, 1, 1, 1) * random.normal(pixels.shape)
+            sigma = draws.between(*change.noise_sigma) * draws.chance(change.noise_share)
+            pixels = pixels + sigma.view(-1, 1, 1, 1) * draws.normal()
+        if change.bits_share:
+            step = torch.where(draws.chance(change.bits_share), draws.between(*change.level_step), 1.0)
+            step = step.view(-1, 1, 1, 1)
+            pixels = torch.round(pixels / step) * step  # a scene that fills a small part of its sensor's range
         return pixels.clamp(0, FULL_SCALE)
 
 
-class _Random:
-    """Draws for a batch of N, from one generator that lives on the CPU so that every device draws alike."""
-
-    def __init__(self, generator: torch.Generator, device: torch.device, batch: int) -> None:
-        self._generator, self._device, self._batch = generator, device, batch
-
-    def uniform(self, columns: int | None = None) -> Tensor:
-        shape = (self._batch,) if columns is None else (self._batch, columns)
-        return torch.rand(shape, generator=self._generator).to(self._device)
-
-    def between(self, low: float, high: float) -> Tensor:
-        return low + (high - low) * self.uniform()
-
-    def chance(self, share: float) -> Tensor:
-        return self.uniform() < share
-
-    def below(self, count: int) -> Tensor:
-        return (self.uniform() * count).long().clamp_max(count - 1)
-
-    def normal(self, shape: torch.Size) -> Tensor:
-        return torch.randn(shape, generator=self._generator).to(self._device)
-
-
-def _orientation(random: _Random) -> Tensor:
-    """One of the eight symmetries of the square a crop, ``[N, 2, 2]``."""
-    signs = 2.0 * (random.uniform(2) < 0.5) - 1.0
+def _orientation(draws: Draws, symmetry: Symmetry) -> Tensor:
+    """A symmetry of the square a crop, ``[N, 2, 2]`` on (y, x)."""
+    signs = 2.0 * (draws.pair() < 0.5) - 1.0
+    if symmetry is Symmetry.MIRROR:
+        signs = torch.stack([torch.ones_like(signs[:, 0]), signs[:, 1]], 1)
     diagonal = torch.diag_embed(signs)
-    return torch.where(random.chance(0.5).view(-1, 1, 1), diagonal.flip(2), diagonal)
+    turned = draws.chance(0.5 if symmetry is Symmetry.ALL else 0.0)
+    return torch.where(turned.view(-1, 1, 1), diagonal.flip(2), diagonal)
 
 
 def _blur(pixels: Tensor, sigma: Tensor, radius: int = 3) -> Tensor:

@@ -28,15 +28,40 @@ class TrainingState:
     network: nn.Module
     average: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
+    learning_rate: Tensor
     step: int = 0
 
-    def save(self, path: Path, recipe: Recipe, seed: int) -> None:
-        """Write the state in one file that is never half written."""
+    @property
+    def device(self) -> torch.device:
+        """Where everything but ``step`` lives."""
+        return self.learning_rate.device
+
+    def averaged_weights(self) -> dict[str, Tensor]:
+        """What a run is for: averages, and the counters as they are."""
+        current = self.network.state_dict()
+        return {k: v if v.is_floating_point() else current[k] for k, v in self.average.items()}
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """A copy of every tensor that training moves."""
+        return {name: value.detach().clone() for name, value in self._tensors().items()}
+
+    @torch.no_grad()
+    def restore(self, before: dict[str, Tensor]) -> None:
+        """Write a snapshot back in place; what did not exist when it was taken starts from zero."""
+        for name, value in self._tensors().items():
+            value.copy_(before[name]) if name in before else value.zero_()
+
+    def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"network/{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {f"average/{name}": value for name, value in self.average.items()}
         for name, parameter in self.network.named_parameters():
             moments = self.optimiser.state.get(parameter, {})
             tensors |= {f"optimiser/{name}/{key}": value for key, value in moments.items()}
+        return tensors
+
+    def save(self, path: Path, recipe: Recipe, seed: int) -> None:
+        """Write the state in one file that is never half written."""
+        tensors = self._tensors()
         tensors["step"] = torch.tensor(self.step)
         whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         write_atomically(path, save(whole, {FINGERPRINT_KEY: fingerprint(recipe, seed)}))
@@ -61,7 +86,7 @@ class TrainingState:
         for name, parameter in self.network.named_parameters():
             moments = _under(tensors, f"optimiser/{name}/")
             self.optimiser.state[parameter] = {
-                key: value if key == "step" else torch.empty_like(parameter).copy_(value)
+                key: (value.to(self.device) if key == "step" else torch.empty_like(parameter).copy_(value))
                 for key, value in moments.items()
             }
 

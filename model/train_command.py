@@ -31,6 +31,7 @@ EPILOG = "Example: rrcanet train nuaa-sirst --data datasets --out runs/nuaa"
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="CPU threads of this run; all by default.")
+@click.option("--compile", "compiled", is_flag=True, help="Fuse the network's operations: for GPUs, a minute's wait.")
 @click.option("--checkpoint-every", type=click.IntRange(1), default=250, show_default=True, help="Steps.")
 def train_command(
     recipe: str,
@@ -40,6 +41,7 @@ def train_command(
     seed: int,
     device: str,
     threads: int | None,
+    compiled: bool,
     checkpoint_every: int,
 ) -> None:
     """Train a model by RECIPE, the name of a shipped recipe or a TOML file.
@@ -47,7 +49,7 @@ def train_command(
     Ctrl-C or SIGTERM saves a checkpoint; --resume goes on from it with the same result as a run never stopped.
     """
     try:
-        trainer, total = _prepare(load_recipe(recipe), data, out, resume, seed, _device(device), threads)
+        trainer, total = _prepare(load_recipe(recipe), data, out, resume, seed, _device(device), threads, compiled)
         _train(trainer, total, checkpoint_every)
     except (DataError, RecipeError, ResumeError, TrainingError) as error:
         raise click.ClickException(str(error)) from error
@@ -56,14 +58,21 @@ def train_command(
 
 
 def _prepare(
-    recipe: Recipe, data: Path, out: Path, resume: bool, seed: int, device: torch.device, threads: int | None
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    resume: bool,
+    seed: int,
+    device: torch.device,
+    threads: int | None,
+    compiled: bool,
 ) -> tuple[Trainer, int]:
     if threads:
         torch.set_num_threads(threads)
     if not resume and (out / STATE_FILE).exists():
         raise ResumeError(f"{out / STATE_FILE} exists: add --resume to go on, or use another --out")
     folders = [FrameFolder(data / name, recipe.split) for name in recipe.datasets]
-    frames = pack(_read(folders))
+    frames = pack(_read(folders, _excluded(recipe, data)))
     record = TrainingRecord(
         recipe=recipe.name,
         description=recipe.description,
@@ -75,13 +84,21 @@ def _prepare(
         std=recipe.std,
         network=recipe.network,
     )
-    trainer = Trainer(recipe, frames, record, seed, device, out)
+    trainer = Trainer(recipe, frames, record, seed, device, out, compile_network=compiled)
     trainer.save() if not resume else trainer.resume()  # a folder that cannot be written fails now, not in hours
     return trainer, recipe.optimisation.steps
 
 
-def _read(folders: Iterable[FrameFolder]) -> Iterator[Sample]:
-    names = [(folder, name) for folder in folders for name in folder.names]
+def _excluded(recipe: Recipe, data: Path) -> set[str]:
+    """Names that must not be trained on, whichever data set they stand in."""
+    splits = (split.rpartition("/") for split in recipe.exclude)
+    return {name for folder, _, split in splits for name in FrameFolder(data / folder, split).names}
+
+
+def _read(folders: Iterable[FrameFolder], excluded: set[str]) -> Iterator[Sample]:
+    names = [(folder, name) for folder in folders for name in folder.names if name not in excluded]
+    if not names:
+        raise DataError("every frame of the recipe is excluded")
     for folder, name in tqdm(names, desc="reading", unit="frame", disable=not sys.stderr.isatty()):
         yield folder.load(name)
 

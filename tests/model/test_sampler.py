@@ -6,16 +6,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from model.data import Sample
-from model.recipe import Augmentation
-from model.sampler import CropSampler, pack
+from model.draws import Numbers
+from model.recipe import Augmentation, Border, Symmetry
+from model.sampler import CropSampler, PackedFrames, pack
 
 PLAIN = Augmentation(target_share=1, native_share=1, gain=(1, 1), offset=(0, 0))
 Y, X = np.mgrid[0:90, 0:120]
 
 
 def test_targets_of_a_crop_lie_under_its_mask() -> None:
-    sampler = CropSampler(pack([_sample(20, 100), _sample(70, 30)]), Augmentation(target_share=1), 64, 32)
-    pixels, masks = sampler.draw(torch.Generator().manual_seed(0))
+    pixels, masks = draw(pack([_sample(20, 100), _sample(70, 30)]), Augmentation(target_share=1), 64, 32, seed=0)
     assert pixels.shape == masks.shape == (32, 1, 64, 64)
     assert set(masks.unique().tolist()) == {0, 1}
     for crop, mask in zip(pixels[:, 0].numpy(), masks[:, 0].numpy() > 0, strict=True):
@@ -27,7 +27,7 @@ def test_targets_of_a_crop_lie_under_its_mask() -> None:
 
 def test_a_native_crop_holds_the_frame_s_own_pixels() -> None:
     sample = _sample(45, 60)
-    pixels, masks = CropSampler(pack([sample]), PLAIN, 32, 4).draw(torch.Generator().manual_seed(1))
+    pixels, masks = draw(pack([sample]), PLAIN, 32, 4, seed=1)
     frame = sample.counts.astype(np.float32)
     found = {round(float(v)) for v in pixels.flatten()}
     assert found <= {round(v) for v in np.unique(np.rint((frame - frame.min()) / np.ptp(frame) * 255))}
@@ -37,8 +37,7 @@ def test_a_native_crop_holds_the_frame_s_own_pixels() -> None:
 def test_every_symmetry_of_the_square_occurs() -> None:
     corner = np.zeros((32, 32), bool)
     corner[4:6, 8:10] = True
-    sampler = CropSampler(pack([Sample("a", corner.astype(np.uint8) * 200, corner)]), PLAIN, 32, 64)
-    _, masks = sampler.draw(torch.Generator().manual_seed(2))
+    _, masks = draw(pack([Sample("a", corner.astype(np.uint8) * 200, corner)]), PLAIN, 32, 64, seed=2)
     centres = {ndimage.center_of_mass(mask) for mask in masks[:, 0].numpy()}
     assert len(centres) == 8
 
@@ -46,32 +45,81 @@ def test_every_symmetry_of_the_square_occurs() -> None:
 def test_a_frame_smaller_than_the_crop_is_continued_by_its_edge() -> None:
     mask = np.zeros((10, 12), bool)
     mask[5, 5] = True
-    sampler = CropSampler(pack([Sample("a", np.where(mask, 255, 80).astype(np.uint8), mask)]), PLAIN, 48, 2)
-    pixels, masks = sampler.draw(torch.Generator().manual_seed(3))
+    pixels, masks = draw(pack([Sample("a", np.where(mask, 255, 80).astype(np.uint8), mask)]), PLAIN, 48, 2, seed=3)
     assert masks.sum((1, 2, 3)).tolist() == [1, 1]
     assert ((pixels == 0).sum((1, 2, 3)) == 48 * 48 - 1).all()
 
 
 def test_a_data_set_without_targets_still_gives_crops() -> None:
     empty = Sample("a", np.arange(900, dtype=np.uint16).reshape(30, 30), np.zeros((30, 30), bool))
-    pixels, masks = CropSampler(pack([empty]), Augmentation(), 16, 4).draw(torch.Generator().manual_seed(4))
+    pixels, masks = draw(pack([empty]), Augmentation(), 16, 4, seed=4)
     assert masks.sum() == 0
     assert torch.isfinite(pixels).all()
 
 
 def test_blur_and_noise_change_pixels_within_the_scale() -> None:
     change = PLAIN.model_copy(update={"blur_share": 1.0, "noise_share": 1.0, "noise_sigma": (20.0, 20.0)})
-    plain, _ = CropSampler(pack([_sample(45, 60)]), PLAIN, 32, 4).draw(torch.Generator().manual_seed(5))
-    noisy, _ = CropSampler(pack([_sample(45, 60)]), change, 32, 4).draw(torch.Generator().manual_seed(5))
+    plain, _ = draw(pack([_sample(45, 60)]), PLAIN, 32, 4, seed=5)
+    noisy, _ = draw(pack([_sample(45, 60)]), change, 32, 4, seed=5)
     assert noisy.min() >= 0
     assert noisy.max() <= 255
     assert (noisy - plain).abs().mean() > 5
 
 
 def test_the_same_seed_draws_the_same_batch() -> None:
-    sampler = CropSampler(pack([_sample(45, 60)]), Augmentation(blur_share=0.5, noise_share=0.5), 32, 4)
-    first, second = (sampler.draw(torch.Generator().manual_seed(6)) for _ in range(2))
+    change = Augmentation(blur_share=0.5, noise_share=0.5)
+    first, second = (draw(pack([_sample(45, 60)]), change, 32, 4, seed=6) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not torch.equal(first[0], draw(pack([_sample(45, 60)]), change, 32, 4, seed=7)[0])
+
+
+def test_frames_resized_to_the_square_grid_keep_their_targets() -> None:
+    change = PLAIN.model_copy(update={"native_share": 0.0, "square_share": 1.0, "scale": (1.0, 1.0)})
+    pixels, masks = draw(pack([_sample(45, 60)]), change, 256, 8, seed=8)
+    _, native = draw(pack([_sample(45, 60)]), PLAIN, 90, 8, seed=8)
+    larger = masks.sum((1, 2, 3)) / native.sum((1, 2, 3))
+    assert ((larger / (256 / 90 * 256 / 120) - 1).abs() < 0.15).all()
+    assert pixels.std((1, 2, 3)).min() > 1
+
+
+def test_the_longer_side_sets_the_scale() -> None:
+    change = PLAIN.model_copy(update={"native_share": 0.0, "long_side": (240.0, 240.0), "border": Border.ZERO})
+    _, masks = draw(pack([_sample(45, 60)]), change, 256, 8, seed=9)
+    assert ((masks.sum((1, 2, 3)) / 4 / _sample(45, 60).mask.sum() - 1).abs() < 0.25).all()
+
+
+def test_zeros_lie_outside_the_frame_where_the_recipe_says_so() -> None:
+    flat = Sample("a", np.pad(np.full((8, 8), 200, np.uint8), 1, constant_values=60), np.zeros((10, 10), bool))
+    pixels, _ = draw(pack([flat]), PLAIN.model_copy(update={"border": Border.ZERO}), 32, 2, seed=10)
+    assert ((pixels > 250).sum((1, 2, 3)) == 64).all()
+
+
+def test_mirrored_crops_are_never_turned() -> None:
+    corner = np.zeros((32, 32), bool)
+    corner[4:6, 8:10] = True
+    samples = pack([Sample("a", corner.astype(np.uint8) * 200, corner)])
+    _, masks = draw(samples, PLAIN.model_copy(update={"symmetry": Symmetry.MIRROR}), 32, 64, seed=11)
+    assert {ndimage.center_of_mass(mask) for mask in masks[:, 0].numpy()} == {(4.5, 8.5), (4.5, 22.5)}
+
+
+def test_coarse_levels_are_few() -> None:
+    change = PLAIN.model_copy(update={"bits_share": 1.0, "level_step": (16.0, 16.0)})
+    pixels, _ = draw(pack([_sample(45, 60)]), change, 64, 4, seed=12)
+    assert len(pixels.unique().tolist()) <= 17
+
+
+def test_no_recipe_can_ask_for_more_numbers_than_are_drawn() -> None:
+    everything = Augmentation(blur_share=1, noise_share=1, bits_share=1, square_share=0.5, native_share=0.1)
+    pixels, _ = draw(pack([_sample(45, 60)]), everything, 32, 2, seed=13)
+    assert torch.isfinite(pixels).all()
+
+
+def draw(
+    frames: PackedFrames, change: Augmentation, crop: int, batch: int, seed: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    numbers = Numbers.empty(batch, crop, change.noise_share > 0, torch.device("cpu"))
+    numbers.fill(seed, 0)
+    return CropSampler(frames, change, crop).draw(numbers)
 
 
 def _sample(y: int, x: int) -> Sample:

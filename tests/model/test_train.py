@@ -15,9 +15,12 @@ import torch
 from click.testing import CliRunner, Result
 
 from model.checkpoint import TrainingRecord, load_checkpoint
-from model.recipe import Augmentation, Network, Optimisation, Precision, Recipe
+from model.draws import Numbers
+from model.optimisers import make_optimiser
+from model.recipe import Augmentation, Network, Optimisation, Optimiser, Precision, Recipe
 from model.sampler import PackedFrames, pack
-from model.train import STATE_FILE, WEIGHTS_FILE, Progress, Trainer, TrainingError, one_cycle
+from model.step import TrainingStep
+from model.train import STATE_FILE, WEIGHTS_FILE, Trainer, TrainingError, learning_rate_of
 from model.train_command import train_command
 from tests.model.conftest import Write
 from tests.model.test_sampler import _sample
@@ -71,8 +74,8 @@ def test_a_run_killed_and_resumed_ends_with_the_same_weights(data: Path) -> None
 
 
 def test_a_run_asked_to_stop_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    step = Trainer._step
-    monkeypatch.setattr(Trainer, "_step", _step_after_a_signal(step))
+    step = TrainingStep.run
+    monkeypatch.setattr(TrainingStep, "run", _step_after_a_signal(step))
     result = _train(data, steps=50)
     assert "stopped after 1 of 50 steps" in result.output
     assert _steps(data / "out") == 1
@@ -140,7 +143,7 @@ def test_training_lowers_the_loss_in_either_precision(tmp_path: Path) -> None:
 
 def test_the_learning_rate_goes_up_once_and_down_once() -> None:
     plan = Optimisation(steps=100, peak_learning_rate=1.0, warm_up=0.1)
-    rates = [one_cycle(step, plan) for step in range(100)]
+    rates = [learning_rate_of(step, plan) for step in range(100)]
     assert max(rates) == rates[10] == 1
     assert rates[:11] == sorted(rates[:11])
     assert rates[10:] == sorted(rates[10:], reverse=True)
@@ -185,9 +188,66 @@ def _steps(folder: Path) -> int:
         return int(file.get_tensor("step"))
 
 
-def _step_after_a_signal(step: Callable[[Trainer], Progress]) -> Callable[[Trainer], Progress]:
-    def wrapped(trainer: Trainer) -> Progress:
+def _step_after_a_signal(
+    step: Callable[[TrainingStep, int, float], torch.Tensor],
+) -> Callable[[TrainingStep, int, float], torch.Tensor]:
+    def wrapped(self: TrainingStep, number: int, learning_rate: float) -> torch.Tensor:
         os.kill(os.getpid(), signal.SIGTERM)
-        return step(trainer)
+        return step(self, number, learning_rate)
 
     return wrapped
+
+
+def test_a_seed_changes_what_is_seen_not_only_the_first_weights(data: Path) -> None:
+    """PyTorch's CPU generator ignores all but 32 bits of a seed: two seeds once saw the same crops."""
+    numbers = [Numbers.empty(2, 8, noise=True, device=torch.device("cpu")) for _ in range(3)]
+    for buffer, (seed, step) in zip(numbers, ((0, 5), (1, 5), (0, 6)), strict=True):
+        buffer.fill(seed, step)
+    first, *others = numbers
+    for other in others:
+        assert not torch.equal(first.uniforms, other.uniforms)
+        assert first.normals is not None
+        assert other.normals is not None
+        assert not torch.equal(first.normals, other.normals)
+
+
+def test_adagrad_moves_weights_as_pytorch_s_own(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    ours, theirs = torch.nn.Linear(5, 3), torch.nn.Linear(5, 3)
+    theirs.load_state_dict(ours.state_dict())
+    plan = Optimisation(steps=1, optimiser=Optimiser.ADAGRAD, weight_decay=1e-4)
+    optimisers = (
+        make_optimiser(ours, plan, torch.tensor(0.05)),
+        torch.optim.Adagrad(theirs.parameters(), lr=0.05, weight_decay=1e-4),
+    )
+    for _ in range(5):
+        inputs = torch.randn(4, 5)
+        for layer, optimiser in zip((ours, theirs), optimisers, strict=True):
+            optimiser.zero_grad()
+            layer(inputs).square().sum().backward()
+            optimiser.step()
+    torch.testing.assert_close(ours.weight, theirs.weight)
+    torch.testing.assert_close(ours.bias, theirs.bias)
+
+
+def test_a_snapshot_takes_back_what_steps_have_done(tmp_path: Path) -> None:
+    trainer = _trainer(tmp_path, Optimisation(steps=9, batch=2, crop=32))
+    run = trainer.run(100)
+    next(run)
+    before = trainer.state.snapshot()
+    next(run)
+    assert any(not torch.equal(value, before[name]) for name, value in trainer.state.snapshot().items())
+    trainer.state.restore(before)
+    assert all(torch.equal(value, before[name]) for name, value in trainer.state.snapshot().items())
+
+
+def test_frames_of_excluded_splits_are_not_trained_on(data: Path) -> None:
+    (data / "test.txt").write_text((data / "train.txt").read_text().splitlines()[0] + "\n")
+    recipe = _recipe(data, 1)
+    recipe.write_text(f'exclude = ["{data.name}/test"]\n' + recipe.read_text())
+    arguments = [str(recipe), "--data", str(data.parent), "--out", str(data / "out"), "--device", "cpu"]
+    assert CliRunner().invoke(train_command, arguments).exit_code == 0
+    (data / "test.txt").write_text((data / "train.txt").read_text())
+    result = CliRunner().invoke(train_command, [*arguments[:-3], str(data / "other"), "--device", "cpu"])
+    assert result.exit_code == 1
+    assert "excluded" in result.output

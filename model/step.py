@@ -1,0 +1,103 @@
+"""One training step, all of it on the device: crops, loss, gradients, weights and their averages.
+
+On a GPU this network is so small that launching its kernels takes longer than running them. So the step is captured
+once as a CUDA graph; a replay costs the host a few dozen microseconds.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from model.draws import Numbers
+from model.losses import dptk_loss
+from model.recipe import Precision, Recipe
+from model.sampler import CropSampler
+from model.state import TrainingState
+
+WARM_UP: Final = 3  # steps before a capture, so that libraries have chosen their kernels
+
+
+class TrainingStep:
+    """Moves ``state`` by one step at a time.
+
+    Args:
+        compile_network: fuse the network's pointwise operations; takes a minute, pays on a GPU.
+    """
+
+    def __init__(
+        self, recipe: Recipe, state: TrainingState, sampler: CropSampler, seed: int, compile_network: bool = False
+    ) -> None:
+        self._recipe, self._plan, self._state, self._sampler = recipe, recipe.optimisation, state, sampler
+        self._seed, self._device = seed, state.device
+        self._network: nn.Module = torch.compile(state.network) if compile_network else state.network  # type: ignore[assignment]
+        noise = recipe.augmentation.noise_share > 0
+        self._numbers = Numbers.empty(self._plan.batch, self._plan.crop, noise, self._device)
+        self._decay = torch.zeros((), device=self._device)
+        self._loss = torch.zeros((), device=self._device)
+        self._averaged = [value for value in state.average.values() if value.is_floating_point()]
+        self._moving = [v for k, v in state.network.state_dict().items() if state.average[k].is_floating_point()]
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._stream = torch.cuda.Stream() if self._device.type == "cuda" else None
+
+    def run(self, step: int, learning_rate: float) -> Tensor:
+        """Do step ``step``, counted from 0; returns its loss, a tensor that the next step overwrites."""
+        with self._on_stream():
+            self._numbers.fill(self._seed, step)
+            self._state.learning_rate.fill_(learning_rate)
+            # short-sighted at the start, or the first random weights would stay in the average for long
+            self._decay.fill_(min(self._plan.average_decay, (1 + step) / (10 + step)))
+            if self._stream is None:
+                self._compute()
+            else:  # pragma: cuda
+                self._replay()
+        return self._loss
+
+    def _replay(self) -> None:  # pragma: cuda
+        if self._graph is None:
+            before = self._state.snapshot()
+            for _ in range(WARM_UP):
+                self._compute()
+            self._state.restore(before)
+            torch.cuda.synchronize()
+            self._state.optimiser.zero_grad(set_to_none=True)
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph, stream=self._stream):
+                self._compute()
+        self._graph.replay()
+
+    def _compute(self) -> None:
+        state = self._state
+        intensities, masks = self._sampler.draw(self._numbers)
+        state.optimiser.zero_grad(set_to_none=True)
+        loss = self._forward(intensities, masks)
+        loss.backward()
+        if self._plan.gradient_norm is not None:
+            nn.utils.clip_grad_norm_(state.network.parameters(), self._plan.gradient_norm)
+        state.optimiser.step()
+        self._loss.copy_(loss.detach())
+        self._average()
+
+    def _forward(self, intensities: Tensor, masks: Tensor) -> Tensor:
+        """Intensities ``[N, 1, S, S]`` (0 to 255) and masks -> scalar."""
+        inputs = (intensities - self._recipe.mean) / self._recipe.std
+        inputs = inputs.expand(-1, self._recipe.network.in_channels, -1, -1)
+        with self._arithmetic():
+            logits = self._network(inputs.contiguous(memory_format=torch.channels_last))
+        return dptk_loss(logits, masks)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Exponential moving average of weights and batch norm statistics."""
+        change = torch._foreach_sub(self._moving, self._averaged)
+        torch._foreach_mul_(change, 1 - self._decay)
+        torch._foreach_add_(self._averaged, change)
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        if self._plan.precision is Precision.FP32:
+            return nullcontext()
+        return torch.autocast(self._device.type, torch.bfloat16)
+
+    def _on_stream(self) -> AbstractContextManager[object]:
+        return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
