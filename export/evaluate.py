@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.grid import Grid, frame_on_grid, mask_on_grid
+from export.grid import Grid, counts_on_grid, frame_on_grid, mask_on_grid
 from export.source import Source
+from export.study import Detail, examine
 from model.data import FrameFolder
 from model.metrics import Counts, claimed_objects, count_frame
 from service.cpus import available_cpus
@@ -21,34 +22,37 @@ class FrameResult:
     Attributes:
         confidences: ``[T]``.
         real: ``[T]``.
+        detail: what a report needs, where it was asked for.
     """
 
     name: str
     counts: Counts
     confidences: NDArray[np.float64]
     real: NDArray[np.bool_]
+    detail: Detail | None = None
 
 
-def evaluate(source: Source, folder: FrameFolder, grid: Grid) -> Iterator[FrameResult]:
-    """Answer every frame of the split, in its order.
+def evaluate(source: Source, folder: FrameFolder, grid: Grid, in_detail: bool = False) -> Iterator[FrameResult]:
+    """Answer every frame of the split, in its order; counting runs in threads beside inference.
 
     Raises:
         SourceError, DataError: a frame that cannot be answered or read.
     """
     with ThreadPoolExecutor(available_cpus()) as pool:
         try:
-            yield from pool.map(lambda name: _evaluate_frame(source, folder, name, grid), folder.names)
+            yield from pool.map(lambda name: _evaluate_frame(source, folder, name, grid, in_detail), folder.names)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _evaluate_frame(source: Source, folder: FrameFolder, name: str, grid: Grid) -> FrameResult:
-    mask = mask_on_grid(folder.load(name).mask, grid)
-    found = source.find(frame_on_grid(folder, name, grid))
+def _evaluate_frame(source: Source, folder: FrameFolder, name: str, grid: Grid, in_detail: bool) -> FrameResult:
+    mask = mask_on_grid(folder.load_mask(name), grid)
+    found = source.find(frame_on_grid(folder, name, grid), probabilities=in_detail)
     claimed = claimed_objects(found.mask, mask)
     return FrameResult(
         name=name,
         counts=count_frame(found.mask, mask),
         confidences=np.array(found.confidences, np.float64),
         real=np.array([claimed[y, x] for x, y in found.peaks], np.bool_),
+        detail=examine(found, counts_on_grid(folder.load(name).counts, grid), mask) if in_detail else None,
     )

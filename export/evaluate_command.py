@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,49 +14,64 @@ from export.card import record_measurement
 from export.evaluate import FrameResult, evaluate
 from export.grid import Grid
 from export.report import Report
-from export.source import SourceError, open_source
+from export.source import Source, SourceError, open_source
+from export.study import Study
 from model.calibration import calibration_error
 from model.data import DataError, FrameFolder
+from model.layouts import TEST, default_split
 from model.metrics import score
 from service.runtime import Device, ModelFault
 
-EPILOG = "Example: rrcanet evaluate http://localhost:8000 --data datasets/NUAA-SIRST --split test --grid native"
+EPILOG = "Example: rrcanet evaluate http://localhost:8000 --data datasets/NUAA-SIRST --split test --report report"
+SPLIT_HELP = f"A file of names, or the stem of one in the folder. [default: {TEST}; every frame where no list is]"
+REPORT_HELP = "Write curves, groups and the worst frames to index.html and report.md in this folder."
+WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Study], None]
 
 
 @click.command("evaluate", epilog=EPILOG)
 @click.argument("model", metavar="MODEL|URL")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with images/ and masks/.")
-@click.option("--split", default="test", show_default=True, help="A file of names, or the stem of one in the folder.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with frames and masks.")
+@click.option("--split", help=SPLIT_HELP)
 @click.option("--grid", type=click.Choice([one.value for one in Grid]), default=Grid.NATIVE.value, show_default=True)
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the scores here too.")
 @click.option("--record", is_flag=True, help="Write the scores into the model file's card.")
+@click.option("--report", "report_folder", type=click.Path(file_okay=False, path_type=Path), help=REPORT_HELP)
+@click.option("--worst", type=click.IntRange(0), default=8, show_default=True, help="Pictures in the report.")
 def evaluate_command(
-    model: str, data: Path, split: str, grid: Grid, device: Device, json_file: Path | None, record: bool
+    model: str,
+    data: Path,
+    split: str | None,
+    grid: str,
+    device: str,
+    json_file: Path | None,
+    record: bool,
+    report_folder: Path | None,
+    worst: int,
 ) -> None:
     """Score MODEL, a file or the URL of a running service, on a folder of frames and masks.
 
-    Prints a Markdown table. Exit code 1: the data, the model or an answer is at fault, which is named.
+    Prints a Markdown table. The folder may lie as the public data sets are downloaded. Exit code 1: the data, the
+    model or an answer is at fault, which is named.
     """
     if record and not Path(model).is_file():
         raise click.UsageError("--record needs a model file")
+    write_report = _report_writer(report_folder, worst) if report_folder else None
+    study = Study() if write_report else None
     try:
-        folder = FrameFolder(data, split)
+        folder = FrameFolder(data, split or default_split(data))
         source = open_source(model, Device(device))
-        progress = tqdm(total=len(folder), desc="evaluating", unit="frame", disable=not sys.stderr.isatty())
-        with progress:
-            results = []
-            for result in evaluate(source, folder, Grid(grid)):
-                results.append(result)
-                progress.update()
+        results = _answers(source, folder, Grid(grid), study)
     except (DataError, ModelFault, SourceError) as error:
         raise click.ClickException(str(error)) from error
-    report = summarise(source.name, folder, Path(split).stem, Grid(grid), results)
+    report = summarise(source.name, folder, Path(split or default_split(data)).stem, Grid(grid), results)
     click.echo(f"{source.name}\n\n{report.markdown()}")
     if json_file is not None:
         json_file.write_text(json.dumps(report.as_json(), indent=1) + "\n")
+    if write_report and study:
+        write_report(report, folder, results, study)
     if record:
         try:
             record_measurement(Path(model), report)
@@ -75,3 +92,36 @@ def summarise(model: str, folder: FrameFolder, split: str, grid: Grid, results: 
             np.concatenate([result.real for result in results]),
         ),
     )
+
+
+def _answers(source: Source, folder: FrameFolder, grid: Grid, study: Study | None) -> list[FrameResult]:
+    """Every frame's result; details go into the study as they come."""
+    results = []
+    with tqdm(total=len(folder), desc="evaluating", unit="frame", disable=not sys.stderr.isatty()) as progress:
+        for result in evaluate(source, folder, grid, in_detail=study is not None):
+            if study is not None and result.detail is not None:
+                study.add(result.name, result.detail)
+            results.append(replace(result, detail=None))
+            progress.update()
+    return results
+
+
+def _report_writer(target: Path, worst: int) -> WriteReport:
+    """What writes the report; a library or a folder that cannot be had is said before the work, not after."""
+    try:
+        from export.report_writer import PAGE, write_files
+
+        target.mkdir(parents=True, exist_ok=True)
+    except ModuleNotFoundError as missing:
+        raise click.UsageError(f"--report needs {missing.name}: pip install 'rrcanet-serve[train]'") from missing
+    except OSError as error:
+        raise click.ClickException(f"cannot write the report: {error}") from error
+
+    def write(report: Report, folder: FrameFolder, results: list[FrameResult], study: Study) -> None:
+        try:
+            write_files(target, report, folder, results, study, worst)
+        except OSError as error:
+            raise click.ClickException(f"cannot write the report: {error}") from error
+        click.echo(f"\nreport: {target / PAGE}")
+
+    return write

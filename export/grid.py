@@ -34,6 +34,14 @@ def frame_on_grid(folder: FrameFolder, name: str, grid: Grid) -> bytes:
         return buffer.getvalue()
 
 
+def counts_on_grid(counts: NDArray[np.generic], grid: Grid) -> NDArray[np.generic]:
+    """Luminance ``[H, W]`` as stored, or resized in float32."""
+    if grid is Grid.NATIVE:
+        return counts
+    resized = Image.fromarray(counts.astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return np.asarray(resized)
+
+
 def mask_on_grid(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
     """The mask, or its nearest pixels."""
     if grid is Grid.NATIVE:

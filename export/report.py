@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from export.grid import Grid
+from export.table import Table
 from model.metrics import Scores
 
 
@@ -18,16 +19,30 @@ class Report:
     scores: Scores
     calibration_error: float
 
-    def markdown(self) -> str:
-        """A table of one row; ratios in percent, Fa in pixels per million."""
+    def table(self) -> Table:
+        """One row; ratios in percent, Fa in pixels per million."""
         s = self.scores
-        head = ["data set", "split", "grid", "frames", "targets", "IoU %", "nIoU %", "F1 %", "Pd %", "Fa identity e-6"]
-        head += ["Fa legacy e-6", "false objects / Mpx", "centroid error px", "calibration error"]
-        row = [self.dataset, self.split, self.grid.value, str(s.frames), str(s.targets)]
-        row += [f"{100 * ratio:.2f}" for ratio in (s.iou, s.niou, s.f1, s.pd)]
-        row += [f"{s.fa_identity:.2f}", f"{s.fa_legacy:.2f}", f"{s.false_objects_per_megapixel:.2f}"]
-        row += [f"{s.centroid_error:.3f}", f"{self.calibration_error:.3f}"]
-        return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), row))
+        cells = {
+            "data set": self.dataset,
+            "split": self.split,
+            "grid": self.grid.value,
+            "frames": f"{s.frames}",
+            "targets": f"{s.targets}",
+            "IoU %": f"{100 * s.iou:.2f}",
+            "nIoU %": f"{100 * s.niou:.2f}",
+            "F1 %": f"{100 * s.f1:.2f}",
+            "Pd %": f"{100 * s.pd:.2f}",
+            "Fa identity e-6": f"{s.fa_identity:.2f}",
+            "Fa legacy e-6": f"{s.fa_legacy:.2f}",
+            "false objects / Mpx": f"{s.false_objects_per_megapixel:.2f}",
+            "centroid error px": f"{s.centroid_error:.3f}",
+            "calibration error": f"{self.calibration_error:.3f}",
+        }
+        return Table(tuple(cells), (tuple(cells.values()),))
+
+    def markdown(self) -> str:
+        """The table."""
+        return self.table().markdown()
 
     def as_json(self) -> dict[str, Any]:
         """The same, in full precision."""

@@ -23,6 +23,7 @@ from service.runtime import Device
 TIMEOUT_S: Final = 120.0
 MANY: Final = 100_000
 MANY_PIXELS: Final = 2**26
+FULL: Final = 65535  # of a probability mask
 
 
 class SourceError(Exception):
@@ -31,11 +32,15 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One answer: ``mask [H, W]``, and of each target the peak (x, y) and the confidence."""
+    """One answer: ``mask [H, W]``, and of each target the peak (x, y) and the confidence.
+
+    ``probabilities [H, W]`` are there where they were asked for.
+    """
 
     mask: NDArray[np.bool_]
     peaks: tuple[tuple[int, int], ...]
     confidences: tuple[float, ...]
+    probabilities: NDArray[np.float32] | None = None
 
 
 class Source(Protocol):
@@ -43,8 +48,8 @@ class Source(Protocol):
 
     name: str
 
-    def find(self, frame: bytes) -> Found:
-        """Answer one frame.
+    def find(self, frame: bytes, probabilities: bool = False) -> Found:
+        """Answer one frame, with the probability of every pixel if wanted.
 
         Raises:
             SourceError: it was not answered.
@@ -65,17 +70,23 @@ class FileSource:
             self.detector.runtime.card = card.model_copy(update={"calibration": Calibration()})
         self.name = f"{card.name} {card.version} ({path.name}, {self.detector.runtime.provider})"
 
-    def find(self, frame: bytes) -> Found:
+    def find(self, frame: bytes, probabilities: bool = False) -> Found:
         """Decode, infer, group."""
         try:
-            (decoded,) = decode(frame, None, Budget(max_pixels=MANY_PIXELS))
+            decoded, *others = decode(frame, None, Budget(max_pixels=MANY_PIXELS))
             if isinstance(decoded, ServiceError):
                 raise decoded
-            found = self.detector.detect(decoded, Options(max_targets=MANY)).found
+            _only(others)
+            detection = self.detector.detect(decoded, Options(max_targets=MANY))
         except ServiceError as fault:
             raise SourceError(str(fault)) from fault
-        peaks = tuple((target.peak.x, target.peak.y) for target in found.targets)
-        return Found(found.mask, peaks, tuple(target.confidence for target in found.targets))
+        targets = detection.found.targets
+        return Found(
+            mask=detection.found.mask,
+            peaks=tuple((target.peak.x, target.peak.y) for target in targets),
+            confidences=tuple(target.confidence for target in targets),
+            probabilities=detection.probabilities if probabilities else None,
+        )
 
 
 class HttpSource:
@@ -87,15 +98,26 @@ class HttpSource:
         self._host, self._path = parts.netloc, parts.path.rstrip("/")
         self.name = url
 
-    def find(self, frame: bytes) -> Found:
-        """One request."""
-        answer = self._post(f"{self._path}/v1/detect?mask=png&max_targets={MANY}", frame)
-        (entry,) = answer["frames"]
-        with Image.open(io.BytesIO(base64.b64decode(entry["mask"]["data"]))) as image:
-            mask = np.asarray(image) > 0
+    def find(self, frame: bytes, probabilities: bool = False) -> Found:
+        """One request; with probabilities a second one, in case they alone cannot tell the mask."""
+        entry = self._detect(frame, "probability" if probabilities else "png")
         targets = entry["targets"]
-        peaks = tuple((target["peak"]["x"], target["peak"]["y"]) for target in targets)
-        return Found(mask, peaks, tuple(target["confidence"] for target in targets))
+        levels = _mask_pixels(entry)
+        mask: NDArray[np.bool_] | None = levels > 0
+        if probabilities:
+            mask = _most_probable(levels, sum(target["area"] for target in targets))
+        return Found(
+            mask=_mask_pixels(self._detect(frame, "png")) > 0 if mask is None else mask,
+            peaks=tuple((target["peak"]["x"], target["peak"]["y"]) for target in targets),
+            confidences=tuple(target["confidence"] for target in targets),
+            probabilities=(levels / np.float32(FULL)).astype(np.float32) if probabilities else None,
+        )
+
+    def _detect(self, frame: bytes, mask: str) -> Any:
+        answer = self._post(f"{self._path}/v1/detect?mask={mask}&max_targets={MANY}", frame)
+        entry, *others = answer["frames"]
+        _only(others)
+        return entry
 
     def _post(self, path: str, body: bytes) -> Any:
         connection = self._connect(self._host, timeout=TIMEOUT_S)
@@ -110,6 +132,35 @@ class HttpSource:
         if response.status != http.client.OK:
             raise SourceError(f"{self.name} answers {response.status}: {answer.get('detail', answer)}")
         return answer
+
+
+def _only(others: list[Any]) -> None:
+    if others:
+        raise SourceError(f"the file holds {len(others) + 1} frames, its mask is for one")
+
+
+def _mask_pixels(entry: Any) -> NDArray[np.uint16]:
+    with Image.open(io.BytesIO(base64.b64decode(entry["mask"]["data"]))) as image:
+        return np.asarray(image).astype(np.uint16)
+
+
+def _most_probable(levels: NDArray[np.uint16], area: int) -> NDArray[np.bool_] | None:
+    """The mask of all targets together: as many of the most probable pixels as their areas say.
+
+    The threshold is the model's own and 16 bits round, so that only the areas tell exactly.
+
+    Returns:
+        ``[H, W]``; None where the last pixel inside and the first outside are equal in 16 bits.
+    """
+    inside = np.count_nonzero(levels > (cut := _cut(levels, area)))
+    return levels > cut if inside == area else None
+
+
+def _cut(levels: NDArray[np.uint16], area: int) -> int:
+    """The highest level outside."""
+    if area == levels.size:
+        return -1
+    return int(np.partition(levels, -area - 1, axis=None)[-area - 1])
 
 
 def open_source(model: str, device: Device) -> Source:

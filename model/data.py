@@ -1,18 +1,23 @@
 """Data sets on disk: frames, masks and the authors' splits.
 
 Layout: ``ROOT/images/NAME.png``, ``ROOT/masks/NAME.png`` (0 and 255), ``ROOT/{train,test}.txt`` with one
-name a line. Every fault is found and named before hours of training, not after.
+name a line; and those of ``model.layouts``. Every fault is found and named before hours of training, not after.
 """
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-REC_601 = np.array([0.299, 0.587, 0.114], np.float32)
-IMAGE_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
+from model.layouts import ALL, LAYOUTS, Layout, all_lists, find_layout, find_lists, frame_files, read_list
+from model.rasters import RasterError, read_luminance, read_mask, read_size
+
+SHOWN = 5  # names in a message
+READERS = 4  # threads; decoding leaves the interpreter free
+SIZE_HINT = "(height, width); SIRST v1 ships one such mask, Misc_111, which SIRST v2 has right"
 
 
 class DataError(Exception):
@@ -37,24 +42,27 @@ class FrameFolder:
     """A data set folder, one of its splits, checked when opened.
 
     Args:
-        root: folder with ``images`` and ``masks``.
-        split: a file of names, absolute or a stem such as ``train`` inside ``root``.
+        root: folder in one of the layouts of ``model.layouts``.
+        split: a file of names, or the stem of one such as ``train`` inside ``root`` or a folder of it;
+            ``all`` where there is no such file: every frame.
 
     Raises:
-        DataError: what is missing, by name.
+        DataError: what is missing or wrong, by name.
     """
 
     def __init__(self, root: Path, split: str | Path) -> None:
         self.root = root
-        for part in ("images", "masks"):
-            if not (root / part).is_dir():
-                raise DataError(f"{root} has no folder {part!r}")
-        self._images, self._masks = _by_stem(root / "images"), _by_stem(root / "masks")
-        self.names = _read_split(root, split)
-        for kind, files in (("frame", self._images), ("mask", self._masks)):
-            missing = [name for name in self.names if name not in files]
-            if missing:
-                raise DataError(f"{root}: {len(missing)} names of {split} have no {kind}: {missing[:5]}")
+        layout = _layout(root)
+        images, masks = frame_files(root / layout.images), frame_files(root / layout.masks)
+        _refuse(root, "frames are there more than once", _doubled(images))
+        _refuse(root, "masks are there more than once", _doubled(masks))
+        _refuse(root, "masks have no frame", [name for name in masks if name not in images])
+        self.names, self.list_file = _names(root, split, images)
+        for kind, files in (("frame", images), ("mask", masks)):
+            _refuse(root, f"names of {split} have no {kind}", [name for name in self.names if name not in files])
+        self._images = {name: paths[0] for name, paths in images.items()}
+        self._masks = {name: paths[0] for name, paths in masks.items()}
+        self._check_rasters()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -64,39 +72,78 @@ class FrameFolder:
         return self._images[name]
 
     def load(self, name: str) -> Sample:
-        """Read one frame and its mask."""
-        counts, mask = read_luminance(self._images[name]), read_mask(self._masks[name])
-        if counts.shape != mask.shape:
-            raise DataError(f"{name}: frame is {counts.shape}, mask is {mask.shape} (height, width)")
-        return Sample(name, counts, mask)
+        """Read one frame and its mask.
+
+        Raises:
+            DataError: the frame cannot be read.
+        """
+        try:
+            counts = read_luminance(self._images[name])
+        except RasterError as error:
+            raise DataError(f"{name}: {error}") from error
+        return Sample(name, counts, self.load_mask(name))
+
+    def load_mask(self, name: str) -> NDArray[np.bool_]:
+        """``[H, W]`` True on targets."""
+        return read_mask(self._masks[name])
+
+    def _check_rasters(self) -> None:
+        with ThreadPoolExecutor(READERS) as pool:
+            faults = [fault for fault in pool.map(self._fault, self.names) if fault]
+        if faults:
+            more = f" (and {len(faults) - SHOWN} more)" if len(faults) > SHOWN else ""
+            raise DataError(f"{self.root}: {'; '.join(faults[:SHOWN])}{more}")
+
+    def _fault(self, name: str) -> str | None:
+        try:
+            size, mask = read_size(self._images[name]), read_mask(self._masks[name])
+        except RasterError as error:
+            return f"{name}: {error}"
+        return None if size == mask.shape else f"{name}: frame is {size}, mask is {mask.shape} {SIZE_HINT}"
 
 
-def read_luminance(path: Path) -> NDArray[np.generic]:
-    """``[H, W]`` counts: gray as stored, colour as Rec. 601 luminance in float32."""
-    with Image.open(path) as image:
-        if image.mode.startswith("I") or image.mode in ("L", "F"):
-            counts = np.asarray(image)
-            return counts.astype(np.uint16) if counts.dtype.kind in "iu" and counts.dtype != np.uint8 else counts
-        luminance: NDArray[np.float32] = np.asarray(image.convert("RGB"), np.float32) @ REC_601
-        return luminance
+def _layout(root: Path) -> Layout:
+    layout = find_layout(root)
+    if layout is None:
+        half = next((one for one in LAYOUTS if (root / one.images).is_dir()), None)
+        known = ", ".join(f"{one.images} with {one.masks}" for one in LAYOUTS)
+        missing = LAYOUTS[0].images if half is None else half.masks
+        raise DataError(f"{root} has no folder {missing!r}; layouts read: {known}")
+    return layout
 
 
-def read_mask(path: Path) -> NDArray[np.bool_]:
-    """``[H, W]``; soft edges count from the middle up."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("L")) > 127
+def _names(root: Path, split: str | Path, images: Iterable[str]) -> tuple[tuple[str, ...], Path | None]:
+    lists = find_lists(root, split)
+    if len(lists) > 1:
+        raise DataError(f"{str(split)!r} may be any of {', '.join(map(str, lists))}: name the file")
+    if not lists:
+        if str(split) == ALL:
+            return _distinct(list(images), f"{root}"), None
+        there = ", ".join(all_lists(root)) or "none"
+        raise DataError(f"no split {str(split)!r}: neither a file nor {root / str(split)}.txt; lists there: {there}")
+    return _distinct(_readable(lists[0]), str(lists[0])), lists[0]
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES}
+def _readable(path: Path) -> list[str]:
+    try:
+        return read_list(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is no list of names: {error}") from error
 
 
-def _read_split(root: Path, split: str | Path) -> tuple[str, ...]:
-    path = Path(split)
-    path = path if path.is_file() else root / f"{split}.txt"
-    if not path.is_file():
-        raise DataError(f"no split {str(split)!r}: neither a file nor {path}")
-    names = tuple(line.strip() for line in path.read_text().splitlines() if line.strip())
+def _distinct(names: list[str], origin: str) -> tuple[str, ...]:
     if not names:
-        raise DataError(f"{path} names no frame")
-    return names
+        raise DataError(f"{origin} names no frame")
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise DataError(f"{origin} names {len(twice)} frames more than once: {twice[:SHOWN]}")
+    return tuple(names)
+
+
+def _doubled(files: dict[str, list[Path]]) -> list[str]:
+    return [name for name, paths in files.items() if len(paths) > 1]
+
+
+def _refuse(root: Path, what: str, names: list[str]) -> None:
+    if names:
+        raise DataError(f"{root}: {len(names)} {what}: {names[:SHOWN]}")

@@ -8,14 +8,12 @@ of the same frame is not counted. ``fa_legacy`` reproduces that rule for compari
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-MATCH_DISTANCE: Final = 3.0  # pixels, strictly less
-EIGHT_CONNECTED: Final = np.ones((3, 3), np.int8)
+from model.objects import EIGHT_CONNECTED, Match, Objects, Window, match
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,38 +68,56 @@ def count_frame(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> Count
     Raises:
         ValueError: the shapes differ.
     """
-    if prediction.shape != mask.shape:
-        raise ValueError(f"prediction is {prediction.shape}, mask is {mask.shape}")
+    window = _window(prediction, mask)
+    pixels, prediction, mask = mask.size, window.crop(prediction), window.crop(mask)
     intersection = int(np.count_nonzero(prediction & mask))
     union = int(np.count_nonzero(prediction | mask))
-    found, wanted = _objects(prediction), _objects(mask)
-    matches = _match(wanted, found)
-    false = [index for index in range(len(found.areas)) if index not in matches]
-    matched_areas = {int(found.areas[index]) for index in matches}
+    found, wanted = window.objects(prediction), window.objects(mask)
+    matches = match(wanted, found)
+    matched_areas = found.areas[[one.found for one in matches]]
+    false = false_objects(found, matches)
     return Counts(
         frames=1,
-        pixels=mask.size,
+        pixels=pixels,
         intersection=intersection,
         union=union,
         predicted_area=int(np.count_nonzero(prediction)),
         true_area=int(np.count_nonzero(mask)),
         targets=len(wanted.areas),
         detected=len(matches),
-        false_objects=len(false),
-        false_area=int(found.areas[false].sum()),
-        false_area_legacy=sum(int(area) for area in found.areas if int(area) not in matched_areas),
-        centroid_error=sum(matches.values()),
+        false_objects=len(false.areas),
+        false_area=int(false.areas.sum()),
+        false_area_legacy=int(found.areas[~np.isin(found.areas, matched_areas)].sum()),
+        centroid_error=sum(one.distance for one in matches),
         scored_frames=int(union > 0),
         frame_iou=intersection / union if union else 0.0,
     )
 
 
+def false_objects(found: Objects, matches: list[Match]) -> Objects:
+    """The predicted objects that no target claims."""
+    free = np.ones(len(found.areas), np.bool_)
+    free[[one.found for one in matches]] = False
+    return Objects(found.areas[free], found.centroids[free])
+
+
+def detected_targets(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """``[K]``: which true targets, in the order of ``ndimage.label``, claim a predicted object."""
+    window = _window(prediction, mask)
+    wanted = window.objects(window.crop(mask))
+    detected = np.zeros(len(wanted.areas), np.bool_)
+    detected[[one.wanted for one in match(wanted, window.objects(window.crop(prediction)))]] = True
+    return detected
+
+
 def claimed_objects(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """``[H, W]``: the pixels of those predicted objects that a true target claims."""
+    window = _window(prediction, mask)
+    prediction, mask = window.crop(prediction), window.crop(mask)
     labels, number = ndimage.label(prediction, EIGHT_CONNECTED)
     claimed = np.zeros(number + 1, np.bool_)
-    claimed[[index + 1 for index in _match(_objects(mask), _objects(prediction))]] = True
-    return np.asarray(claimed[labels])
+    claimed[[one.found + 1 for one in match(window.objects(mask), window.objects(prediction))]] = True
+    return window.restore(np.asarray(claimed[labels]))
 
 
 def score(counts: Iterable[Counts]) -> Scores:
@@ -121,33 +137,10 @@ def score(counts: Iterable[Counts]) -> Scores:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Objects:
-    """8-connected objects in label order: areas ``[K]`` and unweighted centroids ``[K, 2]`` (y, x)."""
-
-    areas: NDArray[np.intp]
-    centroids: NDArray[np.float64]
-
-
-def _objects(mask: NDArray[np.bool_]) -> _Objects:
-    labels, number = ndimage.label(mask, EIGHT_CONNECTED)
-    y, x = np.nonzero(mask)
-    owner = labels[y, x] - 1
-    areas = np.bincount(owner, minlength=number)
-    sums = [np.bincount(owner, weights=axis, minlength=number) for axis in (y, x)]
-    return _Objects(areas, np.stack(sums, 1) / np.maximum(areas, 1)[:, None])
-
-
-def _match(wanted: _Objects, found: _Objects) -> dict[int, float]:
-    """Each target in turn claims the first free object nearer than ``MATCH_DISTANCE``: object -> distance."""
-    matches: dict[int, float] = {}
-    for centroid in wanted.centroids:
-        distances = np.hypot(*(found.centroids - centroid).T)
-        for index in np.flatnonzero(distances < MATCH_DISTANCE):
-            if int(index) not in matches:
-                matches[int(index)] = float(distances[index])
-                break
-    return matches
+def _window(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> Window:
+    if prediction.shape != mask.shape:
+        raise ValueError(f"prediction is {prediction.shape}, mask is {mask.shape}")
+    return Window.around(prediction | mask)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -49,7 +49,9 @@ def train_command(
     Ctrl-C or SIGTERM saves a checkpoint; --resume goes on from it with the same result as a run never stopped.
     """
     try:
-        trainer, total = _prepare(load_recipe(recipe), data, out, resume, seed, _device(device), threads, compiled)
+        trainer, total = _prepare(
+            load_recipe(recipe), data, out, resume, seed, choose_device(device), threads, compiled
+        )
         _train(trainer, total, checkpoint_every)
     except (DataError, RecipeError, ResumeError, TrainingError) as error:
         raise click.ClickException(str(error)) from error
@@ -71,9 +73,15 @@ def _prepare(
         torch.set_num_threads(threads)
     if not resume and (out / STATE_FILE).exists():
         raise ResumeError(f"{out / STATE_FILE} exists: add --resume to go on, or use another --out")
-    folders = [FrameFolder(data / name, recipe.split) for name in recipe.datasets]
-    frames = pack(_read(folders, _excluded(recipe, data)))
-    record = TrainingRecord(
+    frames = pack(read_frames(recipe, data))
+    trainer = Trainer(recipe, frames, record_of(recipe, seed), seed, device, out, compile_network=compiled)
+    trainer.save() if not resume else trainer.resume()  # a folder that cannot be written fails now, not in hours
+    return trainer, recipe.optimisation.steps
+
+
+def record_of(recipe: Recipe, seed: int) -> TrainingRecord:
+    """What the checkpoints of a run say of it."""
+    return TrainingRecord(
         recipe=recipe.name,
         description=recipe.description,
         datasets=recipe.datasets,
@@ -84,9 +92,16 @@ def _prepare(
         std=recipe.std,
         network=recipe.network,
     )
-    trainer = Trainer(recipe, frames, record, seed, device, out, compile_network=compiled)
-    trainer.save() if not resume else trainer.resume()  # a folder that cannot be written fails now, not in hours
-    return trainer, recipe.optimisation.steps
+
+
+def read_frames(recipe: Recipe, data: Path) -> Iterator[Sample]:
+    """Every frame that the recipe trains on.
+
+    Raises:
+        DataError: what is missing or wrong, before the first frame is read.
+    """
+    folders = [FrameFolder(data / name, recipe.split) for name in recipe.datasets]
+    return _read(folders, _excluded(recipe, data))
 
 
 def _excluded(recipe: Recipe, data: Path) -> set[str]:
@@ -143,7 +158,8 @@ def _lines(steps: Iterable[Progress], _first: int, total: int, every: int = 50) 
             )
 
 
-def _device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """``auto`` takes CUDA where it is, and says what it took."""
     if name == "cuda" and not torch.cuda.is_available():
         raise click.ClickException("--device cuda: this PyTorch finds no CUDA device")
     if name == "auto":

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ FRAME_FAULTS: Final = (Reason.UNDECODABLE_FRAME, Reason.UNSUPPORTED_MEDIA_TYPE)
 TOLD: Final = 5  # faults of many that an answer names
 
 T = TypeVar("T")
+A = TypeVar("A", covariant=True)
 Key = tuple[Detector, tuple[int, ...]]
 Tensor = NDArray[np.float32]
 
@@ -67,11 +68,24 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
-    """A decoded frame, as the network takes it."""
+class Ready:
+    """A decoded frame, and what the network takes of it."""
 
     frame: Frame
     prepared: Prepared
+
+
+class TensorWork(Protocol[A]):
+    """A request whose frames came as tensors, once it is read."""
+
+    @property
+    def order(self) -> Order: ...
+
+    @property
+    def ready(self) -> Sequence[Ready]: ...
+
+    def answer(self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]]) -> A:
+        """What to send, of ``[H, W]`` of each frame; ``detect`` finds targets in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +144,30 @@ class Engine:
         timing.finish()
         return image
 
+    async def answer_tensors(self, read: Callable[[Budget], TensorWork[T]], places: Pass, timing: Timing) -> T:
+        """What an API for tensors makes of its frames; ``read`` runs off the event loop.
+
+        Raises:
+            ServiceError: what ``read`` raises, a limit or the deadline.
+        """
+        work = await self._in_pool(timing, "decode", lambda: read(self._budget()))
+        self._telemetry.frames.labels("ok").inc(len(work.ready))
+        places.hold(len(work.ready))
+        probabilities = await self._infer(work.ready, work.order, timing)
+
+        def finish() -> T:
+            return work.answer(probabilities, lambda: self._finish(work.ready, probabilities, work.order))
+
+        answer = await self._in_pool(timing, "postprocess", finish)
+        timing.finish()
+        return answer
+
     async def _detect(
         self, parts: Sequence[Part], order: Order, places: Pass, timing: Timing
-    ) -> tuple[list[_Ready | _Bad], list[Tensor]]:
+    ) -> tuple[list[Ready | _Bad], list[Tensor]]:
         """Entries in the order of the request, and the probabilities of the readable ones."""
-        budget = Budget(self._settings.max_frames, self._settings.max_pixels)
-        entries = await self._in_pool(timing, "decode", lambda: _decode(parts, order, budget))
-        ready = [entry for entry in entries if isinstance(entry, _Ready)]
+        entries = await self._in_pool(timing, "decode", lambda: _decode(parts, order, self._budget()))
+        ready = [entry for entry in entries if isinstance(entry, Ready)]
         self._telemetry.frames.labels("ok").inc(len(ready))
         self._telemetry.frames.labels("error").inc(len(entries) - len(ready))
         if not ready:
@@ -144,7 +175,7 @@ class Engine:
         places.hold(len(ready))
         return entries, await self._infer(ready, order, timing)
 
-    async def _infer(self, ready: Sequence[_Ready], order: Order, timing: Timing) -> list[Tensor]:
+    async def _infer(self, ready: Sequence[Ready], order: Order, timing: Timing) -> list[Tensor]:
         """Probabilities ``[H, W]`` of each frame; frames that need no inference get zeros."""
         entered = time.monotonic()
         tensors = [one.prepared.intensities for one in ready]
@@ -168,6 +199,9 @@ class Engine:
             for one in ready
         ]
 
+    def _budget(self) -> Budget:
+        return Budget(self._settings.max_frames, self._settings.max_pixels)
+
     async def _in_pool(self, timing: Timing, stage: str, work: Callable[[], T]) -> T:
         """Run off the event loop; the time counts from now, waiting for a thread included."""
         began = time.monotonic()
@@ -181,9 +215,9 @@ class Engine:
         self._telemetry.stage_duration.labels(stage).observe(seconds)
 
     def _finish(
-        self, entries: Sequence[_Ready | _Bad], probabilities: Sequence[Tensor], order: Order
+        self, entries: Sequence[Ready | _Bad], probabilities: Sequence[Tensor], order: Order
     ) -> list[Detection]:
-        ready = [entry for entry in entries if isinstance(entry, _Ready)]
+        ready = [entry for entry in entries if isinstance(entry, Ready)]
         found = [
             order.detector.finish(one.frame, one.prepared, answer, order.options)
             for one, answer in zip(ready, probabilities, strict=True)
@@ -200,15 +234,15 @@ def _run(key: Key, tensors: Sequence[Tensor]) -> Iterable[Tensor]:
     return key[0].runtime.probabilities(stack)
 
 
-def _decode(parts: Sequence[Part], order: Order, budget: Budget) -> list[_Ready | _Bad]:
+def _decode(parts: Sequence[Part], order: Order, budget: Budget) -> list[Ready | _Bad]:
     """Every frame of every part. What cannot be read stands in its place; a limit fails the whole."""
-    entries: list[_Ready | _Bad] = []
+    entries: list[Ready | _Bad] = []
     for part in parts:
         for frame in _decode_part(part, budget):
             if isinstance(frame, ServiceError):
                 entries.append(_Bad(part.name, frame))
             else:
-                entries.append(_Ready(frame, order.detector.prepare(frame, order.options)))
+                entries.append(Ready(frame, order.detector.prepare(frame, order.options)))
     return entries
 
 
@@ -221,7 +255,7 @@ def _decode_part(part: Part, budget: Budget) -> list[Frame | ServiceError]:
         raise
 
 
-def _nothing_decoded(entries: Sequence[_Ready | _Bad]) -> ServiceError:
+def _nothing_decoded(entries: Sequence[Ready | _Bad]) -> ServiceError:
     """What a request is told of which no frame could be read."""
     faults = [entry for entry in entries if isinstance(entry, _Bad)]
     if len(faults) == 1:
@@ -242,7 +276,7 @@ async def _all_by(deadline: float, waiting: Sequence[asyncio.Future[Done[Tensor]
             future.cancel()
 
 
-def _describe(entries: Sequence[_Ready | _Bad], found: Iterable[Detection], mask: MaskEncoding) -> list[dict[str, Any]]:
+def _describe(entries: Sequence[Ready | _Bad], found: Iterable[Detection], mask: MaskEncoding) -> list[dict[str, Any]]:
     """The ``frames`` of the answer, in the order of the request."""
     detections = iter(found)
     return [

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
-from service.api import detect, health, models
+from service.api import detect, health, models, openinference
 from service.api.envelope import Envelope
 from service.api.problems import on_bad_parameter, on_http_error, on_service_error
 from service.errors import ServiceError
@@ -29,7 +29,7 @@ def create_app(serving: Serving) -> FastAPI:
         lifespan=_lifespan(serving),
     )
     app.state.serving = serving
-    for routes in (detect, models, health):
+    for routes in (detect, models, health, openinference):
         app.include_router(routes.router)
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)

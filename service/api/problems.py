@@ -1,4 +1,4 @@
-"""Errors as ``application/problem+json`` (RFC 9457)."""
+"""Errors as ``application/problem+json`` (RFC 9457); under ``/v2`` as the Open Inference Protocol has them."""
 
 import json
 import math
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from service.errors import Reason, ServiceError
 
 MEDIA_TYPE: Final = "application/problem+json"
+OPEN_INFERENCE: Final = "/v2"
 REASON_OF_STATUS: Final = {404: Reason.NOT_FOUND, 405: Reason.METHOD_NOT_ALLOWED, 400: Reason.BAD_PARAMETER}
 
 
@@ -31,6 +32,8 @@ def problem(request: Request, error: ServiceError, headers: Mapping[str, str] | 
     extra = dict(headers or {})
     if error.retry_after_s is not None:
         extra["Retry-After"] = str(math.ceil(error.retry_after_s))
+    if _is_open_inference(request):
+        return Response(json.dumps({"error": error.detail}).encode(), status.value, extra, "application/json")
     return Response(json.dumps(body).encode(), status.value, extra, MEDIA_TYPE)
 
 
@@ -56,6 +59,11 @@ async def on_http_error(request: Request, error: Exception) -> Response:
         Reason.METHOD_NOT_ALLOWED: f"{request.method} is not allowed at {request.url.path}",
     }.get(reason, str(error.detail))
     return problem(request, ServiceError(reason, detail), error.headers)
+
+
+def _is_open_inference(request: Request) -> bool:
+    path: str = request.scope["path"]
+    return path == OPEN_INFERENCE or path.startswith(f"{OPEN_INFERENCE}/")
 
 
 def _name(location: tuple[str | int, ...]) -> str:

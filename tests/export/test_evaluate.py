@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zlib
 from pathlib import Path
 
 import httpx
@@ -97,11 +98,13 @@ def test_a_frame_that_cannot_be_answered_ends_the_evaluation(
     shutil.copytree(scenes, tmp_path / "data")
     broken = tmp_path / "data" / "images" / "scene_0001.png"
     Image.fromarray(np.zeros((128, 160, 3), np.uint8)).save(broken)
-    deep = broken.read_bytes()
-    broken.write_bytes(deep[:24] + b"\x10" + deep[25:])  # a header that says 16-bit colour
+    flat = broken.read_bytes()
+    header = flat[12:24] + b"\x10" + flat[25:29]  # says 16-bit colour, which is refused
+    broken.write_bytes(flat[:12] + header + zlib.crc32(header).to_bytes(4, "big") + flat[33:])
     for model in (model_file, client.base_url):
         result = evaluate(model, tmp_path / "data")
         assert result.exit_code == 1
+        assert "16-bit" in result.output
 
 
 def test_a_service_that_is_not_there_is_named(scenes: Path) -> None:

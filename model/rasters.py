@@ -1,0 +1,76 @@
+"""Frames and masks of data sets as arrays."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+REC_601: Final = np.array([0.299, 0.587, 0.114], np.float32)
+BLACK, WHITE = 31, 224  # up to here, from here: what JPEG makes of 0 and 255
+LABELS: Final = 1  # some masks hold 0 and 1
+
+
+class RasterError(ValueError):
+    """A file that is no frame or no mask, and why."""
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Height and width; reads the header only.
+
+    Raises:
+        RasterError: it is no image.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, SyntaxError, ValueError) as error:
+        raise RasterError(f"{path.name} cannot be read: {error}") from error
+
+
+def read_luminance(path: Path) -> NDArray[np.generic]:
+    """``[H, W]`` counts: gray as stored, colour as Rec. 601 luminance in float32.
+
+    Raises:
+        RasterError: it cannot be read.
+    """
+    with _opened(path) as image:
+        if image.mode.startswith("I") or image.mode in ("L", "F"):
+            counts = np.asarray(image)
+            return counts.astype(np.uint16) if counts.dtype.kind in "iu" and counts.dtype != np.uint8 else counts
+        luminance: NDArray[np.float32] = np.asarray(image.convert("RGB"), np.float32) @ REC_601
+        return luminance
+
+
+def read_mask(path: Path) -> NDArray[np.bool_]:
+    """``[H, W]`` of a mask that holds 0 and 255, or 0 and 1; soft edges (IRSTD-1k has some) count from the middle up.
+
+    Raises:
+        RasterError: it cannot be read, or gray pixels outnumber white ones: a frame, a palette, a map of classes.
+    """
+    with _opened(path) as image:
+        levels = np.asarray(image.convert("L"))
+    top = int(levels.max())
+    if top <= LABELS:
+        return levels > 0
+    mask = levels > 127
+    bright = levels[levels > BLACK]
+    white = int(np.count_nonzero(bright >= WHITE))
+    gray = bright.size - white
+    if gray > white or not white:
+        raise RasterError(f"{path.name} is no binary mask: {gray} gray pixels, {white} white ones, values up to {top}")
+    return mask
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Decoded; what the file is at fault for is a ``RasterError``."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            yield image
+    except (OSError, SyntaxError, ValueError) as error:
+        raise RasterError(f"{path.name} cannot be read: {error}") from error

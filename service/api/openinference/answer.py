@@ -1,0 +1,96 @@
+"""An answer: JSON, then the data of binary outputs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.api.openinference.request import JSON_LENGTH, bad
+from service.api.openinference.tensors import DTYPES, Spec
+from service.api.openinference.wire import InferRequest, InferResponse, OutputTensor
+
+MAX_JSON_VALUES: Final = 2**18  # of an output: a frame of 512x512
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A body and the headers that say what it is."""
+
+    content: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An output that a request asks for."""
+
+    spec: Spec
+    binary: bool
+
+
+def read_wanted(request: InferRequest, specs: Sequence[Spec]) -> list[Wanted]:
+    """The outputs to answer with, in the order asked for; all of them where none is named.
+
+    Raises:
+        ServiceError: one that is not there, asked for twice, or in a way that is not served.
+    """
+    binary = request.parameters.binary_data_output
+    if not request.outputs:
+        return [Wanted(spec, binary) for spec in specs]
+    known = {spec.name: spec for spec in specs}
+    wanted: dict[str, Wanted] = {}
+    for output in request.outputs:
+        if output.name not in known or output.name in wanted:
+            raise bad(f"output {output.name[:64]!r}; there are, once each: {', '.join(known)}")
+        if output.parameters.classification is not None or output.parameters.shared_memory_region is not None:
+            raise bad(f"{output.name}: neither classification nor shared memory is served")
+        own = output.parameters.binary_data
+        wanted[output.name] = Wanted(known[output.name], binary if own is None else own)
+    return list(wanted.values())
+
+
+def write_answer(
+    model: tuple[str, str],
+    request: InferRequest,
+    wanted: Sequence[Wanted],
+    values: Mapping[str, NDArray[np.generic]],
+    parameters: dict[str, bool] | None,
+) -> Answer:
+    """Put the outputs together.
+
+    Args:
+        model: name and version.
+        values: of every output that the model has, by name.
+
+    Raises:
+        ServiceError: an output is too large for JSON.
+    """
+    outputs, buffers = [], []
+    for one in wanted:
+        array = np.ascontiguousarray(values[one.spec.name], DTYPES[one.spec.datatypes[0]])
+        outputs.append(_describe(one, array))
+        if one.binary:
+            buffers.append(array.tobytes())
+    name, version = model
+    response = InferResponse(
+        model_name=name, model_version=version, id=request.id, parameters=parameters, outputs=outputs
+    )
+    text = response.model_dump_json(exclude_none=True).encode()
+    if not buffers:
+        return Answer(text, {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/octet-stream", JSON_LENGTH: str(len(text))}
+    return Answer(b"".join((text, *buffers)), headers)
+
+
+def _describe(one: Wanted, array: NDArray[np.generic]) -> OutputTensor:
+    tensor = OutputTensor.model_construct(
+        name=one.spec.name, datatype=one.spec.datatypes[0], shape=list(array.shape), parameters=None, data=None
+    )
+    if one.binary:
+        return tensor.model_copy(update={"parameters": {"binary_data_size": array.nbytes}})
+    if array.size > MAX_JSON_VALUES:
+        detail = f"{one.spec.name}: {array.size} values, at most {MAX_JSON_VALUES} are written as JSON"
+        raise bad(f"{detail}; ask for binary_data")
+    return tensor.model_copy(update={"data": array.ravel().tolist()})

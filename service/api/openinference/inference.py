@@ -1,0 +1,66 @@
+"""One inference: from the bytes of a request to those of its answer, free of HTTP."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from service.answer import MaskEncoding
+from service.api.openinference.answer import Answer, Wanted, read_wanted, write_answer
+from service.api.openinference.models import Model
+from service.api.openinference.request import read_request
+from service.api.openinference.tensors import read_tensor
+from service.api.openinference.wire import InferRequest
+from service.detector import Detection
+from service.engine import Order, Ready, Tensor
+from service.frames import Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """A request that was read, as the engine runs it."""
+
+    model: Model
+    request: InferRequest
+    wanted: Sequence[Wanted]
+    order: Order
+    ready: Sequence[Ready]
+
+    def answer(self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]]) -> Answer:
+        """Everything that was asked for."""
+        values, parameters = self.model.conclude(probabilities, detect)
+        return write_answer((self.model.name, self.model.version), self.request, self.wanted, values, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The bytes of a request.
+
+    Attributes:
+        json_length: of ``content``, how many bytes are JSON; None if all.
+        began, latest: time.monotonic of the request's begin, and of the latest deadline that it may ask for.
+    """
+
+    content: bytes
+    json_length: int | None
+    began: float
+    latest: float
+
+    def read(self, model: Model, budget: Budget) -> Inference:
+        """Read it as a request to ``model``; limits are checked on the shape, before any value is read.
+
+        Raises:
+            ServiceError: what is wrong with it.
+        """
+        request, binary = read_request(self.content, self.json_length)
+        options, wanted = model.options(request.parameters.model_extra or {}), read_wanted(request, model.outputs)
+        (tensor,) = request.inputs
+        model.input.check(tensor)
+        frames, height, width = model.size_of(tensor.shape)
+        for _ in range(frames):
+            budget.take(width, height)
+        ready = model.prepare(read_tensor(tensor, binary), options)
+        order = Order(model.detector, options, MaskEncoding.NONE, self._deadline(request.parameters.timeout))
+        return Inference(model, request, wanted, order, ready)
+
+    def _deadline(self, timeout_us: int) -> float:
+        asked = timeout_us and timeout_us < 1e6 * (self.latest - self.began)
+        return self.began + timeout_us / 1e6 if asked else self.latest

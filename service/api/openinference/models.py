@@ -1,0 +1,186 @@
+"""What is served of a model file: the network under the file's name, the whole detector as ``NAME-detector``."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from intensity import FULL_SCALE, Range
+from service.api.openinference.request import bad, describe
+from service.api.openinference.tensors import ANY, Spec
+from service.api.openinference.wire import ModelMetadata
+from service.api.query import DetectQuery
+from service.detector import Detection, Detector, Options, Prepared
+from service.engine import Ready, Tensor
+from service.errors import Reason, ServiceError
+from service.frames import Frame, undecodable
+from service.frames.frame import make_frame
+from service.repository import Repository
+
+SUFFIX: Final = "-detector"
+MASK_LEVEL: Final = 255
+OPTIONS: Final = ("threshold", "min_confidence", "min_area", "max_targets", "range", "polarity")
+Values = Mapping[str, NDArray[np.generic]]
+
+
+class Model(ABC):
+    """One of the two ways to serve a model file."""
+
+    suffix: ClassVar[str] = ""
+    platform: ClassVar[str]
+    input: ClassVar[Spec]
+    outputs: ClassVar[tuple[Spec, ...]]
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        self.name = detector.runtime.card.name + self.suffix
+        self.version = detector.runtime.card.version
+
+    def describe(self, versions: Sequence[str]) -> ModelMetadata:
+        """The protocol's metadata."""
+        return ModelMetadata(
+            name=self.name,
+            versions=list(versions),
+            platform=self.platform,
+            inputs=[self.input.metadata],
+            outputs=[spec.metadata for spec in self.outputs],
+        )
+
+    @abstractmethod
+    def size_of(self, shape: Sequence[int]) -> tuple[int, int, int]:
+        """Frames, height and width of an input.
+
+        Raises:
+            ServiceError: sizes that the model does not take.
+        """
+
+    @abstractmethod
+    def options(self, parameters: Mapping[str, Any]) -> Options:
+        """What the parameters of a request ask for.
+
+        Raises:
+            ServiceError: one that does not exist, or has no such value.
+        """
+
+    @abstractmethod
+    def prepare(self, values: NDArray[Any], options: Options) -> list[Ready]:
+        """The frames of an input.
+
+        Raises:
+            ServiceError: values that the model does not take.
+        """
+
+    @abstractmethod
+    def conclude(
+        self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]]
+    ) -> tuple[Values, dict[str, bool] | None]:
+        """Every output by name, and what the answer says beside them."""
+
+
+class Network(Model):
+    """Intensities in, probabilities out, nothing in between."""
+
+    platform = "onnxruntime_onnx"
+    input = Spec("intensities", ("FP32",), (ANY, 1, ANY, ANY))
+    outputs = (Spec("probabilities", ("FP32",), (ANY, 1, ANY, ANY)),)
+
+    def size_of(self, shape: Sequence[int]) -> tuple[int, int, int]:
+        frames, _, height, width = shape
+        stride = self.detector.runtime.card.stride
+        if height % stride or width % stride:
+            raise bad(f"{height}x{width}: sides must be multiples of {stride}; {self.name}{SUFFIX} takes any size")
+        return frames, height, width
+
+    def options(self, parameters: Mapping[str, Any]) -> Options:
+        if parameters:
+            raise bad(f"no parameter {next(iter(parameters))[:64]!r}; {self.name}{SUFFIX} has: {', '.join(OPTIONS)}")
+        return Options()
+
+    def prepare(self, values: NDArray[Any], options: Options) -> list[Ready]:
+        if not (values.min() >= 0 and values.max() <= FULL_SCALE):  # NaN is neither
+            raise bad(f"intensities must be 0 to {FULL_SCALE:.0f}; {self.name}{SUFFIX} takes counts of any range")
+        span = Range(0, FULL_SCALE)
+        return [Ready(Frame(one[0], one.dtype.name), Prepared(one[None], span)) for one in values]
+
+    def conclude(
+        self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]]
+    ) -> tuple[Values, dict[str, bool] | None]:
+        return {"probabilities": np.stack(probabilities)[:, None]}, None
+
+
+class WholeDetector(Model):
+    """Counts in, targets and masks out, as ``POST /v1/detect`` finds them."""
+
+    suffix = SUFFIX
+    platform = "rrcanet_onnx"
+    input = Spec("frames", ("UINT16", "UINT8", "FP32"), (ANY, ANY, ANY))
+    outputs = (Spec("targets", ("FP32",), (ANY, 10)), Spec("mask", ("UINT8",), (ANY, ANY, ANY)))
+
+    def size_of(self, shape: Sequence[int]) -> tuple[int, int, int]:
+        frames, height, width = shape
+        return frames, height, width
+
+    def options(self, parameters: Mapping[str, Any]) -> Options:
+        for name in parameters:
+            if name not in OPTIONS:
+                raise bad(f"no parameter {name[:64]!r}; there are: {', '.join(OPTIONS)}")
+        try:
+            return DetectQuery.model_validate(parameters).options
+        except ValidationError as error:
+            raise bad(describe(error, DetectQuery)) from error
+
+    def prepare(self, values: NDArray[Any], options: Options) -> list[Ready]:
+        frames = [_read_frame(index, counts) for index, counts in enumerate(values)]
+        return [Ready(frame, self.detector.prepare(frame, options)) for frame in frames]
+
+    def conclude(
+        self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]]
+    ) -> tuple[Values, dict[str, bool] | None]:
+        detections = detect()
+        rows = [row for index, detection in enumerate(detections) for row in _describe_targets(index, detection)]
+        targets = np.array(rows, np.float32).reshape(-1, 10)
+        mask = np.stack([detection.found.mask for detection in detections]) * np.uint8(MASK_LEVEL)
+        truncated = any(detection.found.truncated for detection in detections)
+        return {"targets": targets, "mask": mask}, {"truncated": True} if truncated else None
+
+
+def find_model(repository: Repository, name: str, version: str | None = None) -> Model:
+    """The model of a name; a file's own name comes before another file's detector.
+
+    Raises:
+        ServiceError: ``unknown_model``, with the models there are.
+    """
+    for kind in (Network, WholeDetector):
+        own = name.removesuffix(kind.suffix)
+        if name == own + kind.suffix and own in _names(repository):
+            return kind(repository.find(own if version is None else f"{own}@{version}"))
+    known = ", ".join(own + kind.suffix for own in _names(repository) for kind in (Network, WholeDetector))
+    raise ServiceError(Reason.UNKNOWN_MODEL, f"no model {name[:64]!r}; there are: {known}")
+
+
+def versions_of(repository: Repository, model: Model) -> list[str]:
+    """Every version of a model's file."""
+    cards = [detector.runtime.card for detector in repository]
+    return [card.version for card in cards if card.name == model.detector.runtime.card.name]
+
+
+def _names(repository: Repository) -> list[str]:
+    return list(dict.fromkeys(detector.runtime.card.name for detector in repository))
+
+
+def _read_frame(index: int, counts: NDArray[np.generic]) -> Frame:
+    try:
+        return make_frame(counts, counts.dtype.name, None)
+    except ServiceError as fault:
+        raise undecodable(f"frame {index}: {fault.detail}") from fault
+
+
+def _describe_targets(index: int, detection: Detection) -> list[tuple[float, ...]]:
+    """The columns that docs/openinference.md names."""
+    return [
+        (index, one.confidence, *one.centroid, *one.bbox, one.area, one.peak.probability)
+        for one in detection.found.targets
+    ]

@@ -1,0 +1,56 @@
+"""A request body: JSON, then the data of binary tensors."""
+
+from typing import Final
+
+from pydantic import BaseModel, ValidationError
+
+from service.api.openinference.wire import InferRequest
+from service.errors import Reason, ServiceError
+
+JSON_LENGTH: Final = "Inference-Header-Content-Length"
+MAX_JSON_BYTES: Final = 4 * 2**20  # parsing holds the interpreter, and takes 25 times as much memory
+TOLD: Final = 5  # faults of many that an answer names
+
+
+def bad(detail: str) -> ServiceError:
+    """The fault of a request that does not follow the protocol."""
+    return ServiceError(Reason.BAD_PARAMETER, detail)
+
+
+def read_json_length(header: str | None) -> int | None:
+    """Bytes of JSON at the beginning of the body; None if it is all JSON.
+
+    Raises:
+        ServiceError: not a number of bytes.
+    """
+    if header is None:
+        return None
+    if not (header.isascii() and header.isdecimal() and len(header) < 16):
+        raise bad(f"{JSON_LENGTH} {header[:64]!r} is no number of bytes")
+    return int(header)
+
+
+def read_request(content: bytes, json_length: int | None) -> tuple[InferRequest, memoryview]:
+    """The JSON of a body, and what follows it.
+
+    Raises:
+        ServiceError: with every fault of the JSON, or it is too large.
+    """
+    length = len(content) if json_length is None else json_length
+    if length > len(content):
+        raise bad(f"{JSON_LENGTH} is {length}, the body has {len(content)} bytes")
+    if length > MAX_JSON_BYTES:
+        detail = f"{length} bytes of JSON, at most {MAX_JSON_BYTES} are read; send tensors as binary data"
+        raise ServiceError(Reason.BODY_TOO_LARGE, detail)
+    try:
+        request = InferRequest.model_validate_json(content[:length])
+    except ValidationError as error:
+        raise bad(describe(error, InferRequest)) from error
+    return request, memoryview(content)[length:]
+
+
+def describe(error: ValidationError, shape: type[BaseModel]) -> str:
+    """The first faults, each with its place."""
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    told = [f"{'.'.join(map(str, fault['loc'])) or shape.__name__}: {fault['msg']}" for fault in faults[:TOLD]]
+    return "; ".join(told)

@@ -1,0 +1,154 @@
+"""The routes under ``/v2``."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from service.api.body import MULTIPART, read_parts
+from service.api.openinference.inference import Body
+from service.api.openinference.models import Model, find_model, versions_of
+from service.api.openinference.request import JSON_LENGTH, read_json_length
+from service.api.openinference.wire import Fault, InferResponse, Live, ModelMetadata, Ready, ServerMetadata
+from service.api.schemas import Responses
+from service.engine import Timing
+from service.errors import Reason, ServiceError
+from service.serving import Serving
+
+router: Final = APIRouter(prefix="/v2")
+
+MODEL: Final = "/models/{model}"
+VERSION: Final = "/models/{model}/versions/{version}"
+BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"type": "object", "required": ["inputs"]}},
+            "application/octet-stream": BINARY,
+        },
+    }
+}
+
+
+def faults(*statuses: int) -> Responses:
+    """Error answers of a route."""
+    return {status: {"model": Fault, "description": "Fault"} for status in statuses}
+
+
+INFER: Final[Responses] = {
+    200: {"model": InferResponse, "content": {"application/octet-stream": BINARY}},
+    **faults(400, 404, 408, 413, 415, 422, 429, 500, 503, 504),
+}
+
+
+async def newest(request: Request, model: str) -> Model:
+    """The model of a name, its version chosen by the server."""
+    serving: Serving = request.app.state.serving
+    return find_model(serving.repository, model)
+
+
+async def pinned(request: Request, model: str, version: str) -> Model:
+    """The model of a name and a version."""
+    serving: Serving = request.app.state.serving
+    return find_model(serving.repository, model, version)
+
+
+Newest = Annotated[Model, Depends(newest)]
+Pinned = Annotated[Model, Depends(pinned)]
+
+
+@router.get("", summary="The server, as the Open Inference Protocol describes it")
+async def server(request: Request) -> ServerMetadata:
+    """Name, version and extensions."""
+    return ServerMetadata(name="rrcanet-serve", version=request.app.version, extensions=["binary_tensor_data"])
+
+
+@router.get("/health/live", summary="Whether the process answers")
+async def live() -> Live:
+    """200 while the event loop turns."""
+    return Live(live=True)
+
+
+@router.get(
+    "/health/ready",
+    summary="Whether requests should be sent here",
+    responses=faults(503),
+    response_model_exclude_none=True,
+)
+async def ready(request: Request) -> Ready:
+    """As `/readyz`."""
+    return _ready(request)
+
+
+@router.get(MODEL, summary="What a model takes and gives", responses=faults(404, 503))
+async def model_metadata(request: Request, model: Newest) -> ModelMetadata:
+    """`NAME` is the network of a model file, `NAME-detector` the whole detector."""
+    return _metadata(request, model)
+
+
+@router.get(VERSION, summary="What a version of a model takes and gives", responses=faults(404, 503))
+async def version_metadata(request: Request, model: Pinned) -> ModelMetadata:
+    """As without the version."""
+    return _metadata(request, model)
+
+
+@router.get(
+    f"{MODEL}/ready", summary="Whether a model is ready", responses=faults(404, 503), response_model_exclude_none=True
+)
+async def model_ready(request: Request, model: Newest) -> Ready:
+    """As the server: it is ready once all of its models are."""
+    return _ready(request, model)
+
+
+@router.get(
+    f"{VERSION}/ready",
+    summary="Whether a version of a model is ready",
+    responses=faults(404, 503),
+    response_model_exclude_none=True,
+)
+async def version_ready(request: Request, model: Pinned) -> Ready:
+    """As without the version."""
+    return _ready(request, model)
+
+
+@router.post(f"{MODEL}/infer", summary="Tensors in, tensors out", openapi_extra=BODY, responses=INFER)
+async def infer(request: Request, model: Newest) -> Response:
+    """JSON, or JSON followed by binary tensors where `Inference-Header-Content-Length` says where it ends."""
+    return await _infer(request, model)
+
+
+@router.post(f"{VERSION}/infer", summary="Tensors in, by a pinned version", openapi_extra=BODY, responses=INFER)
+async def version_infer(request: Request, model: Pinned) -> Response:
+    """As without the version."""
+    return await _infer(request, model)
+
+
+def _metadata(request: Request, model: Model) -> ModelMetadata:
+    serving: Serving = request.app.state.serving
+    return model.describe(versions_of(serving.repository, model))
+
+
+def _ready(request: Request, model: Model | None = None) -> Ready:
+    serving: Serving = request.app.state.serving
+    serving.check_ready()
+    return Ready(name=None if model is None else model.name, ready=True)
+
+
+async def _infer(request: Request, model: Model) -> Response:
+    serving: Serving = request.app.state.serving
+    engine, settings, timing = serving.engine, serving.settings, Timing()
+    latest = timing.began + settings.request_timeout_s
+    json_length = read_json_length(request.headers.get(JSON_LENGTH))
+    with engine.admission.enter() as places:
+        body = Body(await _read(request, settings.max_body_bytes, latest), json_length, timing.began, latest)
+        answer = await engine.answer_tensors(lambda budget: body.read(model, budget), places, timing)
+    request.state.stages = timing.stages
+    return Response(answer.content, headers=answer.headers)
+
+
+async def _read(request: Request, limit: int, deadline: float) -> bytes:
+    if request.headers.get("content-type", "").strip().lower().startswith(MULTIPART):
+        raise ServiceError(Reason.UNSUPPORTED_MEDIA_TYPE, "send JSON, with binary tensors after it, not a form")
+    (part,) = await read_parts(request, limit, 1, deadline, None)
+    return part.content

@@ -1,0 +1,27 @@
+"""The bins of the reliability plot."""
+
+import numpy as np
+import pytest
+
+from model.calibration import calibration_error
+from model.reliability import reliability
+
+RNG = np.random.default_rng(1)
+
+
+def test_bins_hold_the_calibration_error() -> None:
+    confidences, real = RNG.random(987), RNG.random(987) < 0.6
+    bins = reliability(confidences, real)
+    assert sum(one.targets for one in bins) == 987
+    error = sum(abs(one.confidence - one.share) * one.targets for one in bins) / 987
+    assert error == pytest.approx(calibration_error(confidences, real))
+    assert (np.diff([one.confidence for one in bins]) > 0).all()
+
+
+def test_two_confidences_make_two_bins() -> None:
+    bins = reliability(np.array([0.9, 0.3]), np.array([True, False]))
+    assert [(one.confidence, one.share, one.targets) for one in bins] == [(0.3, 0, 1), (0.9, 1, 1)]
+
+
+def test_nothing_found_has_no_bins() -> None:
+    assert reliability(np.array([]), np.array([], bool)) == ()

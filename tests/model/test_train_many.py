@@ -1,0 +1,57 @@
+"""Several runs side by side end as each would alone."""
+
+from pathlib import Path
+
+import torch
+from click.testing import CliRunner, Result
+
+from model.checkpoint import load_checkpoint
+from model.train_command import train_command
+from model.train_many import train_many_command
+from tests.scenes import write_data_set
+
+RECIPE = """
+name = "small"
+description = "for tests"
+datasets = ["scenes"]
+[network]
+widths = [8, 16]
+units = [1, 1]
+passes = 1
+[optimisation]
+steps = 4
+batch = 2
+crop = 32
+"""
+
+
+def many(folder: Path, *runs: str, **options: str) -> Result:
+    arguments = [run.replace("small", str(folder / "small.toml")) for run in runs]
+    extra = [word for name, value in options.items() for word in (f"--{name}", value)]
+    where = ["--data", str(folder), "--out", str(folder / "many"), "--device", "cpu"]
+    return CliRunner().invoke(train_many_command, [*arguments, *where, *extra])
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(path / "weights.safetensors").network.state_dict()
+
+
+def test_runs_side_by_side_end_as_each_would_alone(tmp_path: Path) -> None:
+    write_data_set(tmp_path / "scenes", count=4)
+    (tmp_path / "small.toml").write_text(RECIPE)
+    stopped = many(tmp_path, "small:0", "small:1", minutes="0")
+    assert stopped.exit_code == 0, stopped.output
+    result = many(tmp_path, "small:0", "small:1")
+    assert result.exit_code == 0, result.output
+    assert "small-1: step 4/4" in result.output
+    alone = [str(tmp_path / "small.toml"), "--data", str(tmp_path), "--out", str(tmp_path / "one"), "--seed", "1"]
+    assert CliRunner().invoke(train_command, [*alone, "--device", "cpu"]).exit_code == 0
+    first, second, reference = (weights(tmp_path / name) for name in ("many/small-0", "many/small-1", "one"))
+    assert all(torch.equal(second[key], reference[key]) for key in reference)
+    assert any(not torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_recipe_or_data_set_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert "no recipe 'nowhere'" in many(tmp_path, "nowhere:0").output
+    (tmp_path / "small.toml").write_text(RECIPE)
+    assert "scenes" in many(tmp_path, "small:0").output
