@@ -10,6 +10,7 @@ import click
 GROUP: Final = "rrcanet.commands"
 OWN: Final = {
     "detect": "service.detect_command:detect_command",
+    "key": "service.key_command:key_command",
     "serve": "service.serve_command:serve_command",
 }
 EXTRA: Final = "train"

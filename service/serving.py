@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from service.engine import Engine
 from service.errors import Reason, ServiceError
+from service.keys import Keys
 from service.repository import Repository, load_folder
 from service.runtime import ModelFault
 from service.settings import Settings
@@ -34,6 +35,7 @@ class Serving:
     def __init__(self, settings: Settings, stop: Callable[[], object] = lambda: None) -> None:
         self.settings = settings
         self.telemetry = Telemetry()
+        self.keys = Keys(settings.api_keys_file) if settings.api_keys_file is not None else None
         self.engine = Engine(settings, self.telemetry)
         self.phase = Phase.STARTING
         self.fault: ModelFault | None = None

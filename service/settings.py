@@ -10,6 +10,7 @@ from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.keys import read_keys
 from service.pretrained import SHIPPED
 from service.runtime import Device
 
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     device: Device = Field(Device.AUTO, description="Where models run; `cuda` refuses to start anywhere else.")
     models: Path = Field(SHIPPED, description="Folder of model files (`.onnx` with a card).")
+    api_keys_file: Path | None = Field(None, description="File of API keys; nobody needs one without it.")
     max_body_bytes: int = Field(33_554_432, ge=1, description="Body of one request.")
     max_pixels: int = Field(4_194_304, ge=1, description="Pixels of one request, all frames together.")
     max_frames: int = Field(64, ge=1, description="Frames of one request.")
@@ -62,6 +64,13 @@ class Settings(BaseSettings):
         if not models.is_dir():
             raise ValueError(f"{models} is no folder")
         return models
+
+    @field_validator("api_keys_file")
+    @classmethod
+    def _has_keys(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            read_keys(path)  # raises a ValueError that names the line
+        return path
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

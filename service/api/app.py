@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 
 from service.api import detect, health, models, openinference
 from service.api.envelope import Envelope
+from service.api.gate import Gate
 from service.api.problems import on_bad_parameter, on_http_error, on_service_error
 from service.errors import ServiceError
 from service.serving import Serving
@@ -34,6 +35,7 @@ def create_app(serving: Serving) -> FastAPI:
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_middleware(Gate, keys=serving.keys)
     app.add_middleware(Envelope, telemetry=serving.telemetry)
     page = resources.files("service").joinpath("web", "index.html").read_text()
     app.add_api_route("/", lambda: HTMLResponse(page), include_in_schema=False, response_class=HTMLResponse)

@@ -1,0 +1,42 @@
+"""Who may come in: requests need a key where the operator names a file of them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.api.problems import problem
+from service.errors import Reason, ServiceError
+from service.keys import Keys
+
+OPEN: Final = {"/", "/livez", "/readyz", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready"}
+CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="rrcanet"'}
+
+
+class Gate:
+    """Pure ASGI middleware; health and the static pages need no key.
+
+    Args:
+        keys: None lets everybody in.
+    """
+
+    def __init__(self, app: ASGIApp, keys: Keys | None) -> None:
+        self._app, self._keys = app, keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or answer it with 401."""
+        if self._keys is None or scope["type"] != "http" or scope["path"] in OPEN:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        if self._keys.owner(_key(request.headers)) is None:
+            refusal = ServiceError(Reason.UNAUTHORIZED, "a valid key is needed: Authorization: Bearer, or X-API-Key")
+            await problem(request, refusal, CHALLENGE)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _key(headers: Mapping[str, str]) -> str | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key")

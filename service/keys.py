@@ -1,0 +1,95 @@
+"""API keys: random, known to the server by their SHA-256 alone, compared in constant time.
+
+The file has a line a key: a name, a blank, the hash in hexadecimal. ``#`` begins a comment. A file that changes is read
+again; one that has become unreadable leaves the keys as they were.
+"""
+
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+from pathlib import Path
+from typing import Final
+
+KEY_BYTES: Final = 32  # of randomness: so a plain hash cannot be searched
+LINE: Final = re.compile(r"(?P<name>\S+)\s+(?P<hash>[0-9a-f]{64})")
+
+logger = logging.getLogger(__name__)
+
+
+class KeysFault(ValueError):
+    """A keys file that cannot be used, and in which line."""
+
+
+class Keys:
+    """The keys of a file.
+
+    Raises:
+        KeysFault: it cannot be read, or a line of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_at = _changed_at(path)
+        self._hashes = read_keys(path)
+
+    def owner(self, key: str | None) -> str | None:
+        """Name of the key, None if there is no such key."""
+        self._reload()
+        given = hash_of(key or "")
+        owner = None
+        for name, known in self._hashes.items():  # never stops early: time tells nothing of the others
+            if hmac.compare_digest(given, known):
+                owner = name
+        return owner if key else None
+
+    def _reload(self) -> None:
+        try:
+            changed = _changed_at(self._path)
+            if changed != self._read_at:
+                self._read_at, self._hashes = changed, read_keys(self._path)
+        except KeysFault as fault:
+            logger.error("the API keys stay as they were: %s", fault)
+
+
+def read_keys(path: Path) -> dict[str, str]:
+    """Hash by name.
+
+    Raises:
+        KeysFault: the file cannot be read, has no key, or a line is none.
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeysFault(f"{path} cannot be read: {error}") from error
+    hashes: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        match = LINE.fullmatch(text)
+        if match is None or match["name"] in hashes:
+            raise KeysFault(f"{path}, line {number}: must be a name of its own and a SHA-256 in hexadecimal")
+        hashes[match["name"]] = match["hash"]
+    if not hashes:
+        raise KeysFault(f"{path} has no key, so nobody could be served")
+    return hashes
+
+
+def make_key() -> str:
+    """A new key."""
+    return secrets.token_urlsafe(KEY_BYTES)
+
+
+def hash_of(key: str) -> str:
+    """What the file holds of a key."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _changed_at(path: Path) -> tuple[int, int, int]:
+    try:
+        known = path.stat()
+    except OSError as error:
+        raise KeysFault(f"{path} cannot be read: {error}") from error
+    return known.st_mtime_ns, known.st_size, known.st_ino
