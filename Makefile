@@ -12,7 +12,7 @@ ifeq ($(RUNTIME),)
 $(error DEVICE=$(DEVICE): must be auto, cuda or cpu)
 endif
 
-.PHONY: serve test check format clean
+.PHONY: serve test check format fuzz clean
 .DEFAULT_GOAL := serve
 
 serve: .venv/installed-$(RUNTIME)
@@ -30,6 +30,9 @@ check: .venv-dev/installed
 format: .venv-dev/installed
 	.venv-dev/bin/ruff check --fix .
 	.venv-dev/bin/ruff format .
+
+fuzz: .venv-dev/installed
+	.venv-dev/bin/python -m tests.attacks.fuzz
 
 clean:
 	rm -rf .venv .venv-dev build *.egg-info

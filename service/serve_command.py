@@ -8,6 +8,7 @@ import click
 import uvicorn
 
 from service.api.app import create_app
+from service.api.protocol import BoundedHttp
 from service.logs import set_up_logs
 from service.runtime import Device
 from service.serving import Phase, Serving
@@ -58,7 +59,7 @@ class Server(uvicorn.Server):
             create_app(self.serving),
             host=settings.host,
             port=settings.port,
-            http="httptools",
+            http=BoundedHttp,
             loop="uvloop",
             log_config=None,
             access_log=False,

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from service.api.accept import Answer, negotiate
 from service.api.body import MULTIPART, read_parts
+from service.api.presence import while_present
 from service.api.query import DetectQuery
 from service.api.schemas import DetectAnswer, Responses, problems
 from service.engine import Order, Timing
@@ -42,6 +43,6 @@ async def detect(request: Request, query: Annotated[DetectQuery, Query()]) -> Re
     with serving.engine.admission.enter() as places:
         parts = await read_parts(request, settings.max_body_bytes, settings.max_frames, latest, query.raw)
         work = serving.engine.answer_mask if answer is Answer.MASK else serving.engine.answer_json
-        content = await work(parts, order, places, timing)
+        content = await while_present(request, work(parts, order, places, timing))
     request.state.stages = timing.stages
     return Response(content, media_type=answer.value)

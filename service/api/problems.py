@@ -21,20 +21,27 @@ def problem(request: Request, error: ServiceError, headers: Mapping[str, str] | 
     """The answer to a request that failed; the reason is left in the state for the metrics."""
     request.state.reason = error.reason.value
     status = error.reason.status
-    body = {
-        "type": "about:blank",
-        "status": status.value,
-        "title": status.phrase,
-        "detail": error.detail,
-        "reason": error.reason.value,
-        "request_id": request.state.request_id,
-    }
     extra = dict(headers or {})
     if error.retry_after_s is not None:
         extra["Retry-After"] = str(math.ceil(error.retry_after_s))
     if _is_open_inference(request):
         return Response(json.dumps({"error": error.detail}).encode(), status.value, extra, "application/json")
-    return Response(json.dumps(body).encode(), status.value, extra, MEDIA_TYPE)
+    return Response(problem_body(error, request.state.request_id), status.value, extra, MEDIA_TYPE)
+
+
+def problem_body(error: ServiceError, request_id: str) -> bytes:
+    """The problem itself, JSON."""
+    status = error.reason.status
+    return json.dumps(
+        {
+            "type": "about:blank",
+            "status": status.value,
+            "title": status.phrase,
+            "detail": error.detail,
+            "reason": error.reason.value,
+            "request_id": request_id,
+        }
+    ).encode()
 
 
 async def on_service_error(request: Request, error: Exception) -> Response:

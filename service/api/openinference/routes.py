@@ -10,6 +10,7 @@ from service.api.openinference.inference import Body
 from service.api.openinference.models import Model, find_model, versions_of
 from service.api.openinference.request import JSON_LENGTH, read_json_length
 from service.api.openinference.wire import Fault, InferResponse, Live, ModelMetadata, Ready, ServerMetadata
+from service.api.presence import while_present
 from service.api.schemas import Responses
 from service.engine import Timing
 from service.errors import Reason, ServiceError
@@ -142,7 +143,8 @@ async def _infer(request: Request, model: Model) -> Response:
     json_length = read_json_length(request.headers.get(JSON_LENGTH))
     with engine.admission.enter() as places:
         body = Body(await _read(request, settings.max_body_bytes, latest), json_length, timing.began, latest)
-        answer = await engine.answer_tensors(lambda budget: body.read(model, budget), places, timing)
+        work = engine.answer_tensors(lambda budget: body.read(model, budget), places, timing)
+        answer = await while_present(request, work)
     request.state.stages = timing.stages
     return Response(answer.content, headers=answer.headers)
 

@@ -1,5 +1,7 @@
 """More than fits is refused at once, told when to come again, and health is never refused."""
 
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -37,6 +39,29 @@ def test_frames_that_wait_run_together_and_are_answered_alike(client: httpx.Clie
         for a, b in zip(found, expected, strict=True):
             assert abs(a["centroid"]["x"] - b["centroid"]["x"]) < 1e-2
             assert abs(a["confidence"] - b["confidence"]) < 1e-3
+
+
+def test_frames_of_a_client_that_left_are_dropped_before_the_device_sees_them(start_server: StartServer) -> None:
+    client = start_server(max_batch=1)
+    slow = frames.png(make_scene(0, 700, 700).counts(8))
+    with ThreadPoolExecutor(3) as pool:
+        others = [pool.submit(client.post, "/v1/detect", content=slow) for _ in range(3)]
+        _wait_for_frames_inside(client, 3)
+        head = f"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: {len(slow)}\r\n\r\n"
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as leaving:
+            leaving.sendall(head.encode() + slow)
+            _wait_for_frames_inside(client, 4)
+        answers = [other.result() for other in others]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    metrics = client.get("/metrics").text
+    assert 'rrcanet_requests_total{route="/v1/detect",status="408"} 1.0' in metrics
+    assert "rrcanet_batch_frames_count 3.0" in metrics
+
+
+def _wait_for_frames_inside(client: httpx.Client, count: int) -> None:
+    deadline = time.monotonic() + 20
+    while f"rrcanet_queue_frames {count}.0" not in client.get("/metrics").text:
+        assert time.monotonic() < deadline
 
 
 def _targets(client: httpx.Client, body: bytes) -> list[dict]:

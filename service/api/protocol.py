@@ -1,0 +1,102 @@
+"""Uvicorn's HTTP/1.1 with bounds on what comes before a body: bytes, and time.
+
+Uvicorn keeps reading heads of any size, and waits for ever for the first request of a connection.
+"""
+
+import asyncio
+import uuid
+from typing import Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from service.api.problems import MEDIA_TYPE, problem_body
+from service.errors import Reason, ServiceError
+
+HEAD_BYTES: Final = 32_768
+HEAD_TIMEOUT_S: Final = 10.0
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Answers a head that is too large with 431, closes a connection whose head does not arrive."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _in_head, _received, _parsed = True, 0, 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The first head is due."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is due any more."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse before an unfinished head grows beyond its bound."""
+        if self.transport.is_closing():
+            return
+        if self._in_head:
+            self._received += len(data)
+        super().data_received(data)
+        if self._in_head and self._received > HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(Reason.HEADERS_TOO_LARGE, f"the head is larger than {HEAD_BYTES} bytes")
+
+    def on_message_begin(self) -> None:
+        """Another head begins, on a connection that may be old."""
+        super().on_message_begin()
+        self._in_head, self._received, self._parsed = True, 0, 0
+        self._await_head()
+
+    def on_url(self, url: bytes) -> None:
+        """Counts towards the head."""
+        self._parsed += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Counts towards the head."""
+        self._parsed += len(name) + len(value) + 4
+        if self._parsed <= HEAD_BYTES:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is here; it may have come in one piece with its body, so its own size is looked at."""
+        self._in_head = False
+        self._stop_timer()
+        if self._parsed > HEAD_BYTES:
+            self._refuse(Reason.HEADERS_TOO_LARGE, f"the head is larger than {HEAD_BYTES} bytes")
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A refused request has no cycle to take its body."""
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """As ``on_body``."""
+        if not self.transport.is_closing():
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Uvicorn's answer to bytes that are no HTTP."""
+        self._refuse(Reason.BAD_PARAMETER, msg)
+
+    def _refuse(self, reason: Reason, detail: str) -> None:
+        request_id = uuid.uuid4().hex
+        body = problem_body(ServiceError(reason, detail), request_id)
+        head = (
+            f"HTTP/1.1 {reason.status.value} {reason.status.phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+    def _await_head(self) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,47 @@
+"""Whole and damaged bodies of every format, for attacks and for the fuzzer."""
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+
+from tests import frames
+from tests.scenes import make_scene
+
+SCENE = make_scene(5, 48, 56, targets=1)
+DEEP = SCENE.counts(14)
+
+WHOLE: dict[str, bytes] = {
+    "png": frames.png(SCENE.counts(8)),
+    "png16": frames.png(DEEP),
+    "tiff": frames.tiff(DEEP, DEEP[::-1]),
+    "tiff-be": frames.tiff(DEEP, big_endian=True),
+    "jpeg": frames.jpeg(SCENE.counts(8).astype(np.uint8)),
+    "bmp": frames.bmp(SCENE.counts(8).astype(np.uint8)),
+    "npy": frames.npy(DEEP),
+}
+
+
+def truncated(form: str) -> Iterator[bytes]:
+    """Cut at every hundredth of the length."""
+    body = WHOLE[form]
+    for percent in range(100):
+        yield body[: len(body) * percent // 100]
+
+
+def mutated(form: str, seed: int) -> bytes:
+    """A few bytes changed, dropped, doubled or moved; half of the changes in the first hundred bytes."""
+    rng, body = random.Random(f"{form}{seed}"), bytearray(WHOLE[form])
+    for _ in range(rng.randint(1, 6)):
+        at = rng.randrange(min(100, len(body)) if rng.random() < 0.5 else len(body))
+        kind = rng.randrange(4)
+        if kind == 0:
+            body[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+        elif kind == 1:
+            del body[at : at + rng.randint(1, 8)]
+        elif kind == 2:
+            body[at:at] = body[at : at + rng.randint(1, 64)]
+        else:
+            body[at : at + 4] = rng.randbytes(4)
+        body = body or bytearray(b"\0")
+    return bytes(body)
