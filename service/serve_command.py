@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import socket
+import threading
 from types import FrameType
 
 import click
@@ -81,6 +83,12 @@ class Server(uvicorn.Server):
             asyncio.get_running_loop().call_soon_threadsafe(self._end_later)
         else:
             self._end()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; SIGHUP looks at the model files."""
+        await super().startup(sockets)
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.serving.reload_soon)
 
     def _end_later(self) -> None:
         asyncio.get_running_loop().call_later(self._drain_delay, self._end)

@@ -4,14 +4,18 @@ import asyncio
 import logging
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import Final
 
 from service.engine import Engine
 from service.errors import Reason, ServiceError
 from service.keys import Keys
+from service.reload import refresh, signature
 from service.repository import Repository, load_folder
 from service.runtime import ModelFault
 from service.settings import Settings
 from service.telemetry import Telemetry
+
+LOOK_EVERY_S: Final = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +45,7 @@ class Serving:
         self.fault: ModelFault | None = None
         self._repository: Repository | None = None
         self._stop = stop
+        self._changed = asyncio.Event()
         self.telemetry.watch(lambda: self.engine.admission.inside, lambda: self.phase is Phase.READY)
 
     async def load(self) -> None:
@@ -51,12 +56,50 @@ class Serving:
             self.fault = fault
             self._stop()
             return
-        for detector in self._repository:
-            card, runtime = detector.runtime.card, detector.runtime
-            self.telemetry.model_info.labels(card.name, card.version, runtime.sha256, runtime.provider).set(1)
+        self._tell_models()
         if self.phase is Phase.STARTING:
             self.phase = Phase.READY
             logger.info("ready")
+
+    def reload_soon(self) -> None:
+        """Look at the model files now, changed or not."""
+        self._changed.set()
+
+    async def watch(self) -> None:
+        """Take up model files that change, until cancelled."""
+        seen = signature(self.settings.models)
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            now = signature(self.settings.models)
+            if now != seen or self._changed.is_set():
+                self._changed.clear()
+                seen = now
+                await self._reload()
+
+    async def _reload(self) -> None:
+        if self._repository is None:
+            return
+        try:
+            settings = self.settings
+            fresh = await asyncio.to_thread(refresh, settings.models, settings.device, self._repository)
+        except ModelFault as fault:
+            logger.error("the models stay as they were: %s", fault)
+            return
+        self._repository = fresh  # one assignment: a request sees the old models or the new ones
+        self._tell_models()
+
+    def _tell_models(self) -> None:
+        self.telemetry.model_info.clear()
+        for detector in self._repository or ():
+            card, runtime = detector.runtime.card, detector.runtime
+            self.telemetry.model_info.labels(card.name, card.version, runtime.sha256, runtime.provider).set(1)
+        logger.info(
+            "models: %s", ", ".join(f"{d.runtime.card.name}@{d.runtime.card.version}" for d in self._repository or ())
+        )
 
     @property
     def repository(self) -> Repository:

@@ -46,7 +46,9 @@ def _lifespan(serving: Serving) -> Callable[[FastAPI], AbstractAsyncContextManag
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(serving.load())
+        watching = asyncio.create_task(serving.watch())
         yield
+        watching.cancel()
         await loading
         await asyncio.to_thread(serving.engine.close)
 
