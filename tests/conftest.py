@@ -18,6 +18,7 @@ from service.serve_command import Server
 from service.settings import Settings
 
 START_WITHIN_S = 30.0
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch's threads wait for each other, for long where cores are shared
 hypothesis.settings.register_profile(
     "shared", deadline=None
 )  # these machines are shared: one slow example says nothing
