@@ -77,7 +77,7 @@ def test_help_lists_commands_by_name(installed: Path, monkeypatch: pytest.Monkey
     monkeypatch.syspath_prepend(installed)
     listed = CliRunner().invoke(main, ["--help"]).stdout.split("Commands:")[1].split("Example:")[0]
     names = [line.split()[0] for line in listed.splitlines() if line[2:3].strip()]
-    assert names == sorted(["detect", "serve", "broken", *training_commands()])
+    assert names == sorted(["detect", "key", "serve", "broken", *training_commands()])
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:
