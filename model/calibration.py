@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from model.reliability import reliability
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -62,6 +64,5 @@ def calibration_error(confidences: NDArray[np.floating], real: NDArray[np.bool_]
     """
     if not confidences.size:
         return float("nan")
-    groups = np.array_split(np.argsort(confidences), min(bins, confidences.size))
-    gaps = [abs(confidences[group].mean() - real[group].mean()) * group.size for group in groups]
-    return float(sum(gaps) / confidences.size)
+    gaps = (abs(one.confidence - one.share) * one.targets for one in reliability(confidences, real, bins))
+    return sum(gaps) / confidences.size

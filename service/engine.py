@@ -117,10 +117,12 @@ class Engine:
         Raises:
             ServiceError: a limit, the deadline, or no frame can be read.
         """
-        entries, probabilities = await self._detect(parts, order, places, timing)
+        entries = await self._read(parts, order, places, timing)
+        ready = _readable(entries)
+        probabilities = await self._infer(ready, order, timing)
 
         def finish() -> list[dict[str, Any]]:
-            return _describe(entries, self._finish(entries, probabilities, order), order.mask)
+            return _describe(entries, self._finish(ready, probabilities, order), order.mask)
 
         frames = await self._in_pool(timing, "postprocess", finish)
         return await asyncio.get_running_loop().run_in_executor(self._pool, _render, order.detector, frames, timing)
@@ -131,14 +133,16 @@ class Engine:
         Raises:
             ServiceError: as ``answer_json``, or ``not_acceptable`` for several frames.
         """
-        entries, probabilities = await self._detect(parts, order, places, timing)
+        entries = await self._read(parts, order, places, timing)
         if len(entries) != 1:
             raise ServiceError(
                 Reason.NOT_ACCEPTABLE, f"image/png carries one mask, the request has {len(entries)} frames"
             )
+        ready = _readable(entries)
+        probabilities = await self._infer(ready, order, timing)
 
         def finish() -> bytes:
-            return encode_png(self._finish(entries, probabilities, order)[0].found.mask)
+            return encode_png(self._finish(ready, probabilities, order)[0].found.mask)
 
         image = await self._in_pool(timing, "postprocess", finish)
         timing.finish()
@@ -162,18 +166,16 @@ class Engine:
         timing.finish()
         return answer
 
-    async def _detect(
-        self, parts: Sequence[Part], order: Order, places: Pass, timing: Timing
-    ) -> tuple[list[Ready | _Bad], list[Tensor]]:
-        """Entries in the order of the request, and the probabilities of the readable ones."""
+    async def _read(self, parts: Sequence[Part], order: Order, places: Pass, timing: Timing) -> list[Ready | _Bad]:
+        """Entries in the order of the request, at least one of them readable."""
         entries = await self._in_pool(timing, "decode", lambda: _decode(parts, order, self._budget()))
-        ready = [entry for entry in entries if isinstance(entry, Ready)]
+        ready = _readable(entries)
         self._telemetry.frames.labels("ok").inc(len(ready))
         self._telemetry.frames.labels("error").inc(len(entries) - len(ready))
         if not ready:
             raise _nothing_decoded(entries)
         places.hold(len(ready))
-        return entries, await self._infer(ready, order, timing)
+        return entries
 
     async def _infer(self, ready: Sequence[Ready], order: Order, timing: Timing) -> list[Tensor]:
         """Probabilities ``[H, W]`` of each frame; frames that need no inference get zeros."""
@@ -214,10 +216,7 @@ class Engine:
         timing.add(stage, seconds)
         self._telemetry.stage_duration.labels(stage).observe(seconds)
 
-    def _finish(
-        self, entries: Sequence[Ready | _Bad], probabilities: Sequence[Tensor], order: Order
-    ) -> list[Detection]:
-        ready = [entry for entry in entries if isinstance(entry, Ready)]
+    def _finish(self, ready: Sequence[Ready], probabilities: Sequence[Tensor], order: Order) -> list[Detection]:
         found = [
             order.detector.finish(one.frame, one.prepared, answer, order.options)
             for one, answer in zip(ready, probabilities, strict=True)
@@ -226,6 +225,10 @@ class Engine:
             self._telemetry.targets.inc()
             self._telemetry.target_confidence.observe(target.confidence)
         return found
+
+
+def _readable(entries: Sequence[Ready | _Bad]) -> list[Ready]:
+    return [entry for entry in entries if isinstance(entry, Ready)]
 
 
 def _run(key: Key, tensors: Sequence[Tensor]) -> Iterable[Tensor]:

@@ -46,6 +46,7 @@ class Serving:
         self._repository: Repository | None = None
         self._stop = stop
         self._changed = asyncio.Event()
+        self._seen = signature(settings.models)
         self.telemetry.watch(lambda: self.engine.admission.inside, lambda: self.phase is Phase.READY)
 
     async def load(self) -> None:
@@ -67,25 +68,24 @@ class Serving:
 
     async def watch(self) -> None:
         """Take up model files that change, until cancelled."""
-        seen = signature(self.settings.models)
         while True:
             try:
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._changed.wait()
             except TimeoutError:
                 pass
+            asked = self._changed.is_set()
+            self._changed.clear()
+            if self._repository is None:
+                continue  # what changes while the first models are loaded is seen afterwards
             now = signature(self.settings.models)
-            if now != seen or self._changed.is_set():
-                self._changed.clear()
-                seen = now
-                await self._reload()
+            if now != self._seen or asked:
+                self._seen = now
+                await self._reload(self._repository)
 
-    async def _reload(self) -> None:
-        if self._repository is None:
-            return
+    async def _reload(self, served: Repository) -> None:
         try:
-            settings = self.settings
-            fresh = await asyncio.to_thread(refresh, settings.models, settings.device, self._repository)
+            fresh = await asyncio.to_thread(refresh, self.settings.models, self.settings.device, served)
         except ModelFault as fault:
             logger.error("the models stay as they were: %s", fault)
             return

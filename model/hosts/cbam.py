@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from model.blocks import ChannelAttention, projection
+from model.blocks import ChannelAttention, ResidualBlock
 
 
 class SpatialAttention(nn.Module):
@@ -21,7 +21,7 @@ class SpatialAttention(nn.Module):
         return weight
 
 
-class ResidualCBAM(nn.Module):
+class ResidualCBAM(ResidualBlock):
     """Two 3x3 convolutions with batch norm, weighed by channel, then by pixel, around a projected shortcut.
 
     Shapes: ``[N, in_channels, H, W] -> [N, out_channels, H, W]``.
@@ -34,12 +34,7 @@ class ResidualCBAM(nn.Module):
     """
 
     def __init__(self, in_channels: int, out_channels: int, reduction: int = 16, kernel: int = 7) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.norm1 = nn.BatchNorm2d(out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
-        self.norm2 = nn.BatchNorm2d(out_channels)
-        self.shortcut = projection(in_channels, out_channels)
+        super().__init__(in_channels, out_channels)
         self.channels = ChannelAttention(out_channels, reduction)
         self.pixels = SpatialAttention(kernel)
 

@@ -97,3 +97,13 @@ def test_models_come_and_go_with_their_files(start_server: StartServer, tmp_path
     (tmp_path / "a.onnx").unlink()
     time.sleep(0.3)
     assert version(client) == "1"  # the last one is kept: an empty folder is a slip
+
+
+def test_a_file_that_changes_during_the_start_is_not_missed(start_server: StartServer, tmp_path: Path) -> None:
+    write_small_model(tmp_path / "a.onnx", name="a", version="1")
+    client = start_server(wait_ready=False, models=tmp_path)
+    replace(tmp_path / "a.onnx", name="a", version="2")
+    deadline = time.monotonic() + 20
+    while client.get("/readyz").status_code != 200:
+        assert time.monotonic() < deadline
+    wait_for(client, "2")
