@@ -20,8 +20,8 @@ from intensity import auto_range, to_intensity
 from model.checkpoint import TrainingRecord, build_network
 from model.data import FrameFolder
 from model.losses import dptk_loss
+from model.packed import pack
 from model.recipe import load_recipe
-from model.sampler import pack
 from model.train import Trainer
 
 BATCH, CROP = 8, 128

@@ -58,6 +58,8 @@ class Part(BaseModel):
 class Augmentation(Part):
     """What may happen to a crop; spans are drawn uniformly, scale and gain uniformly in the logarithm.
 
+    ``target_share`` of the crops lie near a target, ``hard_share`` of the others near a false alarm of the network
+    itself, the rest anywhere.
     ``native_share`` of the crops keep the frame's own pixels: interpolation softens targets of two pixels.
     ``square_share`` of the others come from the frame resized to 256 x 256, as the field's usual protocol tests.
     ``long_side`` (pixels) sets the scale by the frame's longer side in place of ``scale``. ``bits_share`` of the
@@ -65,6 +67,7 @@ class Augmentation(Part):
     """
 
     target_share: Share = 0.8
+    hard_share: Share = 0.0
     native_share: Share = 0.5
     square_share: Share = 0.0
     scale: Span = (0.6, 1.8)
@@ -110,7 +113,8 @@ class Recipe(Part):
     """Everything that decides a training run, besides the seed and the device.
 
     ``exclude`` names splits (``DATA SET/SPLIT``) none of whose frames is trained on, whichever set it stands in:
-    the sets share scenes under one name.
+    the sets share scenes under one name. ``held_out`` names scenes kept back for calibration and for a look at
+    unseen sequences, as patterns of names (``S7_*``).
     """
 
     name: str
@@ -118,6 +122,7 @@ class Recipe(Part):
     datasets: tuple[str, ...]
     split: str = "train"
     exclude: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
     mean: float = 90.0
     std: float = 60.0
     network: Network = Network()

@@ -1,6 +1,6 @@
 """Everything a training run must remember to go on exactly where it was killed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -20,7 +20,7 @@ class ResumeError(Exception):
 
 @dataclass
 class TrainingState:
-    """Weights, their running average, the optimiser's moments and the number of steps done.
+    """Weights, their running average, the optimiser's moments, the sampler's memory and the number of steps done.
 
     There is no random state: every step draws from a generator seeded by the run's seed and the step.
     """
@@ -29,6 +29,7 @@ class TrainingState:
     average: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
     learning_rate: Tensor
+    memory: dict[str, Tensor] = field(default_factory=dict)
     step: int = 0
 
     @property
@@ -54,6 +55,7 @@ class TrainingState:
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"network/{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {f"average/{name}": value for name, value in self.average.items()}
+        tensors |= {f"memory/{name}": value for name, value in self.memory.items()}
         for name, parameter in self.network.named_parameters():
             moments = self.optimiser.state.get(parameter, {})
             tensors |= {f"optimiser/{name}/{key}": value for key, value in moments.items()}
@@ -83,6 +85,8 @@ class TrainingState:
         self.network.load_state_dict(_under(tensors, "network/"))
         for name, value in _under(tensors, "average/").items():
             self.average[name].copy_(value)
+        for name, value in _under(tensors, "memory/").items():
+            self.memory[name].copy_(value)
         for name, parameter in self.network.named_parameters():
             moments = _under(tensors, f"optimiser/{name}/")
             self.optimiser.state[parameter] = {

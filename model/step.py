@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from model.draws import Numbers
+from model.hard_negatives import HardNegatives
 from model.losses import dptk_loss
 from model.recipe import Precision, Recipe
 from model.sampler import CropSampler
@@ -23,12 +24,20 @@ class TrainingStep:
     """Moves ``state`` by one step at a time.
 
     Args:
+        hard: told of every crop's worst background, if any.
         compile_network: fuse the network's pointwise operations; takes a minute, pays on a GPU.
     """
 
     def __init__(
-        self, recipe: Recipe, state: TrainingState, sampler: CropSampler, seed: int, compile_network: bool = False
+        self,
+        recipe: Recipe,
+        state: TrainingState,
+        sampler: CropSampler,
+        seed: int,
+        hard: HardNegatives | None = None,
+        compile_network: bool = False,
     ) -> None:
+        self._hard = hard
         self._recipe, self._plan, self._state, self._sampler = recipe, recipe.optimisation, state, sampler
         self._seed, self._device = seed, state.device
         self._network: nn.Module = torch.compile(state.network) if compile_network else state.network  # type: ignore[assignment]
@@ -69,23 +78,26 @@ class TrainingStep:
 
     def _compute(self) -> None:
         state = self._state
-        intensities, masks = self._sampler.draw(self._numbers)
+        crops = self._sampler.draw(self._numbers)
         state.optimiser.zero_grad(set_to_none=True)
-        loss = self._forward(intensities, masks)
+        logits = self._forward(crops.intensities)
+        loss = dptk_loss(logits, crops.masks)
         loss.backward()
+        if self._hard is not None:
+            self._hard.note(logits, crops.masks, crops.frame, crops.centre, crops.matrix)
         if self._plan.gradient_norm is not None:
             nn.utils.clip_grad_norm_(state.network.parameters(), self._plan.gradient_norm)
         state.optimiser.step()
         self._loss.copy_(loss.detach())
         self._average()
 
-    def _forward(self, intensities: Tensor, masks: Tensor) -> Tensor:
-        """Intensities ``[N, 1, S, S]`` (0 to 255) and masks -> scalar."""
+    def _forward(self, intensities: Tensor) -> Tensor:
+        """Intensities ``[N, 1, S, S]`` (0 to 255) -> logits of that shape."""
         inputs = (intensities - self._recipe.mean) / self._recipe.std
         inputs = inputs.expand(-1, self._recipe.network.in_channels, -1, -1)
         with self._arithmetic():
-            logits = self._network(inputs.contiguous(memory_format=torch.channels_last))
-        return dptk_loss(logits, masks)
+            logits: Tensor = self._network(inputs.contiguous(memory_format=torch.channels_last))
+        return logits
 
     @torch.no_grad()
     def _average(self) -> None:

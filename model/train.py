@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from model.checkpoint import TrainingRecord, build_network, save_checkpoint
+from model.hard_negatives import HardNegatives
 from model.optimisers import make_optimiser
+from model.packed import PackedFrames
 from model.recipe import Optimisation, Recipe, Schedule
-from model.sampler import CropSampler, PackedFrames
+from model.sampler import CropSampler
 from model.state import TrainingState
 from model.step import TrainingStep
 
@@ -64,9 +66,11 @@ class Trainer:
         built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = {name: value.detach().clone() for name, value in built.state_dict().items()}
         learning_rate = torch.zeros((), device=device)
-        self.state = TrainingState(built, average, make_optimiser(built, self._plan, learning_rate), learning_rate)
-        sampler = CropSampler(frames.to(device), recipe.augmentation, self._plan.crop)
-        self._step = TrainingStep(recipe, self.state, sampler, seed, compile_network)
+        hard = HardNegatives(device) if recipe.augmentation.hard_share else None
+        optimiser, memory = make_optimiser(built, self._plan, learning_rate), hard.tensors() if hard else {}
+        self.state = TrainingState(built, average, optimiser, learning_rate, memory)
+        sampler = CropSampler(frames.to(device), recipe.augmentation, self._plan.crop, hard)
+        self._step = TrainingStep(recipe, self.state, sampler, seed, hard, compile_network)
 
     def resume(self) -> int:
         """Go on from the state in ``out``; returns the number of steps already done."""

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from threading import Event
 
@@ -15,8 +16,8 @@ from tqdm import tqdm
 
 from model.checkpoint import TrainingRecord
 from model.data import DataError, FrameFolder, Sample
+from model.packed import pack
 from model.recipe import Recipe, RecipeError, load_recipe
-from model.sampler import pack
 from model.state import ResumeError
 from model.train import STATE_FILE, Progress, Trainer, TrainingError
 
@@ -101,7 +102,7 @@ def read_frames(recipe: Recipe, data: Path) -> Iterator[Sample]:
         DataError: what is missing or wrong, before the first frame is read.
     """
     folders = [FrameFolder(data / name, recipe.split) for name in recipe.datasets]
-    return _read(folders, _excluded(recipe, data))
+    return _read(folders, _excluded(recipe, data), recipe.held_out)
 
 
 def _excluded(recipe: Recipe, data: Path) -> set[str]:
@@ -110,8 +111,9 @@ def _excluded(recipe: Recipe, data: Path) -> set[str]:
     return {name for folder, _, split in splits for name in FrameFolder(data / folder, split).names}
 
 
-def _read(folders: Iterable[FrameFolder], excluded: set[str]) -> Iterator[Sample]:
+def _read(folders: Iterable[FrameFolder], excluded: set[str], held_out: Iterable[str]) -> Iterator[Sample]:
     names = [(folder, name) for folder in folders for name in folder.names if name not in excluded]
+    names = [(folder, name) for folder, name in names if not any(fnmatchcase(name, wild) for wild in held_out)]
     if not names:
         raise DataError("every frame of the recipe is excluded")
     for folder, name in tqdm(names, desc="reading", unit="frame", disable=not sys.stderr.isatty()):

@@ -12,8 +12,8 @@ import click
 import torch
 
 from model.data import DataError
+from model.packed import PackedFrames, pack
 from model.recipe import Recipe, RecipeError, load_recipe
-from model.sampler import PackedFrames, pack
 from model.state import ResumeError
 from model.train import STATE_FILE, Progress, Trainer, TrainingError
 from model.train_command import choose_device, read_frames, record_of
@@ -49,7 +49,7 @@ def _prepare(
     for run in runs:
         name, _, seed = run.partition(":")
         recipe = load_recipe(name)
-        key = (recipe.datasets, recipe.split, recipe.exclude)
+        key = (recipe.datasets, recipe.split, recipe.exclude, recipe.held_out)
         if key not in packed:
             packed[key] = pack(read_frames(recipe, data)).to(device)
         folder = out / f"{recipe.name}-{int(seed or 0)}"

@@ -7,8 +7,9 @@ from scipy import ndimage
 
 from model.data import Sample
 from model.draws import Numbers
+from model.packed import PackedFrames, pack
 from model.recipe import Augmentation, Border, Symmetry
-from model.sampler import CropSampler, PackedFrames, pack
+from model.sampler import CropSampler
 
 PLAIN = Augmentation(target_share=1, native_share=1, gain=(1, 1), offset=(0, 0))
 Y, X = np.mgrid[0:90, 0:120]
@@ -119,7 +120,7 @@ def draw(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     numbers = Numbers.empty(batch, crop, change.noise_share > 0, torch.device("cpu"))
     numbers.fill(seed, 0)
-    return CropSampler(frames, change, crop).draw(numbers)
+    return CropSampler(frames, change, crop).draw(numbers)[:2]
 
 
 def _sample(y: int, x: int) -> Sample:

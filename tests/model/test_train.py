@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 from model.checkpoint import TrainingRecord, load_checkpoint
 from model.draws import Numbers
 from model.optimisers import make_optimiser
+from model.packed import PackedFrames, pack
 from model.recipe import Augmentation, Network, Optimisation, Optimiser, Precision, Recipe
-from model.sampler import PackedFrames, pack
 from model.step import TrainingStep
 from model.train import STATE_FILE, WEIGHTS_FILE, Trainer, TrainingError, learning_rate_of
 from model.train_command import train_command

@@ -1,0 +1,66 @@
+"""A data set as one buffer on the device that trains: its frames end to end, whatever their sizes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional as F
+
+from intensity import FULL_SCALE, auto_range
+from model.data import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class PackedFrames:
+    """Frames of any size in one buffer, as 8-bit intensities after the service's ``auto`` range.
+
+    Attributes:
+        pixels, mask: ``[P]`` uint8, all frames end to end.
+        start, height, width: ``[F]`` int64, where each frame lies.
+        targets: ``[T, 2]`` float32, centroids (y, x); ``first_target`` ``[F + 1]`` int64 bounds each frame's.
+    """
+
+    pixels: Tensor
+    mask: Tensor
+    start: Tensor
+    height: Tensor
+    width: Tensor
+    targets: Tensor
+    first_target: Tensor
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def to(self, device: torch.device) -> "PackedFrames":
+        """A copy on ``device``."""
+        return PackedFrames(*(getattr(self, name).to(device) for name in self.__slots__))
+
+
+def pack(samples: Iterable[Sample]) -> PackedFrames:
+    """Lay frames end to end."""
+    pixels, masks, sizes, targets, counts = [], [], [], [], []
+    for sample in samples:
+        low, high = auto_range(sample.counts)
+        gain = FULL_SCALE / max(high - low, 1e-9)
+        stretched = np.clip((sample.counts.astype(np.float64) - low) * gain, 0, FULL_SCALE)
+        pixels.append(np.rint(stretched).astype(np.uint8).ravel())
+        masks.append(sample.mask.astype(np.uint8).ravel())
+        sizes.append(sample.mask.shape)
+        labels, number = ndimage.label(sample.mask, np.ones((3, 3)))
+        centres = ndimage.center_of_mass(sample.mask, labels, range(1, number + 1)) if number else []
+        targets.append(np.asarray(centres, np.float32).reshape(number, 2))
+        counts.append(number)
+    height, width = torch.tensor(sizes, dtype=torch.int64).T
+    ends = torch.cumsum(height * width, 0)
+    return PackedFrames(
+        pixels=torch.from_numpy(np.concatenate(pixels)),
+        mask=torch.from_numpy(np.concatenate(masks)),
+        start=ends - height * width,
+        height=height.contiguous(),
+        width=width.contiguous(),
+        targets=torch.from_numpy(np.concatenate(targets)),
+        first_target=F.pad(torch.cumsum(torch.tensor(counts), 0), (1, 0)),
+    )
