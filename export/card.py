@@ -7,14 +7,14 @@ import torch
 from torch import nn
 
 from export.golden import golden_check
-from export.graph import OPSET, Served
+from export.graph import OPSET, Precision, Served
 from export.report import Report
 from model.checkpoint import Checkpoint
 from model.files import write_atomically
 from service.card import METADATA_KEY, Calibration, Card, Measurement
 
 
-def describe(checkpoint: Checkpoint, name: str, version: str, threshold: float) -> Card:
+def describe(checkpoint: Checkpoint, name: str, version: str, threshold: float, precision: Precision = "fp32") -> Card:
     """The card of a network just exported; measurements and calibration come when they are measured."""
     record = checkpoint.record
     return Card(
@@ -31,9 +31,9 @@ def describe(checkpoint: Checkpoint, name: str, version: str, threshold: float) 
         in_channels=record.network.in_channels,
         threshold=threshold,
         stride=checkpoint.network.stride,
-        precision="fp32",
+        precision=precision,
         opset=OPSET,
-        golden=golden_check(Served(checkpoint).eval()),
+        golden=golden_check(Served(checkpoint).eval(), precision),
     )
 
 

@@ -5,13 +5,17 @@ from pathlib import Path
 import click
 
 from export.card import describe, write_model
-from export.graph import export_graph
-from export.verify import verify
+from export.graph import PRECISIONS, Precision, export_graph
+from export.half import HalfOverflow
+from export.verify import agree, verify
 from export.verify_command import print_comparisons
 from model.checkpoint import CheckpointError, load_checkpoint
 from service.runtime import Device, ModelFault, Runtime
 
 EPILOG = "Example: rrcanet export runs/nuaa/weights.safetensors -o models/nuaa.onnx --name nuaa --model-version 1"
+PRECISION_HELP = (
+    "Of weights and arithmetic; frames and probabilities are float32. fp16 is for GPUs: a CPU only emulates it."
+)
 
 
 @click.command("export", epilog=EPILOG)
@@ -20,9 +24,9 @@ EPILOG = "Example: rrcanet export runs/nuaa/weights.safetensors -o models/nuaa.o
 @click.option("--name", default="rrcanet", show_default=True, help="Name of the model in answers and metrics.")
 @click.option("--model-version", default="1", show_default=True)
 @click.option("--threshold", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="On pixels.")
-@click.option("--precision", type=click.Choice(["fp32"]), default="fp32", show_default=True)
+@click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True, help=PRECISION_HELP)
 def export_command(
-    checkpoint: Path, output: Path, name: str, model_version: str, threshold: float, precision: str
+    checkpoint: Path, output: Path, name: str, model_version: str, threshold: float, precision: Precision
 ) -> None:
     """Turn CHECKPOINT (ours or the authors') into one self-describing ONNX file, and verify it.
 
@@ -30,9 +34,10 @@ def export_command(
     """
     try:
         trained = load_checkpoint(checkpoint)
-    except (CheckpointError, FileNotFoundError) as error:
+        graph = export_graph(trained, precision)
+    except (CheckpointError, FileNotFoundError, HalfOverflow) as error:
         raise click.ClickException(str(error)) from error
-    write_model(output, export_graph(trained), describe(trained, name, model_version, threshold))
+    write_model(output, graph, describe(trained, name, model_version, threshold, precision))
     try:
         runtime = Runtime(output, Device.CPU)
         runtime.check_golden()
@@ -40,8 +45,10 @@ def export_command(
     except ModelFault as error:
         output.unlink()
         raise click.ClickException(str(error)) from error
-    print_comparisons(comparisons)
-    if not all(comparison.passed for comparison in comparisons):
+    print_comparisons(comparisons, precision)
+    if not agree(comparisons, precision):
         output.unlink()
         raise click.ClickException(f"{output} does not answer as PyTorch does")
-    click.echo(f"wrote {output}: {runtime.card.name} {runtime.card.version}, {output.stat().st_size / 1e6:.2f} MB")
+    click.echo(
+        f"wrote {output}: {runtime.card.name} {runtime.card.version}, {precision}, {output.stat().st_size / 1e6:.2f} MB"
+    )

@@ -9,21 +9,23 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from export.graph import Served
+from export.graph import Precision, Served
 from service.card import GoldenCheck
 
-TOLERANCE: Final = 1e-3  # float32 on any provider; a wrong graph is off by far more
+TOLERANCES: Final[dict[Precision, float]] = {"fp32": 1e-3, "fp16": 2e-2}  # a wrong graph is off by far more
 ROWS, COLUMNS = 64, 96
 CENTRES: Final = ((14.3, 20.6), (40.0, 70.0), (51.5, 33.2))  # (y, x)
 
 
-def golden_check(served: Served) -> GoldenCheck:
+def golden_check(served: Served, precision: Precision) -> GoldenCheck:
     """Answer the frame with PyTorch; both go into the card."""
     frame = golden_frame()
     with torch.no_grad():
         answer = served(torch.from_numpy(frame.astype(np.float32))[None, None])[0, 0].numpy()
     return GoldenCheck(
-        frame=_png(frame), probabilities=_png(np.rint(answer * 65535).astype(np.uint16)), tolerance=TOLERANCE
+        frame=_png(frame),
+        probabilities=_png(np.rint(answer * 65535).astype(np.uint16)),
+        tolerance=TOLERANCES[precision],
     )
 
 

@@ -1,16 +1,20 @@
 """A trained network as an ONNX graph that takes intensities and gives probabilities."""
 
 import io
-from typing import Final
+from typing import Final, Literal, get_args
 
 import onnx
 import torch
 from torch import Tensor, nn
 
+from export.half import to_float16
+from export.rewrites import project_before_upsampling
 from model.checkpoint import Checkpoint
 
 OPSET: Final = 18  # newer Pad and MaxPool have no CUDA kernel (microsoft/onnxruntime#26393)
 INPUT, OUTPUT = "intensities", "probabilities"
+Precision = Literal["fp32", "fp16"]
+PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 
 
 class Served(nn.Module):
@@ -30,8 +34,22 @@ class Served(nn.Module):
         return torch.sigmoid(self._network(channels))
 
 
-def export_graph(checkpoint: Checkpoint) -> onnx.ModelProto:
-    """Trace the network; batch, height and width stay free (H and W multiples of the stride)."""
+def export_graph(checkpoint: Checkpoint, precision: Precision = "fp32") -> onnx.ModelProto:
+    """Trace the network; batch, height and width stay free (H and W multiples of the stride).
+
+    Raises:
+        HalfOverflow: a weight is too large for ``fp16``.
+    """
+    graph = _trace(checkpoint)
+    _strip(graph.graph)
+    project_before_upsampling(graph.graph)
+    if precision == "fp16":
+        to_float16(graph)
+    onnx.checker.check_model(graph, full_check=True)
+    return graph
+
+
+def _trace(checkpoint: Checkpoint) -> onnx.ModelProto:
     served = Served(checkpoint).eval()
     stride = checkpoint.network.stride
     rows, columns = torch.export.Dim("rows", min=1), torch.export.Dim("columns", min=1)
@@ -51,10 +69,7 @@ def export_graph(checkpoint: Checkpoint) -> onnx.ModelProto:
     assert program is not None
     buffer = io.BytesIO()
     program.save(buffer)  # type: ignore[arg-type]  # it takes a file too, which its types leave out
-    graph = onnx.load_from_string(buffer.getvalue())
-    _strip(graph.graph)
-    onnx.checker.check_model(graph, full_check=True)
-    return graph
+    return onnx.load_from_string(buffer.getvalue())
 
 
 def _strip(graph: onnx.GraphProto) -> None:

@@ -1,10 +1,11 @@
 """Scores as people and programs read them."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from export.grid import Grid
-from export.table import Table
+from export.table import Table, shown
 from model.metrics import Scores
 
 
@@ -20,7 +21,7 @@ class Report:
     calibration_error: float
 
     def table(self) -> Table:
-        """One row; ratios in percent, Fa in pixels per million."""
+        """One row; ratios in percent, Fa in pixels per million, a dash where a score is not defined."""
         s = self.scores
         cells = {
             "data set": self.dataset,
@@ -28,15 +29,16 @@ class Report:
             "grid": self.grid.value,
             "frames": f"{s.frames}",
             "targets": f"{s.targets}",
-            "IoU %": f"{100 * s.iou:.2f}",
-            "nIoU %": f"{100 * s.niou:.2f}",
-            "F1 %": f"{100 * s.f1:.2f}",
-            "Pd %": f"{100 * s.pd:.2f}",
-            "Fa identity e-6": f"{s.fa_identity:.2f}",
-            "Fa legacy e-6": f"{s.fa_legacy:.2f}",
-            "false objects / Mpx": f"{s.false_objects_per_megapixel:.2f}",
-            "centroid error px": f"{s.centroid_error:.3f}",
-            "calibration error": f"{self.calibration_error:.3f}",
+            "IoU %": shown(100 * s.iou),
+            "nIoU %": shown(100 * s.niou),
+            "F1 %": shown(100 * s.f1),
+            "Pd %": shown(100 * s.pd),
+            "Fa identity e-6": shown(s.fa_identity),
+            "Fa legacy e-6": shown(s.fa_legacy),
+            "false objects / Mpx": shown(s.false_objects_per_megapixel),
+            "frames with a false object %": shown(100 * s.alarmed_frames),
+            "centroid error px": shown(s.centroid_error, 3),
+            "calibration error": shown(self.calibration_error, 3),
         }
         return Table(tuple(cells), (tuple(cells.values()),))
 
@@ -45,12 +47,17 @@ class Report:
         return self.table().markdown()
 
     def as_json(self) -> dict[str, Any]:
-        """The same, in full precision."""
+        """The same, in full precision; None where a score is not defined."""
         return {
             "model": self.model,
             "dataset": self.dataset,
             "split": self.split,
             "grid": self.grid.value,
-            "scores": asdict(self.scores),
-            "calibration_error": self.calibration_error,
+            "scores": {name: _defined(value) for name, value in asdict(self.scores).items()},
+            "calibration_error": _defined(self.calibration_error),
         }
+
+
+def _defined(value: float) -> float | None:
+    """JSON knows no NaN."""
+    return None if math.isnan(value) else value

@@ -11,7 +11,7 @@ from export.page import Picture, Section
 from export.pictures import LEGEND, panels, reason, worst
 from export.report import Report
 from export.study import Study
-from export.table import Table
+from export.table import Table, shown
 from model.curves import precision_recall, roc
 from model.data import FrameFolder
 from model.metrics import Counts
@@ -23,6 +23,7 @@ DEFINITIONS = (
     "earlier target claimed lies nearer than 3 pixels; Pd is the share of targets detected. Fa counts the pixels of "
     "predicted objects per million pixels of all frames: by identity those of every object that no target claims, "
     "legacy only those whose area is not that of a claimed object of the same frame, as published numbers have it. "
+    "An object that no target claims is a false object. "
     "IoU is taken over the pixels of all frames together, nIoU is the mean over frames with a target or a prediction."
 )
 ON_THRESHOLDS = (
@@ -40,7 +41,7 @@ def threshold_section(report: Report, sweep: Sweep) -> Section:
     """Pd against Fa."""
     megapixels = max(sweep.pixels, 1) / 1e6
     rows = tuple(
-        (f"{threshold:g}", f"{100 * pd:.2f}", f"{fa:.2f}", f"{false / megapixels:.2f}")
+        (f"{threshold:g}", shown(100 * pd), f"{fa:.2f}", f"{false / megapixels:.2f}")
         for threshold, pd, fa, false in zip(
             THRESHOLDS, sweep.pd(), sweep.fa_identity(), sweep.false_objects, strict=True
         )

@@ -1,7 +1,13 @@
 """Tables in Markdown and HTML."""
 
+import math
 from dataclasses import dataclass
 from html import escape
+
+
+def shown(value: float, places: int = 2) -> str:
+    """So many decimals; a dash for NaN, a score that is not defined."""
+    return "-" if math.isnan(value) else f"{value:.{places}f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,10 @@
-"""Does the served graph give what PyTorch gives? Compared through the very code that serves."""
+"""Does the served graph give what PyTorch gives? Compared through the very code that serves.
 
+In float32 every probability is compared. Float16 rounds, so that there it is the targets that count: the masks are
+scored as a test set is, with PyTorch's masks for the truth.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,14 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.graph import Served
+from export.graph import Precision, Served
 from model.checkpoint import Checkpoint
+from model.metrics import Counts, Scores, count_frame, score
 from service.card import Card
 from service.runtime import Runtime
 from service.targets import Found, Selection, find_targets
 
 TOLERANCE: Final = 1e-4
 CENTROID_TOLERANCE: Final = 0.01  # pixels
+MIN_IOU: Final = 0.99  # of fp16 masks with PyTorch's; a pixel at the threshold may fall to either side
+MIN_PD: Final = 0.99
+MAX_FA: Final = 10.0  # pixels per million, by identity
 BATCHES: Final = (1, 3)
 
 
@@ -23,9 +32,10 @@ class Comparison:
     """One batch of one size, ONNX Runtime against PyTorch.
 
     Attributes:
-        difference: greatest distance of two probabilities; infinite if the shapes differ.
+        difference: greatest distance of two probabilities; infinite if the shapes differ, NaN if one is no number.
         targets: number found by PyTorch.
         targets_agree: both find the same targets, area for area, centroids within 0.01 px.
+        counts: of the served masks, with PyTorch's for the truth.
     """
 
     batch: int
@@ -34,10 +44,28 @@ class Comparison:
     difference: float
     targets: int
     targets_agree: bool
+    counts: Counts
 
-    @property
-    def passed(self) -> bool:
+    def passed(self, precision: Precision) -> bool:
+        """Whether this batch alone is no reason to refuse the file."""
+        if precision == "fp16":
+            return bool(np.isfinite(self.difference))
         return self.difference <= TOLERANCE and self.targets_agree
+
+
+def agreement(comparisons: Sequence[Comparison]) -> Scores:
+    """Scores of all served masks together, with PyTorch's for the truth."""
+    return score(comparison.counts for comparison in comparisons)
+
+
+def agree(comparisons: Sequence[Comparison], precision: Precision) -> bool:
+    """Whether the file may be served: ``fp32`` by every batch, ``fp16`` by the scores of all of them too.
+
+    A score is NaN where neither side finds a target anywhere, which is no disagreement.
+    """
+    scores = agreement(comparisons)
+    within = not (scores.iou < MIN_IOU or scores.pd < MIN_PD or scores.fa_identity > MAX_FA)
+    return all(comparison.passed(precision) for comparison in comparisons) and (precision == "fp32" or within)
 
 
 def verify(runtime: Runtime, checkpoint: Checkpoint) -> list[Comparison]:
@@ -77,7 +105,8 @@ def _compare(runtime: Runtime, served: Served, intensities: NDArray[np.float32])
         width=intensities.shape[3],
         difference=float(np.abs(answer - expected).max()) if same_shape else float("inf"),
         targets=sum(len(found.targets) for found, _ in pairs),
-        targets_agree=same_shape and all(_agree(a, b) for a, b in pairs),
+        targets_agree=same_shape and all(_same_targets(a, b) for a, b in pairs),
+        counts=sum((count_frame(b.mask, a.mask) for a, b in pairs if same_shape), Counts()),
     )
 
 
@@ -85,7 +114,7 @@ def _targets(probabilities: NDArray[np.float32], card: Card) -> Found:
     return find_targets(probabilities, card.calibration, Selection(card.threshold, 0.0, 1, probabilities.size))
 
 
-def _agree(first: Found, second: Found) -> bool:
+def _same_targets(first: Found, second: Found) -> bool:
     """Same targets in whatever order: equal confidence may swap neighbours."""
     a, b = (sorted(found.targets, key=lambda t: (t.bbox.y, t.bbox.x)) for found in (first, second))
     return len(a) == len(b) and all(

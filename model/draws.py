@@ -29,14 +29,14 @@ class Numbers:
 
     def fill(self, seed: int, step: int) -> None:
         """The numbers of this step: uniforms alike on every device, normals from the device's own generator."""
-        drawn = torch.rand(self.uniforms.shape, generator=torch.Generator().manual_seed(_mix(seed, step, 0)))
+        drawn = torch.rand(self.uniforms.shape, generator=torch.Generator().manual_seed(mixed_seed(seed, step, 0)))
         self.uniforms.copy_(drawn, non_blocking=True)
         if self.normals is not None:
-            generator = torch.Generator(self.normals.device).manual_seed(_mix(seed, step, 1))
+            generator = torch.Generator(self.normals.device).manual_seed(mixed_seed(seed, step, 1))
             self.normals.normal_(generator=generator)
 
 
-def _mix(*words: int) -> int:
+def mixed_seed(*words: int) -> int:
     """One seed of several: PyTorch's CPU generator looks at the lowest 32 bits alone."""
     return int(np.random.SeedSequence(words).generate_state(1)[0])
 

@@ -1,8 +1,12 @@
 """DpT-k: Dice, plus Poly-1 cross-entropy over the hardest k percent of pixels (arXiv 2506.02393)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+Loss = Callable[[Tensor, Tensor], Tensor]  # float32 logits, targets 0 to 1 of the same shape -> a scalar
 
 
 def dptk_loss(logits: Tensor, targets: Tensor, k: float = 10.0, epsilon: float = 3.1) -> Tensor:

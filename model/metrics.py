@@ -34,6 +34,7 @@ class Counts:
     centroid_error: float = 0.0  # pixels, summed over detected targets
     scored_frames: int = 0  # frames with a target or a prediction
     frame_iou: float = 0.0  # summed over scored frames
+    alarmed_frames: int = 0  # frames with a false object
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -55,6 +56,7 @@ class Scores:
     fa_identity: float
     fa_legacy: float
     false_objects_per_megapixel: float
+    alarmed_frames: float  # share of the frames that have a false object
     centroid_error: float
 
 
@@ -91,6 +93,7 @@ def count_frame(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> Count
         centroid_error=sum(one.distance for one in matches),
         scored_frames=int(union > 0),
         frame_iou=intersection / union if union else 0.0,
+        alarmed_frames=int(len(false.areas) > 0),
     )
 
 
@@ -133,6 +136,7 @@ def score(counts: Iterable[Counts]) -> Scores:
         fa_identity=1e6 * _ratio(total.false_area, total.pixels),
         fa_legacy=1e6 * _ratio(total.false_area_legacy, total.pixels),
         false_objects_per_megapixel=1e6 * _ratio(total.false_objects, total.pixels),
+        alarmed_frames=_ratio(total.alarmed_frames, total.frames),
         centroid_error=_ratio(total.centroid_error, total.detected),
     )
 

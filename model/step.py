@@ -4,19 +4,22 @@ On a GPU this network is so small that launching its kernels takes longer than r
 once as a CUDA graph; a replay costs the host a few dozen microseconds.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-from model.draws import Numbers
+from model.draws import Numbers, mixed_seed
 from model.hard_negatives import HardNegatives
-from model.losses import dptk_loss
+from model.hosts.host import Host
+from model.losses import Loss, dptk_loss
 from model.recipe import Precision, Recipe
 from model.sampler import CropSampler
 from model.state import TrainingState
 
+Maps = Callable[[Tensor], Tensor | tuple[Tensor, ...]]
 WARM_UP: Final = 3  # steps before a capture, so that libraries have chosen their kernels
 
 
@@ -26,6 +29,7 @@ class TrainingStep:
     Args:
         hard: told of every crop's worst background, if any.
         compile_network: fuse the network's pointwise operations; takes a minute, pays on a GPU.
+        loss: of one map of logits; several supervised maps share it evenly.
     """
 
     def __init__(
@@ -36,11 +40,15 @@ class TrainingStep:
         seed: int,
         hard: HardNegatives | None = None,
         compile_network: bool = False,
+        loss: Loss = dptk_loss,
     ) -> None:
-        self._hard = hard
+        self._hard, self._loss_of = hard, loss
         self._recipe, self._plan, self._state, self._sampler = recipe, recipe.optimisation, state, sampler
         self._seed, self._device = seed, state.device
-        self._network: nn.Module = torch.compile(state.network) if compile_network else state.network  # type: ignore[assignment]
+        self._maps: Maps = state.network.forward_all if isinstance(state.network, Host) else state.network
+        if compile_network:
+            self._maps = torch.compile(self._maps)
+        self._drops_out = any(isinstance(module, nn.Dropout) for module in state.network.modules())
         noise = recipe.augmentation.noise_share > 0
         self._numbers = Numbers.empty(self._plan.batch, self._plan.crop, noise, self._device)
         self._decay = torch.zeros((), device=self._device)
@@ -58,12 +66,18 @@ class TrainingStep:
             # short-sighted at the start, or the first random weights would stay in the average for long
             self._decay.fill_(min(self._plan.average_decay, (1 + step) / (10 + step)))
             if self._stream is None:
+                self._seed_dropout(step)
                 self._compute()
             else:  # pragma: cuda
-                self._replay()
+                self._replay(step)
         return self._loss
 
-    def _replay(self) -> None:  # pragma: cuda
+    def wait(self) -> None:
+        """Until every step handed to the device is done: other streams may see half of one before."""
+        if self._stream is not None:  # pragma: cuda
+            self._stream.synchronize()
+
+    def _replay(self, step: int) -> None:  # pragma: cuda
         if self._graph is None:
             before = self._state.snapshot()
             for _ in range(WARM_UP):
@@ -74,30 +88,36 @@ class TrainingStep:
             self._graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph, stream=self._stream):
                 self._compute()
+        self._seed_dropout(step)
         self._graph.replay()
 
     def _compute(self) -> None:
         state = self._state
         crops = self._sampler.draw(self._numbers)
         state.optimiser.zero_grad(set_to_none=True)
-        logits = self._forward(crops.intensities)
-        loss = dptk_loss(logits, crops.masks)
+        maps = self._forward(crops.intensities)
+        loss = torch.stack([self._loss_of(logits.float(), crops.masks) for logits in maps]).mean()
         loss.backward()
         if self._hard is not None:
-            self._hard.note(logits, crops.masks, crops.frame, crops.centre, crops.matrix)
+            self._hard.note(maps[-1], crops.masks, crops.frame, crops.centre, crops.matrix)
         if self._plan.gradient_norm is not None:
             nn.utils.clip_grad_norm_(state.network.parameters(), self._plan.gradient_norm)
         state.optimiser.step()
         self._loss.copy_(loss.detach())
         self._average()
 
-    def _forward(self, intensities: Tensor) -> Tensor:
-        """Intensities ``[N, 1, S, S]`` (0 to 255) -> logits of that shape."""
+    def _forward(self, intensities: Tensor) -> tuple[Tensor, ...]:
+        """Intensities ``[N, 1, S, S]`` (0 to 255) -> logits of that shape: each map supervised, the prediction last."""
         inputs = (intensities - self._recipe.mean) / self._recipe.std
         inputs = inputs.expand(-1, self._recipe.network.in_channels, -1, -1)
         with self._arithmetic():
-            logits: Tensor = self._network(inputs.contiguous(memory_format=torch.channels_last))
-        return logits
+            logits = self._maps(inputs.contiguous(memory_format=torch.channels_last))
+        return logits if isinstance(logits, tuple) else (logits,)
+
+    def _seed_dropout(self, step: int) -> None:
+        """Dropout draws from PyTorch's own generator: a resumed run must find it as it was."""
+        if self._drops_out:
+            torch.manual_seed(mixed_seed(self._seed, step, 2))
 
     @torch.no_grad()
     def _average(self) -> None:

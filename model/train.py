@@ -10,6 +10,7 @@ from torch import nn
 
 from model.checkpoint import TrainingRecord, build_network, save_checkpoint
 from model.hard_negatives import HardNegatives
+from model.losses import Loss, dptk_loss
 from model.optimisers import make_optimiser
 from model.packed import PackedFrames
 from model.recipe import Optimisation, Recipe, Schedule
@@ -45,7 +46,7 @@ class Trainer:
         device: where weights and frames live.
         out: folder for ``state.safetensors`` (to resume) and ``weights.safetensors`` (the averaged weights).
         network: trained in place of the recipe's RRCA-Net: a host of the plug-ins, or an ablation.
-        compile_network: see ``TrainingStep``.
+        compile_network, loss: see ``TrainingStep``.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Trainer:
         out: Path,
         network: Callable[[], nn.Module] | None = None,
         compile_network: bool = False,
+        loss: Loss = dptk_loss,
     ) -> None:
         self._recipe, self._record, self._seed, self._device, self._out = recipe, record, seed, device, out
         self._plan = recipe.optimisation
@@ -70,7 +72,7 @@ class Trainer:
         optimiser, memory = make_optimiser(built, self._plan, learning_rate), hard.tensors() if hard else {}
         self.state = TrainingState(built, average, optimiser, learning_rate, memory)
         sampler = CropSampler(frames.to(device), recipe.augmentation, self._plan.crop, hard)
-        self._step = TrainingStep(recipe, self.state, sampler, seed, hard, compile_network)
+        self._step = TrainingStep(recipe, self.state, sampler, seed, hard, compile_network, loss)
 
     def resume(self) -> int:
         """Go on from the state in ``out``; returns the number of steps already done."""
@@ -91,6 +93,7 @@ class Trainer:
             on_device = self._step.run(self.state.step, learning_rate)
             due = (self.state.step + 1) % checkpoint_every == 0
             if due or (self.state.step + 1) % every == 0 or self.state.step + 1 == self._plan.steps:
+                self._step.wait()
                 loss = on_device.item()
                 if not math.isfinite(loss):
                     raise TrainingError(
@@ -104,6 +107,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the state and the averaged weights."""
+        self._step.wait()
         record = self._record.model_copy(update={"steps": self.state.step})
         save_checkpoint(self._out / WEIGHTS_FILE, self.state.averaged_weights(), record)
         self.state.save(self._out / STATE_FILE, self._recipe, self._seed)

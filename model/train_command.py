@@ -102,18 +102,23 @@ def read_frames(recipe: Recipe, data: Path) -> Iterator[Sample]:
         DataError: what is missing or wrong, before the first frame is read.
     """
     folders = [FrameFolder(data / name, recipe.split) for name in recipe.datasets]
-    return _read(folders, _excluded(recipe, data), recipe.held_out)
+    return _read(folders, excluded_names(recipe, data), recipe)
 
 
-def _excluded(recipe: Recipe, data: Path) -> set[str]:
+def excluded_names(recipe: Recipe, data: Path) -> set[str]:
     """Names that must not be trained on, whichever data set they stand in."""
     splits = (split.rpartition("/") for split in recipe.exclude)
     return {name for folder, _, split in splits for name in FrameFolder(data / folder, split).names}
 
 
-def _read(folders: Iterable[FrameFolder], excluded: set[str], held_out: Iterable[str]) -> Iterator[Sample]:
+def is_held_out(name: str, recipe: Recipe) -> bool:
+    """Whether a frame of this name is kept back."""
+    return any(fnmatchcase(name, pattern) for pattern in recipe.held_out)
+
+
+def _read(folders: Iterable[FrameFolder], excluded: set[str], recipe: Recipe) -> Iterator[Sample]:
     names = [(folder, name) for folder in folders for name in folder.names if name not in excluded]
-    names = [(folder, name) for folder, name in names if not any(fnmatchcase(name, wild) for wild in held_out)]
+    names = [(folder, name) for folder, name in names if not is_held_out(name, recipe)]
     if not names:
         raise DataError("every frame of the recipe is excluded")
     for folder, name in tqdm(names, desc="reading", unit="frame", disable=not sys.stderr.isatty()):

@@ -49,10 +49,10 @@ class Queue(Generic[K, X, Y]):
 
     Args:
         max_batch: jobs a batch.
-        max_size: pixels a batch; a job larger than that runs alone.
+        max_size: pixels a batch of this key; a job larger than that runs alone.
     """
 
-    def __init__(self, max_batch: int, max_size: int) -> None:
+    def __init__(self, max_batch: int, max_size: Callable[[K], int]) -> None:
         self._max_batch, self._max_size = max_batch, max_size
         self._waiting: dict[K, deque[Job[K, X, Y]]] = {}
 
@@ -68,15 +68,15 @@ class Queue(Generic[K, X, Y]):
         batch: list[Job[K, X, Y]] = []
         while not batch and self._waiting:
             key = min(self._waiting, key=lambda key: self._waiting[key][0].entered)
-            batch = self._take_from(self._waiting[key], now)
+            batch = self._take_from(self._waiting[key], self._max_size(key), now)
             if not self._waiting[key]:
                 del self._waiting[key]
         return batch
 
-    def _take_from(self, waiting: deque[Job[K, X, Y]], now: float) -> list[Job[K, X, Y]]:
+    def _take_from(self, waiting: deque[Job[K, X, Y]], max_size: int, now: float) -> list[Job[K, X, Y]]:
         batch: list[Job[K, X, Y]] = []
         size = 0
-        while waiting and len(batch) < self._max_batch and (not batch or size + waiting[0].size <= self._max_size):
+        while waiting and len(batch) < self._max_batch and (not batch or size + waiting[0].size <= max_size):
             job = waiting.popleft()
             if not job.future.set_running_or_notify_cancel():
                 continue
@@ -139,7 +139,7 @@ class Worker(Generic[K, X, Y]):
             del batch  # or the last frames would stay in memory while nothing happens
 
     def _answer(self, batch: list[Job[K, X, Y]]) -> None:
-        """A batch that fails is run job by job, so that a bad one fails alone."""
+        """A batch that fails is halved: a bad job fails alone, and what found no room at once still runs."""
         began = self._clock()
         try:
             results = list(zip(batch, self._run(batch[0].key, [job.work for job in batch]), strict=True))
@@ -147,8 +147,9 @@ class Worker(Generic[K, X, Y]):
             if len(batch) == 1:
                 batch[0].future.set_exception(fault)
             else:
-                for job in batch:
-                    self._answer([job])
+                middle = len(batch) // 2
+                self._answer(batch[:middle])
+                self._answer(batch[middle:])
             return
         ended = self._clock()
         for job, result in results:

@@ -1,5 +1,6 @@
 """The line from a frame to its targets; the API and ``rrcanet detect`` both walk it."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +12,7 @@ from service.errors import Reason, ServiceError
 from service.frames import Frame
 from service.runtime import Runtime
 from service.targets import Found, Selection, find_targets
+from service.windows import Window, join, windows_of
 
 
 class Polarity(StrEnum):
@@ -50,12 +52,18 @@ class Prepared:
     """A frame as the network takes it.
 
     Attributes:
-        intensities: ``[1, 1, H', W']`` float32, padded to the stride; None for a constant frame.
+        windows: the parts of the frame that the network sees, none of a constant frame.
+        inputs: ``[1, 1, H', W']`` float32 intensities of each.
         span: the counts that became 0 and 255.
     """
 
-    intensities: NDArray[np.float32] | None
+    windows: Sequence[Window]
+    inputs: Sequence[NDArray[np.float32]]
     span: Range
+
+    def join(self, answers: Iterable[NDArray[np.float32]], frame: Frame) -> NDArray[np.float32]:
+        """Probabilities ``[1, H', W']`` of each input -> ``[H, W]`` of the frame; zeros where there is no input."""
+        return join(self.windows, answers, frame.height, frame.width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ class Detector:
         return self.finish(frame, prepared, self.infer(frame, prepared), options)
 
     def prepare(self, frame: Frame, options: Options) -> Prepared:
-        """Counts -> padded intensities.
+        """Counts -> intensities, padded or cut to the sizes that the network runs at.
 
         Raises:
             ServiceError: a ``range`` that cannot apply to this frame.
@@ -89,16 +97,15 @@ class Detector:
         span = _span(counts, frame.dtype, options.range)
         intensities = to_intensity(counts, span)
         if intensities.min() == intensities.max():
-            return Prepared(None, span)
+            return Prepared((), (), span)
         if options.polarity is Polarity.BLACK_HOT:
             intensities = FULL_SCALE - intensities
-        return Prepared(_pad(intensities, self.runtime.card.stride)[None, None], span)
+        windows = windows_of(frame.height, frame.width, self.runtime.card.stride)
+        return Prepared(windows, [window.cut(intensities) for window in windows], span)
 
     def infer(self, frame: Frame, prepared: Prepared) -> NDArray[np.float32]:
         """Probabilities ``[H, W]`` of the frame's own pixels; a constant frame has no target."""
-        if prepared.intensities is None:
-            return np.zeros(frame.counts.shape, np.float32)
-        return crop(self.runtime.probabilities(prepared.intensities)[0], frame)
+        return prepared.join((self.runtime.probabilities(one)[0] for one in prepared.inputs), frame)
 
     def finish(
         self, frame: Frame, prepared: Prepared, probabilities: NDArray[np.float32], options: Options
@@ -111,11 +118,6 @@ class Detector:
         selection = Selection(threshold, options.min_confidence, options.min_area, options.max_targets)
         found = find_targets(probabilities, card.calibration, selection)
         return Detection(frame, prepared.span, found, probabilities)
-
-
-def crop(probabilities: NDArray[np.float32], frame: Frame) -> NDArray[np.float32]:
-    """``[1, H', W']`` of the padded frame -> ``[H, W]``."""
-    return probabilities[0, : frame.height, : frame.width]
 
 
 def _without_invalid_pixels(frame: Frame) -> NDArray[np.generic]:
@@ -138,10 +140,3 @@ def _span(counts: NDArray[np.generic], dtype: str, wanted: RangeMode | Range) ->
         raise ServiceError(Reason.BAD_PARAMETER, detail)
     limits = np.iinfo(np.dtype(dtype))
     return Range(float(limits.min), float(limits.max))
-
-
-def _pad(intensities: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
-    """Continue the edge to the next multiples of the stride, as training continues it."""
-    height, width = intensities.shape
-    margins = ((0, -height % stride), (0, -width % stride))
-    return np.pad(intensities, margins, mode="edge") if any(after for _, after in margins) else intensities

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
@@ -15,10 +16,11 @@ from service.admission import Admission, Pass
 from service.answer import MaskEncoding, describe_detection, describe_fault, describe_model
 from service.batching import Done, Queue, Worker
 from service.cpus import available_cpus
-from service.detector import Detection, Detector, Options, Prepared, crop
+from service.detector import Detection, Detector, Options, Prepared
 from service.errors import Reason, ServiceError
 from service.frames import Budget, Frame, RawLayout, decode, undecodable
 from service.masks import encode_png
+from service.runtime import DeviceLost
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -97,14 +99,22 @@ class _Bad:
 
 
 class Engine:
-    """The stages and the threads they run in: one for the device, one a CPU for all else."""
+    """The stages and the threads they run in: one for the device, one a CPU for all else.
 
-    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
-        self._settings, self._telemetry = settings, telemetry
+    Args:
+        on_device_lost: told why, in the device's thread, when no run will succeed any more.
+    """
+
+    def __init__(
+        self, settings: Settings, telemetry: Telemetry, on_device_lost: Callable[[str], object] = lambda _: None
+    ) -> None:
+        self._settings, self._telemetry, self._on_device_lost = settings, telemetry, on_device_lost
         self.admission = Admission(settings.queue_size, time.monotonic)
         self._pool = ThreadPoolExecutor(available_cpus(), "frames")
-        queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, settings.max_pixels)
-        self._worker: Worker[Key, Tensor, Tensor] = Worker(_run, queue, time.monotonic, telemetry.batch_frames.observe)
+        queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, lambda key: key[0].runtime.batch_pixels)
+        self._worker: Worker[Key, Tensor, Tensor] = Worker(
+            self._run, queue, time.monotonic, telemetry.batch_frames.observe
+        )
 
     def close(self) -> None:
         """Finish what was accepted."""
@@ -119,10 +129,10 @@ class Engine:
         """
         entries = await self._read(parts, order, places, timing)
         ready = _readable(entries)
-        probabilities = await self._infer(ready, order, timing)
+        answers = await self._infer(ready, order, timing)
 
         def finish() -> list[dict[str, Any]]:
-            return _describe(entries, self._finish(ready, probabilities, order), order.mask)
+            return _describe(entries, self._finish(ready, _join(ready, answers), order), order.mask)
 
         frames = await self._in_pool(timing, "postprocess", finish)
         return await asyncio.get_running_loop().run_in_executor(self._pool, _render, order.detector, frames, timing)
@@ -139,10 +149,10 @@ class Engine:
                 Reason.NOT_ACCEPTABLE, f"image/png carries one mask, the request has {len(entries)} frames"
             )
         ready = _readable(entries)
-        probabilities = await self._infer(ready, order, timing)
+        answers = await self._infer(ready, order, timing)
 
         def finish() -> bytes:
-            return encode_png(self._finish(ready, probabilities, order)[0].found.mask)
+            return encode_png(self._finish(ready, _join(ready, answers), order)[0].found.mask)
 
         image = await self._in_pool(timing, "postprocess", finish)
         timing.finish()
@@ -157,9 +167,10 @@ class Engine:
         work = await self._in_pool(timing, "decode", lambda: read(self._budget()))
         self._telemetry.frames.labels("ok").inc(len(work.ready))
         places.hold(len(work.ready))
-        probabilities = await self._infer(work.ready, work.order, timing)
+        answers = await self._infer(work.ready, work.order, timing)
 
         def finish() -> T:
+            probabilities = _join(work.ready, answers)
             return work.answer(probabilities, lambda: self._finish(work.ready, probabilities, work.order))
 
         answer = await self._in_pool(timing, "postprocess", finish)
@@ -177,29 +188,32 @@ class Engine:
         places.hold(len(ready))
         return entries
 
-    async def _infer(self, ready: Sequence[Ready], order: Order, timing: Timing) -> list[Tensor]:
-        """Probabilities ``[H, W]`` of each frame; frames that need no inference get zeros."""
+    async def _infer(self, ready: Sequence[Ready], order: Order, timing: Timing) -> list[list[Tensor]]:
+        """Probabilities of each frame's inputs."""
         entered = time.monotonic()
-        tensors = [one.prepared.intensities for one in ready]
         waiting = [
             asyncio.wrap_future(
                 self._worker.submit((order.detector, tensor.shape), tensor, tensor.size, order.deadline)
             )
-            for tensor in tensors
-            if tensor is not None
+            for one in ready
+            for tensor in one.prepared.inputs
         ]
         done = await _all_by(order.deadline, waiting)
         if done:
             began, ended = min(one.began for one in done), max(one.ended for one in done)
             self._record(timing, "queue", began - entered)
             self._record(timing, "inference", ended - began)
-        answers = iter(done)
-        return [
-            np.zeros(one.frame.counts.shape, np.float32)
-            if one.prepared.intensities is None
-            else crop(next(answers).result, one.frame)
-            for one in ready
-        ]
+        answers = (one.result for one in done)
+        return [list(islice(answers, len(one.prepared.inputs))) for one in ready]
+
+    def _run(self, key: Key, tensors: Sequence[Tensor]) -> Iterable[Tensor]:
+        """One batch of one model and one size."""
+        stack = tensors[0] if len(tensors) == 1 else np.concatenate(tensors)
+        try:
+            return key[0].runtime.probabilities(stack)
+        except DeviceLost as lost:
+            self._on_device_lost(str(lost))
+            raise ServiceError(Reason.NOT_READY, "the device is lost; this process ends", retry_after_s=1) from lost
 
     def _budget(self) -> Budget:
         return Budget(self._settings.max_frames, self._settings.max_pixels)
@@ -231,10 +245,9 @@ def _readable(entries: Sequence[Ready | _Bad]) -> list[Ready]:
     return [entry for entry in entries if isinstance(entry, Ready)]
 
 
-def _run(key: Key, tensors: Sequence[Tensor]) -> Iterable[Tensor]:
-    """One batch of one model and one size."""
-    stack = tensors[0] if len(tensors) == 1 else np.concatenate(tensors)
-    return key[0].runtime.probabilities(stack)
+def _join(ready: Sequence[Ready], answers: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """Probabilities ``[H, W]`` of each frame."""
+    return [one.prepared.join(parts, one.frame) for one, parts in zip(ready, answers, strict=True)]
 
 
 def _decode(parts: Sequence[Part], order: Order, budget: Budget) -> list[Ready | _Bad]:

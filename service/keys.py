@@ -36,7 +36,7 @@ class Keys:
 
     def owner(self, key: str | None) -> str | None:
         """Name of the key, None if there is no such key."""
-        self._reload()
+        self.reload(unchanged_too=False)
         given = hash_of(key or "")
         owner = None
         for name, known in self._hashes.items():  # never stops early: time tells nothing of the others
@@ -44,10 +44,11 @@ class Keys:
                 owner = name
         return owner if key else None
 
-    def _reload(self) -> None:
+    def reload(self, unchanged_too: bool = True) -> None:
+        """Read the file again; what cannot be used changes nothing."""
         try:
             changed = _changed_at(self._path)
-            if changed != self._read_at:
+            if unchanged_too or changed != self._read_at:
                 self._read_at, self._hashes = changed, read_keys(self._path)
         except KeysFault as fault:
             logger.error("the API keys stay as they were: %s", fault)

@@ -29,11 +29,11 @@ def refresh(folder: Path, device: Device, served: Repository) -> Repository:
     """The models of the folder as it is now; those whose content is the same stay loaded.
 
     Raises:
-        ModelFault: nothing that can be served is left, or two files are one version.
+        ModelFault: nothing that can be served is left, two files are one version, or the canary is gone.
     """
     before = {detector.runtime.path: detector for detector in served}
     detectors = [_take(path, device, before.get(path)) for path in sorted(folder.glob("*.onnx"))]
-    return Repository([detector for detector in detectors if detector is not None])
+    return Repository([detector for detector in detectors if detector is not None], served.canary)
 
 
 def _take(path: Path, device: Device, before: Detector | None) -> Detector | None:

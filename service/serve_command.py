@@ -52,7 +52,11 @@ def _end(*_: object) -> None:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn that drains: after the first signal readiness falls, and requests are served for a while yet."""
+    """Uvicorn that drains with an open listener, where its own shutdown would refuse connections.
+
+    After the first signal readiness falls, and requests are served for a while yet; then new ones are answered with
+    503, until all that was accepted is answered.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.serving = Serving(settings, stop=self._stop)
@@ -72,17 +76,24 @@ class Server(uvicorn.Server):
         super().__init__(config)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """First signal: drain, then end. Second: end now. Third: end without answering what is inside.
+        """First signal: drain. Second: drain without delay. Third: end without answering what is inside.
 
         Uvicorn's own would raise the signal again at the end; a drained process exits with 0.
         """
-        if self.should_exit:
-            self.force_exit = True
+        self.config.encoded_headers = [(b"connection", b"close")]  # so that clients come back elsewhere
+        if self.serving.phase is Phase.REFUSING:
+            self.force_exit = self.should_exit = True
         elif self.serving.phase is Phase.READY and self._drain_delay > 0:
             self.serving.phase = Phase.DRAINING
-            asyncio.get_running_loop().call_soon_threadsafe(self._end_later)
+            asyncio.get_running_loop().call_soon_threadsafe(self._refuse_later)
         else:
-            self._end()
+            self._refuse()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to close the listener, and end."""
+        if self.serving.phase is Phase.REFUSING and not self.serving.engine.admission.inside:
+            self.should_exit = True
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's; SIGHUP looks at the model files."""
@@ -90,12 +101,11 @@ class Server(uvicorn.Server):
         if threading.current_thread() is threading.main_thread():
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.serving.reload_soon)
 
-    def _end_later(self) -> None:
-        asyncio.get_running_loop().call_later(self._drain_delay, self._end)
+    def _refuse_later(self) -> None:
+        asyncio.get_running_loop().call_later(self._drain_delay, self._refuse)
 
-    def _end(self) -> None:
+    def _refuse(self) -> None:
         self.serving.phase = Phase.REFUSING
-        self.should_exit = True
 
     def _stop(self) -> None:
         self.should_exit = True

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Phase(Enum):
-    """Requests are served while ready and while draining."""
+    """Requests are served while ready and while draining; while refusing, those that were accepted are answered."""
 
     STARTING = auto()
     READY = auto()
@@ -40,7 +40,7 @@ class Serving:
         self.settings = settings
         self.telemetry = Telemetry()
         self.keys = Keys(settings.api_keys_file) if settings.api_keys_file is not None else None
-        self.engine = Engine(settings, self.telemetry)
+        self.engine = Engine(settings, self.telemetry, self._lose_device)
         self.phase = Phase.STARTING
         self.fault: ModelFault | None = None
         self._repository: Repository | None = None
@@ -52,7 +52,8 @@ class Serving:
     async def load(self) -> None:
         """Load and check every model, off the event loop; then requests are let in."""
         try:
-            self._repository = await asyncio.to_thread(load_folder, self.settings.models, self.settings.device)
+            settings = self.settings
+            self._repository = await asyncio.to_thread(load_folder, settings.models, settings.device, settings.canary)
         except ModelFault as fault:
             self.fault = fault
             self._stop()
@@ -62,8 +63,16 @@ class Serving:
             self.phase = Phase.READY
             logger.info("ready")
 
+    def _lose_device(self, detail: str) -> None:
+        """Called in the device's thread. A supervisor can start the process again, nothing else helps."""
+        if self.fault is None:
+            self.fault = ModelFault(f"the device is lost: {detail}")
+            self.phase = Phase.REFUSING
+
     def reload_soon(self) -> None:
-        """Look at the model files now, changed or not."""
+        """Look at the model files and the keys now, changed or not."""
+        if self.keys is not None:
+            self.keys.reload()
         self._changed.set()
 
     async def watch(self) -> None:

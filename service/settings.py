@@ -8,8 +8,9 @@ from typing import Annotated, Final, Self
 
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.canary import Canary, parse_canary
 from service.keys import read_keys
 from service.pretrained import SHIPPED
 from service.runtime import Device
@@ -41,6 +42,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     device: Device = Field(Device.AUTO, description="Where models run; `cuda` refuses to start anywhere else.")
     models: Path = Field(SHIPPED, description="Folder of model files (`.onnx` with a card).")
+    canary: Annotated[Canary | None, NoDecode] = Field(
+        None, description="`NAME@VERSION:SHARE`: this version answers that share of the requests without a version."
+    )
     api_keys_file: Path | None = Field(None, description="File of API keys; nobody needs one without it.")
     max_body_bytes: int = Field(33_554_432, ge=1, description="Body of one request.")
     max_pixels: int = Field(4_194_304, ge=1, description="Pixels of one request, all frames together.")
@@ -64,6 +68,11 @@ class Settings(BaseSettings):
         if not models.is_dir():
             raise ValueError(f"{models} is no folder")
         return models
+
+    @field_validator("canary", mode="before")
+    @classmethod
+    def _is_canary(cls, text: str | None) -> Canary | None:
+        return None if text is None else parse_canary(text)
 
     @field_validator("api_keys_file")
     @classmethod

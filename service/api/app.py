@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
 from service.api import detect, health, models, openinference
+from service.api.docs import add_docs
 from service.api.envelope import Envelope
 from service.api.gate import Gate
 from service.api.problems import on_bad_parameter, on_http_error, on_service_error
@@ -28,6 +29,9 @@ def create_app(serving: Serving) -> FastAPI:
         summary="Infrared small-target detection",
         version=_version(),
         lifespan=_lifespan(serving),
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"auto_configure": True},  # OpenTelemetry, where its own environment variables name a collector
     )
     app.state.serving = serving
     for routes in (detect, models, health, openinference):
@@ -38,6 +42,7 @@ def create_app(serving: Serving) -> FastAPI:
     app.add_middleware(Gate, keys=serving.keys)
     app.add_middleware(Envelope, telemetry=serving.telemetry)
     page = resources.files("service").joinpath("web", "index.html").read_text()
+    add_docs(app)
     app.add_api_route("/", lambda: HTMLResponse(page), include_in_schema=False, response_class=HTMLResponse)
     return app
 

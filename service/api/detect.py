@@ -17,7 +17,7 @@ from service.serving import Serving
 router: Final = APIRouter()
 
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
-FILES: Final = {"type": "array", "items": {"type": "string", "format": "binary"}}
+FILES: Final = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
 BODY: Final[dict[str, Any]] = {
     "required": True,
     "content": dict.fromkeys(ACCEPTED, BINARY)
@@ -36,7 +36,8 @@ async def detect(request: Request, query: Annotated[DetectQuery, Query()]) -> Re
     """One frame or many. Every page of a TIFF and every part of a multipart body is a frame."""
     serving: Serving = request.app.state.serving
     settings, timing = serving.settings, Timing()
-    detector, answer = serving.repository.find(query.model), negotiate(request.headers.get("accept"))
+    detector = serving.repository.find(query.model, request.state.request_id)
+    answer = negotiate(request.headers.get("accept"))
     latest = timing.began + settings.request_timeout_s
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
     order = Order(detector, query.options, query.mask, deadline)

@@ -1,5 +1,6 @@
 """What surrounds every answer: request id, timing, metrics, and the last resort."""
 
+import asyncio
 import logging
 import re
 import time
@@ -48,14 +49,19 @@ class _Exchange:
     async def run(self, app: ASGIApp) -> None:
         try:
             await app(self._scope, self._receive, self._send_dressed)
-        except Exception:
-            logger.exception("internal error, request %s", self._state["request_id"])
+        except (Exception, asyncio.CancelledError) as fault:
+            error = self._explain(fault)
             if self._status is not None:
                 raise  # half an answer is out: only closing the connection can say so
-            bug = ServiceError(Reason.INTERNAL, "a bug of this service; its log has more under the request id")
-            await problem(Request(self._scope), bug)(self._scope, self._receive, self._send_dressed)
+            await problem(Request(self._scope), error)(self._scope, self._receive, self._send_dressed)
         finally:
             self._account()
+
+    def _explain(self, fault: BaseException) -> ServiceError:
+        if isinstance(fault, asyncio.CancelledError):
+            return ServiceError(Reason.DRAINING, "this process was told to end without this answer", retry_after_s=1)
+        logger.exception("internal error, request %s", self._state["request_id"])
+        return ServiceError(Reason.INTERNAL, "a bug of this service; its log has more under the request id")
 
     async def _send_dressed(self, message: Message) -> None:
         if message["type"] == "http.response.start":

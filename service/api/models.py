@@ -1,11 +1,12 @@
 """The model cards."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 
 from service.api.schemas import problems
 from service.detector import Detector
+from service.repository import Repository
 from service.serving import Serving
 
 router: Final = APIRouter(responses=problems(503))
@@ -13,20 +14,25 @@ router: Final = APIRouter(responses=problems(503))
 
 @router.get("/v1/models", summary="Every model served")
 async def list_models(request: Request) -> dict[str, Any]:
-    """The first is the one that serves requests that name none."""
+    """The name of the first serves requests that name none.
+
+    `share` is how many of the requests for `name` without a version go to this version: 0 to 1.
+    """
     serving: Serving = request.app.state.serving
-    return {"models": [_describe(detector) for detector in serving.repository]}
+    repository = serving.repository
+    return {"models": [_describe(detector, repository) for detector in repository]}
 
 
 @router.get("/v1/models/{name}", summary="One model", responses=problems(404))
-async def show_model(request: Request, name: str) -> dict[str, Any]:
+async def show_model(request: Request, name: Annotated[str, Path(examples=["rrcanet"])]) -> dict[str, Any]:
     """By `NAME` or `NAME@VERSION`."""
     serving: Serving = request.app.state.serving
-    return _describe(serving.repository.find(name))
+    repository = serving.repository
+    return _describe(repository.find(name), repository)
 
 
-def _describe(detector: Detector) -> dict[str, Any]:
-    """The card without its golden frame, and where the model really runs."""
+def _describe(detector: Detector, repository: Repository) -> dict[str, Any]:
+    """The card without its golden frame, where the model really runs, and what it answers."""
     runtime = detector.runtime
     card = runtime.card.model_dump(mode="json", exclude={"golden"})
-    return card | {"sha256": runtime.sha256, "provider": runtime.provider}
+    return card | {"sha256": runtime.sha256, "provider": runtime.provider, "share": repository.share(detector)}

@@ -18,7 +18,9 @@ class DetectQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    model: str | None = Field(None, max_length=128, description="`NAME` or `NAME@VERSION`; the first model by default.")
+    model: str | None = Field(
+        None, max_length=128, description="`NAME` or `NAME@VERSION`; the first model by default.", examples=["rrcanet"]
+    )
     threshold: Share | None = Field(None, description="On pixels; the model card's by default.")
     min_confidence: Share = Field(0.0, description="On targets.")
     min_area: int = Field(1, ge=1, description="On targets, pixels.")
@@ -26,9 +28,11 @@ class DetectQuery(BaseModel):
     mask: MaskEncoding = Field(MaskEncoding.PNG, description="How the answer carries the mask.")
     range: str = Field("auto", max_length=64, description="Counts to intensity: `auto`, `dtype`, `minmax` or `LO:HI`.")
     polarity: Polarity = Field(Polarity.WHITE_HOT, description="Whether targets are hot or cold.")
-    timeout_ms: float | None = Field(None, gt=0, description="Deadline; the server's own stays the longest.")
-    width: Side | None = Field(None, description="Of raw rows.")
-    height: Side | None = Field(None, description="Of raw rows.")
+    timeout_ms: float | None = Field(
+        None, gt=0, description="Deadline; the server's own stays the longest.", examples=[5000]
+    )
+    width: Side | None = Field(None, description="Of raw rows; all three or none.", examples=[640])
+    height: Side | None = Field(None, description="Of raw rows.", examples=[512])
     dtype: RawType | None = Field(None, description="Of raw rows.")
 
     @field_validator("range")

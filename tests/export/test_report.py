@@ -197,6 +197,7 @@ def test_frames_without_any_target_are_reported_too(model_file: Path, data: Path
     assert result.exit_code == 0, result.output
     text = (tmp_path / "report" / "report.md").read_text()
     assert "No such curves" in text
+    assert "nan" not in result.output + text
     assert tables(text)["Pd by target size"][0]["Pd %"] == "-"
 
 

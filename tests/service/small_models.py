@@ -27,11 +27,16 @@ class Rule(Enum):
     BRIGHTNESS = "intensity / 255; sides that are no multiples of the stride fail, as in a real network"
     EVERYTHING = "1"
     GREEDY = "asks for 64 TiB on the way"
+    FRAGILE = "as BRIGHTNESS for frames of the golden one's size; any other fails with the words of a lost device"
 
 
 def small_card(rule: Rule = Rule.BRIGHTNESS, **changes: Any) -> Card:
     """A card that fits a small model; its golden answer is right for ``BRIGHTNESS`` and ``EVERYTHING``."""
-    expected = GOLDEN.astype(np.uint16) * 257 if rule is Rule.BRIGHTNESS else np.full(GOLDEN.shape, 65535, np.uint16)
+    expected = (
+        GOLDEN.astype(np.uint16) * 257
+        if rule in (Rule.BRIGHTNESS, Rule.FRAGILE)
+        else np.full(GOLDEN.shape, 65535, np.uint16)
+    )
     fields: dict[str, Any] = {
         "name": "small",
         "version": "1",
@@ -114,4 +119,19 @@ def _greedy(kind: int) -> Nodes:
     return nodes, [helper.make_tensor("shape", TensorProto.INT64, [2], [2**20, 2**24])]
 
 
-NODES = {Rule.BRIGHTNESS: _brightness, Rule.EVERYTHING: _everything, Rule.GREEDY: _greedy}
+def _fragile(kind: int) -> Nodes:
+    nodes, constants = _brightness(kind)
+    words = "CUDA failure 719: unspecified launch failure"  # ONNX Runtime's message tells the node's name
+    nodes[0].input[0] = "checked"
+    checks = [  # the size is computed, or shape inference would fix the output's
+        helper.make_node("ReduceMin", ["intensities"], ["least"], keepdims=0),
+        helper.make_node("Mul", ["least", "nothing"], ["zero"]),
+        helper.make_node("Cast", ["zero"], ["whole_zero"], to=TensorProto.INT64),
+        helper.make_node("Add", ["size", "whole_zero"], ["wanted"]),
+        helper.make_node("Reshape", ["intensities", "wanted"], ["checked"], name=words),
+    ]
+    size = helper.make_tensor("size", TensorProto.INT64, [4], [1, 1, *GOLDEN.shape])
+    return [*checks, *nodes], [*constants, size, helper.make_tensor("nothing", kind, [], [0])]
+
+
+NODES = {Rule.BRIGHTNESS: _brightness, Rule.EVERYTHING: _everything, Rule.GREEDY: _greedy, Rule.FRAGILE: _fragile}

@@ -19,7 +19,7 @@ def job(key: str, work: int, entered: float, size: int = 1, deadline: float = NE
 
 
 def queue_of(*jobs: Job[str, int, int], max_batch: int = 8, max_size: int = 1000) -> Queue[str, int, int]:
-    queue: Queue[str, int, int] = Queue(max_batch, max_size)
+    queue: Queue[str, int, int] = Queue(max_batch, lambda _: max_size)
     for one in jobs:
         queue.put(one)
     return queue
@@ -114,7 +114,7 @@ class Bench:
     def __init__(self) -> None:
         self.device, self.clock = Device(), Clock()
         self.observed: list[int] = []
-        queue: Queue[str, int, int] = Queue(8, 1000)
+        queue: Queue[str, int, int] = Queue(8, lambda _: 1000)
         self.worker = Worker(self.device, queue, self.clock, self.observed.append)
 
     def submit(self, work: int, key: str = "a", deadline: float = NEVER) -> "Future[Done[int]]":
@@ -170,7 +170,7 @@ def test_a_device_that_loses_an_answer_does_not_end_the_worker() -> None:
         assert release.wait(WITHIN_S)
         return works[:1]
 
-    worker: Worker[str, int, int] = Worker(run, Queue(8, 1000), Clock(), lambda _: None)
+    worker: Worker[str, int, int] = Worker(run, Queue(8, lambda _: 1000), Clock(), lambda _: None)
     first = worker.submit("a", 0, 1, NEVER)
     assert held.wait(WITHIN_S)
     others = [worker.submit("a", n, 1, NEVER) for n in (1, 2)]

@@ -49,15 +49,14 @@ def test_a_frame_of_one_pixel_has_no_target(everything: Detector, span: RangeMod
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES[1:])
-def test_padding_continues_the_edge_to_the_right_and_below(brightness: Detector, height: int, width: int) -> None:
-    padded = brightness.prepare(frame_of(noise(height, width)), Options(range=FULL)).intensities
-    assert padded is not None
+def test_padding_mirrors_the_frame_to_the_right_and_below(brightness: Detector, height: int, width: int) -> None:
+    (padded,) = brightness.prepare(frame_of(noise(height, width)), Options(range=FULL)).inputs
     assert padded.shape[:2] == (1, 1)
     assert padded.shape[2] % STRIDE == padded.shape[3] % STRIDE == 0
     image, pixels = padded[0, 0], noise(height, width)
     np.testing.assert_array_equal(image[:height, :width], pixels)
-    assert (image[:height, width:] == pixels[:, -1:]).all()
-    assert (image[height:] == image[height - 1]).all()
+    np.testing.assert_array_equal(image[:height, width : 2 * width], pixels[:, ::-1][:, : image.shape[1] - width])
+    np.testing.assert_array_equal(image[height : 2 * height], image[:height][::-1][: image.shape[0] - height])
 
 
 def test_a_target_at_the_edge_ends_with_the_frame(brightness: Detector) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from service.canary import Canary
 from service.errors import Reason, ServiceError
 from service.repository import Repository, load_folder
 from service.runtime import Device, ModelFault
@@ -66,6 +67,14 @@ def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
     with pytest.raises(ModelFault, match="no model to serve"):
         Repository([])
+
+
+@pytest.mark.parametrize("canary", [Canary("sea", "3", 0.1), Canary("land", "1", 0.1), Canary("sky", "1", 0.1)])
+def test_a_canary_that_is_not_there_or_has_no_other_version_is_refused(three: Repository, canary: Canary) -> None:
+    with pytest.raises(ModelFault) as caught:
+        Repository(list(three), canary)
+    name = f"{canary.name}@{canary.version}"
+    assert str(caught.value) == f"CANARY {name}: must be one of several versions; there are: sky@1, sea@1, sea@2"
 
 
 def test_one_model_that_cannot_be_served_stops_the_folder(tmp_path: Path) -> None:

@@ -1,62 +1,19 @@
 """``rrcanet serve`` as a supervisor sees it: a process with a port, signals and an exit code."""
 
-import os
-import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-import httpx
 
 from tests import frames
 from tests.scenes import make_scene
-
-COMMAND = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", "0"]
-
-
-@contextmanager
-def running(**settings: str) -> Iterator[tuple["subprocess.Popen[str]", httpx.Client]]:
-    environment = os.environ | {f"RRCANET_{name}": value for name, value in settings.items()}
-    process = subprocess.Popen(COMMAND, env=environment, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    try:
-        for line in process.stderr:
-            if match := re.search(r"running on (http://[\d.:]+)", line):
-                break
-        assert match
-        with httpx.Client(base_url=match[1]) as client:
-            while client.get("/readyz").status_code != 200:
-                time.sleep(0.05)
-            yield process, client
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
-
-
-def failing(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    environment = os.environ | {f"RRCANET_{name}": value for name, value in settings.items()}
-    return subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+from tests.service.process import failing, running
 
 
 def test_it_serves_until_sigterm_and_exits_with_0() -> None:
     with running() as (process, client):
         assert client.post("/v1/detect", content=frames.png(make_scene(1).counts(8))).status_code == 200
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-
-
-def test_while_draining_readiness_has_fallen_and_requests_are_served() -> None:
-    with running(DRAIN_DELAY_S="2") as (process, client):
-        process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
-        answer = client.get("/readyz")
-        assert (answer.status_code, answer.json()["reason"]) == (503, "draining")
-        assert client.post("/v1/detect", content=frames.png(make_scene(1).counts(8))).status_code == 200
         assert process.wait(20) == 0
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.canary import Canary
 from service.pretrained import SHIPPED
 from service.settings import PREFIX, LogFormat, Settings, SettingsFault, load_settings
 
@@ -105,6 +106,20 @@ def test_a_queue_that_could_never_hold_a_request_is_refused(monkeypatch: pytest.
     assert faults() == ["QUEUE_SIZE must be at least MAX_FRAMES, or such a request could never be accepted"]
     monkeypatch.setenv("RRCANET_MAX_FRAMES", "63")
     assert load_settings().queue_size == 63
+
+
+@pytest.mark.parametrize(
+    "canary", ["", "a", "a@2", "a@2:", "@2:1", "a@:1", "a@2:1.5", "a@2:nan", "a@2:-0", "a@2:1e-3", "a@2:0.5 "]
+)
+def test_a_canary_that_cannot_be_read_is_named(canary: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RRCANET_CANARY", canary)
+    told = f"RRCANET_CANARY: must be NAME@VERSION:SHARE, with a share of 0 to 1 (is {canary!r})"
+    assert faults() == [told]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, 0.05, 0.5])
+def test_a_canary_is_read(share: float) -> None:
+    assert load_settings(canary=f"sky.v2@2024-1:{share}").canary == Canary("sky.v2", "2024-1", share)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "localhost", "192.168.1.7"])

@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.api.openinference.request import JSON_LENGTH, bad
+from service.api.openinference.request import JSON_LENGTH, MAX_JSON_VALUES, bad
 from service.api.openinference.tensors import DTYPES, Spec
 from service.api.openinference.wire import InferRequest, InferResponse, OutputTensor
-
-MAX_JSON_VALUES: Final = 2**18  # of an output: a frame of 512x512
 
 
 @dataclass(frozen=True, slots=True)

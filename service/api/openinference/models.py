@@ -19,6 +19,7 @@ from service.errors import Reason, ServiceError
 from service.frames import Frame, undecodable
 from service.frames.frame import make_frame
 from service.repository import Repository
+from service.windows import exact_window
 
 SUFFIX: Final = "-detector"
 MASK_LEVEL: Final = 255
@@ -103,7 +104,8 @@ class Network(Model):
         if not (values.min() >= 0 and values.max() <= FULL_SCALE):  # NaN is neither
             raise bad(f"intensities must be 0 to {FULL_SCALE:.0f}; {self.name}{SUFFIX} takes counts of any range")
         span = Range(0, FULL_SCALE)
-        return [Ready(Frame(one[0], one.dtype.name), Prepared(one[None], span)) for one in values]
+        windows = [exact_window(*values.shape[2:])]  # the network as it is, at the caller's own size
+        return [Ready(Frame(one[0], one.dtype.name), Prepared(windows, [one[None]], span)) for one in values]
 
     def conclude(
         self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]]
@@ -147,7 +149,7 @@ class WholeDetector(Model):
         return {"targets": targets, "mask": mask}, {"truncated": True} if truncated else None
 
 
-def find_model(repository: Repository, name: str, version: str | None = None) -> Model:
+def find_model(repository: Repository, name: str, version: str | None = None, request_id: str | None = None) -> Model:
     """The model of a name; a file's own name comes before another file's detector.
 
     Raises:
@@ -156,7 +158,7 @@ def find_model(repository: Repository, name: str, version: str | None = None) ->
     for kind in (Network, WholeDetector):
         own = name.removesuffix(kind.suffix)
         if name == own + kind.suffix and own in _names(repository):
-            return kind(repository.find(own if version is None else f"{own}@{version}"))
+            return kind(repository.find(own if version is None else f"{own}@{version}", request_id))
     known = ", ".join(own + kind.suffix for own in _names(repository) for kind in (Network, WholeDetector))
     raise ServiceError(Reason.UNKNOWN_MODEL, f"no model {name[:64]!r}; there are: {known}")
 

@@ -8,7 +8,11 @@ from service.api.openinference.wire import InferRequest
 from service.errors import Reason, ServiceError
 
 JSON_LENGTH: Final = "Inference-Header-Content-Length"
-MAX_JSON_BYTES: Final = 4 * 2**20  # parsing holds the interpreter, and takes 25 times as much memory
+# parsing holds the interpreter, and with it the event loop: 4 MiB of one-element lists would do so for seconds
+MAX_JSON_BYTES: Final = 4 * 2**20
+MAX_JSON_VALUES: Final = 2**18  # of a tensor: a frame of 512x512
+MAX_JSON_LISTS: Final = 2**14  # rows of the tensor
+SPARE_VALUES: Final = 2**10  # for names, shapes and parameters
 TOLD: Final = 5  # faults of many that an answer names
 
 
@@ -42,11 +46,20 @@ def read_request(content: bytes, json_length: int | None) -> tuple[InferRequest,
     if length > MAX_JSON_BYTES:
         detail = f"{length} bytes of JSON, at most {MAX_JSON_BYTES} are read; send tensors as binary data"
         raise ServiceError(Reason.BODY_TOO_LARGE, detail)
+    text = content[:length]
+    _refuse_many_values(text)
     try:
-        request = InferRequest.model_validate_json(content[:length])
+        request = InferRequest.model_validate_json(text)
     except ValidationError as error:
         raise bad(describe(error, InferRequest)) from error
     return request, memoryview(content)[length:]
+
+
+def _refuse_many_values(text: bytes) -> None:
+    values, lists = text.count(b","), text.count(b"[") + text.count(b"{")
+    if values > MAX_JSON_VALUES + SPARE_VALUES or lists > MAX_JSON_LISTS:
+        detail = f"at most {MAX_JSON_VALUES} values in {MAX_JSON_LISTS} lists are read of JSON; send binary data"
+        raise ServiceError(Reason.BODY_TOO_LARGE, detail)
 
 
 def describe(error: ValidationError, shape: type[BaseModel]) -> str:

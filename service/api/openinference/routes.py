@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from service.api.body import MULTIPART, read_parts
@@ -21,11 +21,34 @@ router: Final = APIRouter(prefix="/v2")
 MODEL: Final = "/models/{model}"
 VERSION: Final = "/models/{model}/versions/{version}"
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+TENSOR: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["name", "datatype", "shape"],
+    "properties": {
+        "name": {"type": "string"},
+        "datatype": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "maxItems": 8},
+        "data": {"type": ["array", "null"], "items": {}, "description": "Flat, or nested as the shape."},
+        "parameters": {"type": "object"},
+    },
+}
+EXAMPLE: Final = {"name": "frames", "datatype": "UINT16", "shape": [1, 2, 3], "data": [10, 10, 10, 10, 900, 10]}
+REQUEST: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": {"type": ["string", "null"]},
+        "inputs": {"type": "array", "items": TENSOR, "minItems": 1, "maxItems": 1},
+        "outputs": {"type": "array", "items": {"type": "object", "required": ["name"]}, "maxItems": 8},
+        "parameters": {"type": "object"},
+    },
+    "examples": [{"inputs": [EXAMPLE]}],
+}
 BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": {"type": "object", "required": ["inputs"]}},
+            "application/json": {"schema": REQUEST},
             "application/octet-stream": BINARY,
         },
     }
@@ -43,13 +66,16 @@ INFER: Final[Responses] = {
 }
 
 
-async def newest(request: Request, model: str) -> Model:
+Name = Annotated[str, Path(examples=["rrcanet-detector"])]
+
+
+async def newest(request: Request, model: Name) -> Model:
     """The model of a name, its version chosen by the server."""
     serving: Serving = request.app.state.serving
-    return find_model(serving.repository, model)
+    return find_model(serving.repository, model, request_id=request.state.request_id)
 
 
-async def pinned(request: Request, model: str, version: str) -> Model:
+async def pinned(request: Request, model: Name, version: Annotated[str, Path(examples=["1"])]) -> Model:
     """The model of a name and a version."""
     serving: Serving = request.app.state.serving
     return find_model(serving.repository, model, version)
@@ -144,7 +170,12 @@ async def _infer(request: Request, model: Model) -> Response:
     with engine.admission.enter() as places:
         body = Body(await _read(request, settings.max_body_bytes, latest), json_length, timing.began, latest)
         work = engine.answer_tensors(lambda budget: body.read(model, budget), places, timing)
-        answer = await while_present(request, work)
+        try:
+            answer = await while_present(request, work)
+        except ServiceError as fault:
+            if fault.reason is Reason.UNDECODABLE_FRAME:
+                serving.telemetry.frames.labels("error").inc()  # the one that failed the request
+            raise
     request.state.stages = timing.stages
     return Response(answer.content, headers=answer.headers)
 

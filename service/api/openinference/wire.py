@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 LARGEST_DIMENSION: Final = 2**31 - 1
 
+Numbers = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {"type": "number"}})]  # ints stay ints
 Dimension = Annotated[int, Field(ge=1, le=LARGEST_DIMENSION)]
 
 
@@ -100,7 +101,7 @@ class OutputTensor(BaseModel):
     datatype: str
     shape: list[int]
     parameters: dict[str, int] | None = None
-    data: list[float] | None = None
+    data: Numbers | None = None
 
 
 class InferResponse(BaseModel):

@@ -53,6 +53,8 @@ def test_health_and_the_static_pages_need_no_key(start_server: StartServer, keys
     client = start_server(api_keys_file=keys_file)
     for path in ("/", "/livez", "/readyz", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready"):
         assert client.get(path).status_code == 200, path
+    for path in ("/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"):
+        assert client.get(path).status_code == 200, path
 
 
 def test_a_changed_file_is_read_again_and_a_broken_one_is_not(start_server: StartServer, keys_file: Path) -> None:

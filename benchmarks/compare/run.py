@@ -1,0 +1,123 @@
+"""One run of a comparison: trained to the end of its budget, scored, its result kept as a file."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from tqdm import tqdm
+
+from benchmarks.compare.contenders import Contender
+from benchmarks.compare.scoring import score_network
+from model.data import FrameFolder
+from model.files import write_atomically
+from model.metrics import Scores
+from model.packed import PackedFrames
+from model.recipe import Recipe
+from model.state import ResumeError
+from model.train import STATE_FILE, Trainer
+from model.train_command import record_of
+
+RESULT_FILE = "result.json"
+CHECKPOINT_EVERY = 500  # steps
+
+
+class Result(BaseModel):
+    """What a finished run leaves; ``recipe`` and ``tested_on`` tell whether it may be compared."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
+
+    name: str
+    seed: int
+    parameters: int
+    recipe: Recipe
+    tested_on: tuple[str, ...]
+    device: str
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What all runs share: the budget (in the recipe), the training frames, the frames to score, where it happens."""
+
+    recipe: Recipe
+    frames: PackedFrames
+    tests: tuple[FrameFolder, ...]
+    device: torch.device
+    out: Path
+
+    @property
+    def tested_on(self) -> tuple[str, ...]:
+        """Names of the data sets with their split."""
+        lists = (folder.list_file.stem if folder.list_file else "all" for folder in self.tests)
+        return tuple(f"{folder.root.resolve().name}/{name}" for folder, name in zip(self.tests, lists, strict=True))
+
+    def finished(self, contender: Contender, seed: int) -> Result | None:
+        """The result of a run that came to its end.
+
+        Raises:
+            ResumeError: it had another budget, recipe or test.
+        """
+        path = self._folder(contender, seed) / RESULT_FILE
+        if not path.exists():
+            return None
+        result = Result.model_validate_json(path.read_bytes())
+        if (result.recipe, result.tested_on) != (self._recipe_of(contender), self.tested_on):
+            raise ResumeError(f"{path} was made under another budget, recipe or test; use another --out")
+        return result
+
+    def run(self, contender: Contender, seed: int, stop: Callable[[], bool]) -> Result | None:
+        """Begin or go on; None where ``stop`` ended it before its last step.
+
+        Raises:
+            ResumeError, TrainingError, DataError, OSError: as training and reading do.
+        """
+        recipe, folder = self._recipe_of(contender), self._folder(contender, seed)
+        trainer = Trainer(
+            recipe,
+            self.frames,
+            record_of(recipe, seed),
+            seed,
+            self.device,
+            folder,
+            network=lambda: contender.build(recipe.network.in_channels),
+            loss=contender.loss,
+        )
+        if (folder / STATE_FILE).exists():
+            trainer.resume()
+        _train(trainer, recipe.optimisation.steps, stop)
+        if trainer.state.step < recipe.optimisation.steps:
+            return None
+        return self._score(contender, seed, trainer)
+
+    def _score(self, contender: Contender, seed: int, trainer: Trainer) -> Result:
+        recipe, network, folder = self._recipe_of(contender), trainer.state.network, self._folder(contender, seed)
+        network.load_state_dict(trainer.state.averaged_weights())
+        result = Result(
+            name=contender.name,
+            seed=seed,
+            parameters=sum(parameter.numel() for parameter in network.parameters()),
+            recipe=recipe,
+            tested_on=self.tested_on,
+            device=torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
+            scores=score_network(network, recipe, self.tests, self.device),
+        )
+        write_atomically(folder / RESULT_FILE, result.model_dump_json(indent=1).encode() + b"\n")
+        (folder / STATE_FILE).unlink()  # four times the weights, and nothing goes on from it
+        return result
+
+    def _recipe_of(self, contender: Contender) -> Recipe:
+        """The same for all but for its name, so that a state tells whose it is."""
+        return self.recipe.model_copy(update={"name": f"{self.recipe.name}: {contender.name}"})
+
+    def _folder(self, contender: Contender, seed: int) -> Path:
+        return self.out / f"{contender.name}-{seed}"
+
+
+def _train(trainer: Trainer, steps: int, stop: Callable[[], bool]) -> None:
+    first, quiet = trainer.state.step, not sys.stderr.isatty()
+    with tqdm(desc="training", initial=first, total=steps, unit="step", disable=quiet) as progress:
+        for _ in trainer.run(CHECKPOINT_EVERY, stop):
+            progress.update()

@@ -1,0 +1,108 @@
+"""What the service itself costs: CPU a request, CPU when idle, memory, and the time until it is ready.
+
+python -m benchmarks.serving.cost --json benchmarks/results/serving-cost.json
+"""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import uvloop
+
+from benchmarks.serving.cores import pinned, share_out
+from benchmarks.serving.proc import cpu_seconds, resident_mb
+from benchmarks.serving.report import json_option, keep, median, quantile, show
+from benchmarks.serving.server import serve
+from benchmarks.serving.subtraction import REQUESTS, Rounds, ask_in_turn, compare
+from service.pretrained import DEFAULT
+from tests.service.small_models import write_small_model
+
+FRAMES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Of a server that ships as it is; ``idle_share`` of one core."""
+
+    ready_after_s: list[float]
+    resident_idle_mb: float
+    resident_after_frames_mb: float
+    idle_share: float
+
+
+def measure_starts(starts: int) -> list[float]:
+    """Seconds from the start of the process to the first 200 of /readyz; its files are in the page cache."""
+    found = []
+    for _ in range(starts):
+        server_cores, own_cores = share_out()
+        with pinned(own_cores), serve(server_cores) as served:
+            found.append(served.ready_after_s)
+    return found
+
+
+def measure_shipped(starts: int, idle_s: float, rounds: int, requests: int) -> tuple[Footprint, Rounds]:
+    """The model that ships."""
+    server_cores, own_cores = share_out()
+    ready_after_s = measure_starts(starts)
+    with pinned(own_cores), serve(server_cores) as served:
+        pid = served.process.pid
+        resident_idle_mb = resident_mb(pid)
+        uvloop.run(ask_in_turn(served.address, REQUESTS, FRAMES))
+        resident_after_frames_mb = resident_mb(pid)
+        began = cpu_seconds(pid)
+        time.sleep(idle_s)
+        idle_share = (cpu_seconds(pid) - began) / idle_s
+        footprint = Footprint(ready_after_s, resident_idle_mb, resident_after_frames_mb, idle_share)
+        return footprint, compare(served, DEFAULT, server_cores, rounds, requests)
+
+
+def measure_stand_in(rounds: int, requests: int) -> Rounds:
+    """A network of three nodes in place of the real one: inference is short, so its noise hides nothing."""
+    server_cores, own_cores = share_out()
+    with TemporaryDirectory() as folder:
+        model = write_small_model(Path(folder) / "small.onnx")
+        with pinned(own_cores), serve(server_cores, models=folder) as served:
+            return compare(served, model, server_cores, rounds, requests)
+
+
+def report(footprint: Footprint, shipped: Rounds, stand_in: Rounds) -> None:
+    """Print what a reader wants to know."""
+    show(
+        ("what", "measured", "goal"),
+        [
+            ("CPU of a request beyond the work on its frame, ms", _spread(shipped.beyond_ms), "<= 1"),
+            ("the same with a stand-in for the network, ms", _spread(stand_in.beyond_ms), "<= 1"),
+            ("CPU of the work on its frame, ms", _spread(shipped.work_ms), ""),
+            ("CPU when idle, % of a core", 100 * footprint.idle_share, "< 0.5"),
+            ("start to /readyz 200, s", median(footprint.ready_after_s), "<= 3"),
+            ("resident memory when ready, MB", footprint.resident_idle_mb, ""),
+            (f"resident memory after {FRAMES} frames, MB", footprint.resident_after_frames_mb, "< 300"),
+        ],
+    )
+
+
+def _spread(values: list[float]) -> str:
+    return f"{quantile(values, 0.5):.2f} (quartiles {quantile(values, 0.25):.2f} to {quantile(values, 0.75):.2f})"
+
+
+@click.command(epilog="Example: python -m benchmarks.serving.cost --rounds 11 --requests 200")
+@click.option("--starts", default=5, show_default=True, help="Servers to start.")
+@click.option("--idle", default=20.0, show_default=True, help="Seconds of doing nothing.")
+@click.option("--rounds", default=11, show_default=True, help="Of requests, and of the same work without a server.")
+@click.option("--requests", default=200, show_default=True, help="Of each round.")
+@json_option
+def main(starts: int, idle: float, rounds: int, requests: int, json_file: Path | None) -> None:
+    """Measure a server that has nothing else to do."""
+    footprint, shipped = measure_shipped(starts, idle, rounds, requests)
+    stand_in = measure_stand_in(rounds, requests)
+    report(footprint, shipped, stand_in)
+    results = {"footprint": asdict(footprint), "shipped": asdict(shipped), "stand_in": asdict(stand_in)}
+    beyond = {"shipped": median(shipped.beyond_ms), "stand_in": median(stand_in.beyond_ms)}
+    options = {"starts": starts, "idle": idle, "rounds": rounds, "requests": requests}
+    keep(json_file, options, {"beyond_ms": beyond, **results})
+
+
+if __name__ == "__main__":
+    main()

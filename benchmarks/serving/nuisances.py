@@ -1,0 +1,31 @@
+"""What happens to a server meanwhile: new model files, clients that leave."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.serving.traffic import Request
+from benchmarks.serving.versions import write_version
+from benchmarks.serving.wire import Address, hang_up
+
+PATIENCE_S = 0.3  # of a client that leaves
+
+
+async def reload_often(folder: Path, every_s: float) -> None:
+    """A new version of the model file, again and again, until cancelled."""
+    version = 1
+    while True:
+        await asyncio.sleep(every_s)
+        version += 1
+        await asyncio.to_thread(write_version, folder, version)
+
+
+async def hang_up_often(address: Address, requests: Sequence[Request], every_s: float) -> None:
+    """Clients that leave before their answer, every second one before its request is whole; until cancelled."""
+    rng = random.Random(0)
+    while True:
+        await asyncio.sleep(every_s)
+        content = rng.choice(requests).content
+        sent = content if rng.random() < 0.5 else content[: rng.randrange(1, len(content))]
+        await hang_up(address, sent, rng.uniform(0, PATIENCE_S))

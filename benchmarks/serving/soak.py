@@ -1,0 +1,131 @@
+"""Half an hour of everything that users mix: nothing fails, and memory stays where it was.
+
+python -m benchmarks.serving.soak --reloads --hang-ups --bad-frames --json benchmarks/results/serving-soak.json
+"""
+
+import asyncio
+import collections
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import uvloop
+
+from benchmarks.serving.arrivals import Outcome, closed_loop, open_loop, poisson
+from benchmarks.serving.cores import pinned, share_out
+from benchmarks.serving.memory import Memory
+from benchmarks.serving.nuisances import hang_up_often, reload_often
+from benchmarks.serving.report import json_option, keep, quantile, show
+from benchmarks.serving.server import Served, serve
+from benchmarks.serving.traffic import broken, mixed
+from benchmarks.serving.versions import write_version
+
+CALIBRATION_S = 20.0
+CLIENTS = 8
+GROWTH_GOAL = "goal: within 2 %"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``load`` is a share of the capacity; the rest is what else happens."""
+
+    minutes: float
+    load: float
+    reloads: bool
+    hang_ups: bool
+    bad_frames: bool
+
+
+@dataclass(slots=True)
+class Soak:
+    """What came of it; ``faults`` are answers that a request should not have got, by its name."""
+
+    rate: float
+    memory: Memory
+    results: collections.Counter[str] = field(default_factory=collections.Counter)
+    faults: collections.Counter[str] = field(default_factory=collections.Counter)
+    latencies_ms: list[float] = field(default_factory=list)
+
+    def take(self, outcome: Outcome) -> None:
+        """Count one answer."""
+        self.results[outcome.result] += 1
+        self.latencies_ms.append(1e3 * (outcome.ended - outcome.due))
+        if outcome.result not in {"429", *map(str, outcome.request.expected)}:
+            self.faults[f"{outcome.request.name}: {outcome.result}"] += 1
+
+    @property
+    def growth(self) -> float | None:
+        """Of resident memory, since the first sixth of the time."""
+        early, late = self.memory.early, self.memory.late
+        return late / early - 1 if early and late else None
+
+
+async def run(served: Served, folder: Path, plan: Plan) -> Soak:
+    """Measure the capacity for this mixture, then load the server with a share of it."""
+    requests, seconds = mixed(), 60 * plan.minutes
+    rate = plan.load * await closed_loop(served.address, requests, CLIENTS, CALIBRATION_S)
+    soak = Soak(rate, Memory(seconds))
+    meanwhile = [asyncio.create_task(soak.memory.watch(served.process.pid))]
+    if plan.reloads:
+        meanwhile.append(asyncio.create_task(reload_often(folder, every_s=60)))
+    if plan.hang_ups:
+        meanwhile.append(asyncio.create_task(hang_up_often(served.address, requests, every_s=1)))
+    sent = requests + (broken() if plan.bad_frames else [])
+    await open_loop(served.address, poisson(rate, seconds, sent, seed=0), soak.take)
+    for task in meanwhile:
+        task.cancel()
+    await asyncio.wait(meanwhile)
+    for task in meanwhile:
+        if not task.cancelled():
+            task.result()  # one that ended by itself has failed
+    return soak
+
+
+def report(plan: Plan, soak: Soak) -> None:
+    """Print what a reader wants to know."""
+    show(
+        ("minutes", "requests/s", "answers", "p50 ms", "p99 ms", "MB after a sixth", "MB in the end", "growth %"),
+        [
+            (
+                plan.minutes,
+                soak.rate,
+                dict(soak.results),
+                quantile(soak.latencies_ms, 0.5),
+                quantile(soak.latencies_ms, 0.99),
+                soak.memory.early,
+                soak.memory.late,
+                None if soak.growth is None else 100 * soak.growth,
+            )
+        ],
+    )
+    click.echo(f"growth of memory, {GROWTH_GOAL}")
+
+
+@click.command(epilog="Example: python -m benchmarks.serving.soak --minutes 30 --reloads --hang-ups --bad-frames")
+@click.option("--minutes", default=30.0, show_default=True)
+@click.option("--load", default=0.7, show_default=True, help="Share of the capacity.")
+@click.option("--reloads", is_flag=True, help="A new version of the model file every minute.")
+@click.option("--hang-ups", is_flag=True, help="A client a second leaves before its answer.")
+@click.option("--bad-frames", is_flag=True, help="One request in eleven carries no frame.")
+@json_option
+def main(minutes: float, load: float, reloads: bool, hang_ups: bool, bad_frames: bool, json_file: Path | None) -> None:
+    """Load a server for long. Exit code 1: a request was not answered as it should."""
+    plan = Plan(minutes, load, reloads, hang_ups, bad_frames)
+    server_cores, own_cores = share_out()
+    with TemporaryDirectory() as folder:
+        write_version(Path(folder), 1)
+        with serve(server_cores, models=folder) as served, pinned(own_cores):
+            soak = uvloop.run(run(served, Path(folder), plan))
+            faults = [f"{count} x {fault}" for fault, count in sorted(soak.faults.items())] + served.errors()
+    report(plan, soak)
+    results = {"rate": soak.rate, "results": dict(soak.results), "broken": faults, "growth": soak.growth}
+    memory = {"early_mb": soak.memory.early, "late_mb": soak.memory.late, "samples": soak.memory.samples}
+    options = {name: getattr(plan, name) for name in Plan.__slots__}
+    keep(json_file, options, {**results, "memory": memory})
+    if faults:
+        raise SystemExit("\n".join(["", *faults]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What padding to few sizes and cutting into windows cost in accuracy: the same frames, three ways, side by side.
+
+``tight`` pads to the network's stride and no further, ``listed`` is what the service does, ``cut`` cuts every frame
+into windows of at most ``--longest`` pixels a side, as the service does with frames that are far larger. With
+``--cut-outs`` each frame is first reduced to a part with random sides, so that targets stand at borders and sides fit
+no list.
+
+    python -m benchmarks.windows service/pretrained/rrcanet.onnx --data datasets/NUAA-SIRST
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from intensity import auto_range, to_intensity
+from model.data import FrameFolder
+from model.metrics import Counts, count_frame, score
+from service.runtime import Device, Runtime
+from service.windows import Stretch, Window, join, windows_of
+
+Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Ways = dict[str, Callable[[int, int], list[Window]]]
+SMALLEST_SHARE = 0.55  # of a frame's side that a cut-out keeps
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path, exists=True))
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--split", default="test", show_default=True)
+@click.option("--device", type=click.Choice([one.value for one in Device]), default="cpu", show_default=True)
+@click.option("--cut-outs", is_flag=True, help="Score parts of frames, their sides drawn at random.")
+@click.option("--longest", default=256, show_default=True, help="Pixels of a side of the windows of the third way.")
+@click.option("--limit", type=int, help="Frames to score; all by default.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the scores there.")
+def main(
+    model: Path,
+    data: Path,
+    split: str,
+    device: str,
+    cut_outs: bool,
+    longest: int,
+    limit: int | None,
+    json_file: Path | None,
+) -> None:
+    """Score MODEL on the same frames in three ways of padding and cutting."""
+    runtime, folder = Runtime(model, Device(device)), FrameFolder(data, split)
+    stride = runtime.card.stride
+    ways: Ways = {
+        "tight": lambda height, width: [_tight(height, width, stride)],
+        "listed": lambda height, width: windows_of(height, width, stride),
+        f"cut {longest}": lambda height, width: windows_of(height, width, stride, longest),
+    }
+    totals = dict.fromkeys(ways, Counts())
+    draw = np.random.default_rng(0)
+    for name in tqdm(folder.names[:limit], unit="frame"):
+        sample = folder.load(name)
+        image, mask = to_intensity(sample.counts, auto_range(sample.counts)), sample.mask
+        if cut_outs:
+            image, mask = _cut_out(image, mask, draw)
+        for way, windows in ways.items():
+            found = _probabilities(runtime, image, windows(*image.shape)) > runtime.card.threshold
+            totals[way] += count_frame(found, mask)
+    _report(totals, data.name + (" cut-outs" if cut_outs else ""), json_file)
+
+
+def _probabilities(runtime: Runtime, image: Image, windows: list[Window]) -> Image:
+    answers = (runtime.probabilities(window.cut(image))[0] for window in windows)
+    return join(windows, answers, *image.shape)
+
+
+def _tight(height: int, width: int, stride: int) -> Window:
+    rows, columns = (Stretch(0, side, 0, side, -(-side // stride) * stride) for side in (height, width))
+    return Window(rows, columns)
+
+
+def _cut_out(image: Image, mask: Mask, draw: np.random.Generator) -> tuple[Image, Mask]:
+    sides = [int(side * draw.uniform(SMALLEST_SHARE, 1)) for side in image.shape]
+    top, left = (int(draw.integers(0, whole - part + 1)) for whole, part in zip(image.shape, sides, strict=True))
+    part = np.s_[top : top + sides[0], left : left + sides[1]]
+    return np.ascontiguousarray(image[part]), mask[part]
+
+
+def _report(totals: dict[str, Counts], title: str, json_file: Path | None) -> None:
+    click.echo(f"{title}, {totals['tight'].frames} frames\n{'':10s} IoU %   detected  Fa identity  Fa legacy (1e-6)")
+    rows = {}
+    for way, counts in totals.items():
+        scores = score([counts])
+        rows[way] = {
+            "iou": 100 * scores.iou,
+            "detected": counts.detected,
+            "targets": counts.targets,
+            "fa_identity": scores.fa_identity,
+            "fa_legacy": scores.fa_legacy,
+        }
+        detected = f"{counts.detected}/{counts.targets}"
+        click.echo(
+            f"{way:10s} {100 * scores.iou:5.2f} {detected:>10s} {scores.fa_identity:12.2f} {scores.fa_legacy:10.2f}"
+        )
+    if json_file:
+        json_file.write_text(
+            json.dumps({"title": title, "frames": totals["tight"].frames, "ways": rows}, indent=2) + "\n"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""What is timed: frames of one size, so many at a time, given to a model file or to a service."""
+
+import http.client
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import ServiceError
+from service.runtime import Runtime
+
+TIMEOUT_S: Final = 300.0
+Call = Callable[[], None]
+
+
+class Unreachable(Exception):
+    """The service does not answer at all."""
+
+
+class Refused(Exception):
+    """Why frames of one size or number are not answered; others may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Frames of one call."""
+
+    width: int
+    height: int
+    batch: int
+
+    @property
+    def size(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """``start`` opens a client, whose call answers ``shape.batch`` frames or raises ``Refused``."""
+
+    shape: Shape
+    start: Callable[[], AbstractContextManager[Call]]
+
+
+def model_case(runtime: Runtime, shape: Shape) -> Case:
+    """Intensities to probabilities, without a service around it."""
+    stride = runtime.card.stride
+    if shape.width % stride or shape.height % stride:
+        raise Refused(f"{shape.size}: sides must be multiples of {stride}")
+    intensities = frames(shape).astype(np.float32)[:, None]
+
+    def call() -> None:
+        try:
+            runtime.probabilities(intensities)
+        except ServiceError as error:
+            raise Refused(str(error)) from error
+
+    return Case(shape, lambda: nullcontext(call))
+
+
+def service_case(url: str, shape: Shape) -> Case:
+    """One request with a ``.npy`` of uint8 frames; everything else as the service has it by default."""
+    buffer = io.BytesIO()
+    np.save(buffer, frames(shape), allow_pickle=False)
+    body = buffer.getvalue()
+    return Case(shape, lambda: _client(url, body))
+
+
+@contextmanager
+def _client(url: str, body: bytes) -> Iterator[Call]:
+    """Posts the same body again and again over one connection."""
+    parts = urlsplit(url)
+    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = connect(parts.netloc, timeout=TIMEOUT_S)
+    path = f"{parts.path.rstrip('/')}/v1/detect"
+
+    def post() -> None:
+        try:
+            connection.request("POST", path, body, {"Content-Type": "application/x-npy"})
+            response = connection.getresponse()
+            answer = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(f"{url} does not answer: {error}") from error
+        if response.status != http.client.OK:
+            raise Refused(f"{url} answers {response.status}: {_detail(answer)}")
+
+    try:
+        yield post
+    finally:
+        connection.close()
+
+
+def frames(shape: Shape) -> NDArray[np.uint8]:
+    """``[N, H, W]``: noise with a few bright pixels, the same every time."""
+    rng = np.random.default_rng(0)
+    counts = rng.integers(80, 100, (shape.batch, shape.height, shape.width), dtype=np.uint8)
+    counts[:, shape.height // 2, shape.width // 3] = 240
+    return counts
+
+
+def _detail(answer: bytes) -> str:
+    try:
+        return str(json.loads(answer)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return answer[:200].decode(errors="replace")

@@ -1,0 +1,80 @@
+"""The most that this device does: memory bandwidth by copies, arithmetic by matrix products."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from service.cpus import available_cpus
+from service.runtime import CUDA
+
+COPY_BYTES: Final = 2**27  # far more than any cache
+CUDA_COPY_BYTES: Final = 2**31
+SIDE, CUDA_SIDE = 1536, 8192  # of the matrices
+REPEATS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """What a device was measured to do at best."""
+
+    bytes_per_second: float
+    operations_per_second: float
+    how: str
+
+
+def measure_ceilings(provider: str, precision: Literal["fp32", "fp16"]) -> Ceilings:
+    """Measured now, best of a few.
+
+    Raises:
+        ModuleNotFoundError: CUDA is measured with torch, and there is none.
+    """
+    return _cuda_ceilings(precision) if provider == CUDA else _cpu_ceilings()
+
+
+def _cpu_ceilings() -> Ceilings:
+    """NumPy: every CPU copies its own part, BLAS multiplies; float32, in which a CPU runs fp16 files too."""
+    threads = available_cpus()
+    source = np.ones((threads, COPY_BYTES // 4 // threads), np.float32)
+    target = np.empty_like(source)
+    with ThreadPoolExecutor(threads) as pool:
+        copied = _best(lambda: list(pool.map(np.copyto, target, source)))
+    matrix = np.ones((SIDE, SIDE), np.float32)
+    multiplied = _best(lambda: np.matmul(matrix, matrix))
+    return Ceilings(2 * source.nbytes / copied, 2 * SIDE**3 / multiplied, f"NumPy, {threads} threads, float32")
+
+
+def _cuda_ceilings(precision: str) -> Ceilings:  # pragma: cuda
+    import torch
+
+    kind = torch.float16 if precision == "fp16" else torch.float32
+    torch.backends.cuda.matmul.allow_tf32 = True  # as ONNX Runtime has it by default
+
+    def timed(work: Callable[[], object]) -> float:
+        def done() -> None:
+            work()
+            torch.cuda.synchronize()
+
+        return _best(done)
+
+    source = torch.ones(CUDA_COPY_BYTES // 4, device="cuda")
+    target = torch.empty_like(source)
+    copied = timed(lambda: target.copy_(source))
+    matrix = torch.ones(CUDA_SIDE, CUDA_SIDE, device="cuda", dtype=kind)
+    product = torch.empty_like(matrix)
+    multiplied = timed(lambda: torch.matmul(matrix, matrix, out=product))
+    name = "float16" if precision == "fp16" else "TF32"
+    return Ceilings(2 * CUDA_COPY_BYTES / copied, 2 * CUDA_SIDE**3 / multiplied, f"PyTorch, {name}")
+
+
+def _best(work: Callable[[], object]) -> float:
+    work()
+    seconds = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)

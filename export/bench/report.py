@@ -1,0 +1,101 @@
+"""What was measured, as a table and as JSON."""
+
+import os
+import platform
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from export.bench.cases import Shape
+from export.bench.ceilings import Ceilings
+from export.bench.floor import Floor
+from export.bench.timing import Plan, Timing
+from export.table import Table
+from service.cpus import available_cpus
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One size and batch: measured, or refused for a reason; the floor where it is known."""
+
+    shape: Shape
+    timing: Timing | None
+    refused: str = ""
+    floor: Floor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BenchReport:
+    """``about`` names what was measured; ``no_floor`` says why there is no floor."""
+
+    about: str
+    rows: tuple[Row, ...]
+    plan: Plan
+    ceilings: Ceilings | None = None
+    no_floor: str = ""
+
+    def text(self) -> str:
+        """For a terminal and for a page."""
+        head = ("size", "batch", "frames/s", "calls/s", "p50 ms", "p99 ms", "calls", "floor frames/s", "of the floor")
+        table = Table(head, tuple(_cells(row) for row in self.rows)).markdown()
+        refused = "".join(f"\n{row.shape.size} x {row.shape.batch}: {row.refused}" for row in self.rows if row.refused)
+        return f"{self.about}\n{describe_machine()}\n\n{table}\n{refused}\n{self._floor_line()}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Rates in frames or calls a second, latencies in milliseconds."""
+        return {
+            "about": self.about,
+            "machine": describe_machine(),
+            "plan": asdict(self.plan),
+            "ceilings": asdict(self.ceilings) if self.ceilings else None,
+            "cases": [
+                {
+                    "size": row.shape.size,
+                    "batch": row.shape.batch,
+                    "timing": asdict(row.timing) if row.timing else None,
+                    "refused": row.refused or None,
+                    "floor": asdict(row.floor) if row.floor else None,
+                }
+                for row in self.rows
+            ],
+        }
+
+    def _floor_line(self) -> str:
+        if self.ceilings is None:
+            return f"no floor: {self.no_floor}"
+        return (
+            f"floor: each fused group of operations moves its bytes at {self.ceilings.bytes_per_second / 1e9:.1f} GB/s "
+            f"or computes at {self.ceilings.operations_per_second / 1e9:.0f} GFLOP/s, whichever takes longer "
+            f"({self.ceilings.how}, measured just now)"
+        )
+
+
+def describe_machine() -> str:
+    """Processor, CPUs that may be used, and the load, which spoils timings where it is high."""
+    load = os.getloadavg()[0]
+    python = f"Python {platform.python_version()}"
+    return f"{_processor()}, {available_cpus()} CPUs, load {load:.1f}, {platform.system()}, {python}"
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    measured, timing = ("refused", *("-",) * 4), row.timing
+    if timing is not None:
+        measured = (
+            f"{timing.frames_per_second:.2f}",
+            f"{timing.calls_per_second:.2f}",
+            f"{timing.p50_ms:.2f}",
+            f"{timing.p99_ms:.2f}",
+            str(timing.calls),
+        )
+    least, share = "-", "-"
+    if row.floor is not None:
+        least = f"{row.floor.frames_per_second:.1f}"
+        share = f"{100 * timing.frames_per_second / row.floor.frames_per_second:.0f} %" if timing else "-"
+    return (row.shape.size, str(row.shape.batch), *measured, least, share)

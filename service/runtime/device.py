@@ -1,0 +1,94 @@
+"""The device policy: a session is where the operator wants it, or there is none."""
+
+import logging
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # its own builds report to Microsoft unless told not to
+import onnxruntime as ort
+
+from service.runtime.driver import why_no_cuda
+
+CPU: Final = "CPUExecutionProvider"
+CUDA: Final = "CUDAExecutionProvider"
+CUDA_SETTINGS: Final = {
+    "enable_cuda_graph": "1",
+    "cudnn_conv_algo_search": "EXHAUSTIVE",  # sizes are few and each is met many times
+}
+Providers = list[str | tuple[str, dict[str, str]]]
+
+logger = logging.getLogger(__name__)
+
+
+class Device(StrEnum):
+    """Where a model may run."""
+
+    AUTO = "auto"
+    CUDA = "cuda"
+    CPU = "cpu"
+
+
+class ModelFault(Exception):
+    """A model file or a device that cannot be served from, and what to do about it."""
+
+
+def open_session(path: Path, content: bytes, device: Device, threads: int) -> ort.InferenceSession:
+    """A session that runs where ``device`` says.
+
+    Raises:
+        ModelFault: the file cannot be loaded, or the device is not there; says why and what to do.
+    """
+    options = _options(threads)
+    reason = None if device is Device.CPU else _why_no_cuda()
+    if device is Device.CPU or (reason and device is Device.AUTO):
+        if reason:
+            logger.warning("device auto: running on the CPU (%s); device=cuda refuses instead", reason)
+        return _create(path, content, options, [CPU])
+    if reason:
+        raise ModelFault(f"device cuda: {reason}")
+    return _on_cuda(path, content, options, strict=device is Device.CUDA)  # pragma: cuda
+
+
+def _options(threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # a plan for every size seen doubles the peak of large frames
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # decoding shares these cores
+    options.log_severity_level = 3
+    return options
+
+
+def _on_cuda(
+    path: Path, content: bytes, options: ort.SessionOptions, strict: bool
+) -> ort.InferenceSession:  # pragma: cuda
+    """Strict: every node on CUDA, or a refusal. Else what there is, said loudly."""
+    providers: Providers = [(CUDA, CUDA_SETTINGS)]
+    if strict:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    session = _create(path, content, options, providers if strict else [*providers, CPU])
+    if session.get_providers()[0] != CUDA:
+        if strict:
+            raise ModelFault("device cuda: ONNX Runtime fell back to the CPU; its log names the library it misses")
+        logger.warning("device auto: ONNX Runtime fell back to the CPU, its log says why; device=cuda refuses instead")
+    return session
+
+
+def _create(path: Path, content: bytes, options: ort.SessionOptions, providers: Providers) -> ort.InferenceSession:
+    try:
+        return ort.InferenceSession(content, options, providers=providers)
+    except Exception as error:  # ONNX Runtime has an exception type for every status code
+        raise ModelFault(f"{path} is no model that ONNX Runtime can load: {error}") from error
+
+
+def _why_no_cuda() -> str | None:
+    """What is missing, None if nothing is; ``get_available_providers`` only tells what the build could do."""
+    built = CUDA in ort.get_available_providers()
+    if built:  # pragma: cuda
+        ort.preload_dlls(directory="")
+    missing = why_no_cuda(built)
+    if missing or any(device.ep_name == CUDA for device in ort.get_ep_devices()):
+        return missing
+    return "ONNX Runtime sees no CUDA device; in Docker it needs --gpus all"  # pragma: cuda

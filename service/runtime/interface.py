@@ -1,0 +1,48 @@
+"""What a model file must be to be served: a card, one input and one output of frames."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+
+from service.card import FORMAT, METADATA_KEY, Card
+from service.runtime.device import ModelFault
+
+
+def read_card(path: Path, session: ort.InferenceSession) -> Card:
+    """The card in the metadata of a model file.
+
+    Raises:
+        ModelFault: there is none, it is of a newer format, or it cannot be read.
+    """
+    try:
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        if text is None:
+            raise ModelFault(f"{path} has no card ({METADATA_KEY!r} in its metadata); make it with: rrcanet export")
+        fields: Any = json.loads(text)
+        if isinstance(fields, dict) and isinstance(fields.get("format"), int) and fields["format"] > FORMAT:
+            raise ModelFault(
+                f"{path} has a card of format {fields['format']}, this server reads {FORMAT}; update rrcanet-serve"
+            )
+        return Card.model_validate(fields)
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, not a card, or nested without end
+        raise ModelFault(f"{path} has a card that cannot be read: {error}") from error
+
+
+def check_interface(path: Path, session: ort.InferenceSession) -> tuple[str, str]:
+    """Names of input and output.
+
+    Raises:
+        ModelFault: they are not one stack of frames each.
+    """
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    for what, tensors in (("input", inputs), ("output", outputs)):
+        if len(tensors) != 1 or tensors[0].type != "tensor(float)" or not _is_frame_stack(tensors[0].shape):
+            found = ", ".join(f"{t.name} {t.type} {t.shape}" for t in tensors)
+            raise ModelFault(f"{path}: {what} must be one float32 [N, 1, H, W], any N, H and W; it is {found}")
+    return inputs[0].name, outputs[0].name
+
+
+def _is_frame_stack(shape: list[Any]) -> bool:
+    return len(shape) == 4 and shape[1] == 1 and not any(isinstance(shape[axis], int) for axis in (0, 2, 3))

@@ -1,0 +1,115 @@
+"""One model file, loaded: probabilities of frames, on the device it said it is on."""
+
+import base64
+import hashlib
+import io
+import logging
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.cpus import available_cpus
+from service.errors import Reason, ServiceError
+from service.runtime.bound import BoundRuns
+from service.runtime.device import CUDA, Device, ModelFault, open_session
+from service.runtime.interface import check_interface, read_card
+
+OUT_OF_MEMORY: Final = ("Failed to allocate memory", "bad_alloc", "out of memory")
+DEVICE_LOST: Final = ("CUDA failure", "CUDA error", "CUDNN failure", "CUBLAS failure")
+BATCH_PIXELS_CPU: Final = 2**20  # a batch wins nothing there, and a pixel takes half a kilobyte while it runs
+BATCH_PIXELS_CUDA: Final = 2**24
+
+LARGE: Final = 2**20  # pixels of a run after which the arena is given back: it would keep gigabytes
+SHRINK: Final = ort.RunOptions()
+SHRINK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
+logger = logging.getLogger(__name__)
+
+
+class DeviceLost(Exception):
+    """The device answers no more; the process has to be started again."""
+
+
+class Runtime:
+    """One model file, loaded.
+
+    Args:
+        path: an ``.onnx`` file with a card.
+        device: ``cuda`` refuses to run anywhere else; ``auto`` takes CUDA where it works and says which it took.
+        threads: CPU threads of one inference; all that this process may use by default.
+
+    Raises:
+        ModelFault: no such file, not ONNX, no card or one of a newer format, or the device is not there.
+    """
+
+    def __init__(self, path: Path, device: Device = Device.AUTO, threads: int | None = None) -> None:
+        if not path.is_file():
+            raise ModelFault(f"no model file {path}")
+        content = path.read_bytes()
+        self.path = path
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        self._session = open_session(path, content, device, threads or available_cpus())
+        self.card = read_card(path, self._session)
+        self.provider = str(self._session.get_providers()[0])
+        self._input, self._output = check_interface(path, self._session)
+        on_cuda = self.provider == CUDA
+        self.batch_pixels = BATCH_PIXELS_CUDA if on_cuda else BATCH_PIXELS_CPU
+        self._bound = BoundRuns(self._session, self._input, self._output) if on_cuda else None
+        logger.info("model %s (%s) runs on %s", self.card.name, path.name, self.provider)
+
+    def probabilities(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``[N, 1, H, W]`` intensities 0..255, sides multiples of the stride -> ``[N, 1, H, W]`` in 0..1.
+
+        Raises:
+            ServiceError: ``out_of_memory``.
+            DeviceLost: no run will succeed any more.
+        """
+        try:
+            return self._bound.run(intensities) if self._bound else self._run(intensities)
+        except Exception as error:  # ONNX Runtime has an exception type for every status code
+            raise _named(error, intensities.shape) from error
+
+    def _run(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
+        options = SHRINK if intensities.size > LARGE else None
+        answer: NDArray[np.float32] = self._session.run([self._output], {self._input: intensities}, options)[0]
+        return answer
+
+    def check_golden(self) -> None:
+        """Run the card's own frame and compare with what PyTorch answered.
+
+        Raises:
+            ModelFault: by how much the answers differ.
+        """
+        golden = self.card.golden
+        try:
+            frame = _decode_png(golden.frame).astype(np.float32)
+            expected = _decode_png(golden.probabilities).astype(np.float32) / 65535
+            answer = self.probabilities(frame[None, None])[0, 0]
+        except Exception as error:  # a damaged picture, or whatever the graph makes of its size
+            raise ModelFault(f"{self.path} cannot answer its golden frame: {error}") from error
+        difference = float(np.abs(answer - expected).max()) if answer.shape == expected.shape else np.inf
+        if not difference <= golden.tolerance:  # NaN is a difference too
+            raise ModelFault(
+                f"{self.path} on {self.provider} answers its golden frame differently: by {difference:.2g}, "
+                f"allowed are {golden.tolerance:.2g}"
+            )
+
+
+def _named(error: Exception, shape: tuple[int, ...]) -> Exception:
+    """A failed run as what it means to a caller; what is not known stays as it is."""
+    text = str(error)
+    if any(sign in text for sign in OUT_OF_MEMORY):
+        detail = f"no memory for {shape[0]} frame(s) of {shape[3]}x{shape[2]} pixels"
+        return ServiceError(Reason.OUT_OF_MEMORY, detail, retry_after_s=1)
+    if any(sign in text for sign in DEVICE_LOST):
+        return DeviceLost(text)
+    return error
+
+
+def _decode_png(encoded: str) -> NDArray[np.generic]:
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
+        return np.asarray(image)

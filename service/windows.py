@@ -1,0 +1,104 @@
+"""Frames of any size become inputs of few sizes, so that plans and memory stay bounded and unlike frames share a batch.
+
+A frame is padded to the next size of a short list. One too large for that is cut into windows that overlap; of the
+overlap each window answers the half that is farther from its own border. What is cut follows from the frame alone.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+LONGEST: Final = 1280  # pixels of a side that is still run whole; frames of thermal cameras are
+OVERLAP: Final = 128  # pixels that two neighbours see both, at least
+FINEST: Final = 32  # step between the smallest sides
+STEPS_AN_OCTAVE: Final = 4  # sides grow by a quarter at most
+
+Image = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One axis of a window, in pixels of the frame.
+
+    Attributes:
+        start, stop: what the window sees.
+        first, last: what it answers for, half-open.
+        side: what it is padded to.
+    """
+
+    start: int
+    stop: int
+    first: int
+    last: int
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of a frame that is one input of the network."""
+
+    rows: Stretch
+    columns: Stretch
+
+    def cut(self, image: Image) -> Image:
+        """``[H, W] -> [1, 1, rows.side, columns.side]``, mirrored at the edge.
+
+        The network pools over what it sees: a mirrored scene keeps its mean and its maximum, a smeared edge does not.
+        """
+        seen = image[self.rows.start : self.rows.stop, self.columns.start : self.columns.stop]
+        margins = ((0, self.rows.side - seen.shape[0]), (0, self.columns.side - seen.shape[1]))
+        padded = np.pad(seen, margins, mode="symmetric") if any(after for _, after in margins) else seen
+        return np.ascontiguousarray(padded)[None, None]
+
+    def paste(self, answer: Image, whole: Image) -> None:
+        """Write ``answer [1, rows.side, columns.side]`` where the window answers for the frame."""
+        whole[self.rows.first : self.rows.last, self.columns.first : self.columns.last] = answer[
+            0,
+            self.rows.first - self.rows.start : self.rows.last - self.rows.start,
+            self.columns.first - self.columns.start : self.columns.last - self.columns.start,
+        ]
+
+
+def windows_of(height: int, width: int, stride: int, longest: int = LONGEST) -> list[Window]:
+    """The windows of a frame; sides are multiples of ``stride``, and no window sees more than ``longest`` pixels."""
+    axes = (_stretches(length, stride, longest) for length in (height, width))
+    return [Window(rows, columns) for rows, columns in product(*axes)]
+
+
+def exact_window(height: int, width: int) -> Window:
+    """The whole frame, as it is."""
+    return Window(Stretch(0, height, 0, height, height), Stretch(0, width, 0, width, width))
+
+
+def join(windows: Sequence[Window], answers: Iterable[Image], height: int, width: int) -> Image:
+    """Answers of all windows of a frame, ``[1, H', W']`` each -> ``[H, W]``; zeros where no window answers."""
+    pairs = list(zip(windows, answers, strict=True))
+    if len(pairs) == 1:
+        return pairs[0][1][0, :height, :width]
+    whole = np.zeros((height, width), np.float32)
+    for window, answer in pairs:
+        window.paste(answer, whole)
+    return whole
+
+
+def side_of(length: int, stride: int) -> int:
+    """The smallest side of the list that holds ``length`` pixels."""
+    octave = 1 << max(length - 1, 1).bit_length()  # the next power of two
+    step = math.lcm(max(FINEST, octave // (2 * STEPS_AN_OCTAVE)), stride)
+    return -(-length // step) * step
+
+
+def _stretches(length: int, stride: int, longest: int) -> list[Stretch]:
+    count = 1 if length <= longest else -(-(length - OVERLAP) // (longest - OVERLAP))
+    seen = -(-(length + (count - 1) * OVERLAP) // count)  # pixels of each
+    starts = [round(index * (length - seen) / max(count - 1, 1)) for index in range(count)]
+    cuts = [0, *((before + seen + after) // 2 for before, after in pairwise(starts)), length]
+    return [
+        Stretch(start, start + seen, first, last, side_of(seen, stride))
+        for start, (first, last) in zip(starts, pairwise(cuts), strict=True)
+    ]

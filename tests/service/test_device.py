@@ -1,0 +1,84 @@
+"""The device policy: what is missing for CUDA is named with its cure, and nothing falls back in silence.
+
+A driver is what answers in ``libcuda.so.1``; these tests build such libraries, and a process of its own loads them.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import onnxruntime as ort
+import pytest
+
+from service.runtime import CUDA
+from tests.conftest import require_tool
+
+BUILD_KNOWS_CUDA = CUDA in ort.get_available_providers()
+DRIVER = "int cuDriverGetVersion(int *v) {{ *v = {version}; return 0; }} int cuInit(unsigned f) {{ return {init}; }}"
+LOAD = """
+import logging, sys
+from pathlib import Path
+from service.runtime import Device, ModelFault, Runtime
+logging.basicConfig(format="%(levelname)s %(message)s")
+try:
+    print(Runtime(Path(sys.argv[1]), Device(sys.argv[2])).provider)
+except ModelFault as fault:
+    print(fault)
+    sys.exit(3)
+"""
+
+
+@pytest.mark.skipif(Path("/proc/driver/nvidia").exists(), reason="this machine has a driver")
+def test_without_a_driver_cuda_is_refused(brightness_model: Path) -> None:
+    refused = _load(brightness_model, "cuda")
+    assert refused.returncode == 3
+    assert "no NVIDIA driver (libcuda.so.1); install 580 or newer" in refused.stdout
+    assert "--gpus all" in refused.stdout
+
+
+def test_a_driver_too_old_for_the_build_is_named_with_the_one_that_fits(brightness_model: Path, tmp_path: Path) -> None:
+    refused = _load(brightness_model, "cuda", _driver(tmp_path, version=12_080, init=0))
+    assert refused.returncode == 3
+    assert "the NVIDIA driver is for CUDA 12.8, ONNX Runtime needs 13.0; install driver 580 or newer" in refused.stdout
+
+
+def test_a_driver_without_a_gpu_is_refused(brightness_model: Path, tmp_path: Path) -> None:
+    refused = _load(brightness_model, "cuda", _driver(tmp_path, version=13_000, init=100))
+    assert refused.returncode == 3
+    assert "the NVIDIA driver finds no GPU; in Docker run with --gpus all" in refused.stdout
+
+
+@pytest.mark.skipif(BUILD_KNOWS_CUDA, reason="this build of ONNX Runtime knows CUDA")
+def test_the_build_without_cuda_is_named_with_the_one_to_install(brightness_model: Path, tmp_path: Path) -> None:
+    refused = _load(brightness_model, "cuda", _driver(tmp_path, version=13_000, init=0))
+    assert refused.returncode == 3
+    assert "pip install 'rrcanet-serve[gpu]', without the extra cpu beside it" in refused.stdout
+
+
+def test_auto_takes_the_cpu_and_says_why(brightness_model: Path, tmp_path: Path) -> None:
+    taken = _load(brightness_model, "auto", _driver(tmp_path, version=12_080, init=0))
+    assert taken.returncode == 0
+    assert taken.stdout.strip() == "CPUExecutionProvider"
+    assert "WARNING device auto: running on the CPU (the NVIDIA driver is for CUDA 12.8" in taken.stderr
+    assert "device=cuda refuses instead" in taken.stderr
+
+
+def test_the_cpu_is_taken_without_a_look_at_the_driver(brightness_model: Path, tmp_path: Path) -> None:
+    taken = _load(brightness_model, "cpu", _driver(tmp_path, version=12_080, init=0))
+    assert (taken.returncode, taken.stderr) == (0, "")
+
+
+def _driver(folder: Path, version: int, init: int) -> Path:
+    """A folder with a driver that says so."""
+    source = folder / "driver.c"
+    source.write_text(DRIVER.format(version=version, init=init))
+    library = folder / "libcuda.so.1"
+    subprocess.run([require_tool("cc"), "-shared", "-fPIC", "-o", library, source], check=True)
+    return folder
+
+
+def _load(model: Path, device: str, drivers: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | ({"LD_LIBRARY_PATH": str(drivers)} if drivers else {})
+    command = [sys.executable, "-c", LOAD, str(model), device]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
