@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -38,6 +39,7 @@ LEVELS: Final = {
     "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
 WARM_UP: Final = 2
+FEWEST: Final = 5  # turns
 Frames = NDArray[np.float32]
 Answer = Callable[[Frames], object]
 
@@ -131,8 +133,7 @@ def openvino_settings(model: Path) -> list[Setting]:
 
 
 def _openvino(model: Path) -> Answer:
-    import openvino
-
+    openvino = import_module("openvino")
     limits = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": available_cpus()}
     request = openvino.Core().compile_model(model, "CPU", limits).create_infer_request()
     return lambda intensities: request.infer({0: intensities})
@@ -182,7 +183,7 @@ def markdown(measured: Sequence[Measured]) -> str:
 @click.option(
     "--other", "others", type=click.Path(exists=True, path_type=Path), multiple=True, help="A model file beside it."
 )
-@click.option("--turns", type=click.IntRange(1), default=60, show_default=True, help="Of one frame; of 8, an eighth.")
+@click.option("--turns", type=click.IntRange(1), default=60, show_default=True, help="Of batch 8 an eighth.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
 def main(model: Path, others: tuple[Path, ...], turns: int, json_file: Path | None) -> None:
     """Print the table: every setting at every shape, against ours."""
@@ -191,7 +192,7 @@ def main(model: Path, others: tuple[Path, ...], turns: int, json_file: Path | No
         settings += [Setting(f"ours, {other.name}", Runtime(other, Device.CPU).probabilities)]
         settings += [replace(one, name=f"{one.name}, {other.name}") for one in openvino_settings(other)]
     about = f"{describe_machine()}, ONNX Runtime {ort.__version__}"
-    measured = [m for shape in SHAPES for m in compare(settings, shape, max(1, turns // shape.batch))]
+    measured = [m for shape in SHAPES for m in compare(settings, shape, max(FEWEST, turns // shape.batch))]
     click.echo(f"{about}\n\n{markdown(measured)}")
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)

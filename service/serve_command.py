@@ -1,10 +1,13 @@
 """``rrcanet serve``."""
 
 import asyncio
+import select
 import signal
 import socket
 import threading
+import time
 from types import FrameType
+from typing import Final
 
 import click
 import uvicorn
@@ -16,6 +19,8 @@ from service.runtime import Device
 from service.serving import Phase, Serving
 from service.settings import Settings, SettingsFault, load_settings
 
+LAST_CALL_S: Final = 5.0  # at most so long, connections are still taken from the backlog at the end
+HEARING_S: Final = 0.1  # for the requests of the last of them to arrive
 EPILOG = "Example: RRCANET_DEVICE=cuda rrcanet serve --port 9000"
 
 
@@ -100,6 +105,17 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if threading.current_thread() is threading.main_thread():
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.serving.reload_soon)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, after everybody who is connected by now was heard: closing resets who waits in the backlog."""
+        deadline = time.monotonic() + LAST_CALL_S
+        listeners = [listener for server in self.servers for listener in server.sockets]
+        while time.monotonic() < deadline and listeners and select.select(listeners, [], [], 0)[0]:
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(HEARING_S)
+        await super().shutdown(sockets)
 
     def _refuse_later(self) -> None:
         asyncio.get_running_loop().call_later(self._drain_delay, self._refuse)

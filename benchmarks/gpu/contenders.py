@@ -1,0 +1,133 @@
+"""Ways to run the network, all from intensities on the host to probabilities on the host."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from export.bench.cases import Shape
+from export.graph import INPUT, OUTPUT, Precision, Served
+from model.checkpoint import load_checkpoint
+from service.runtime import CPU, CUDA, Device, ModelFault, Runtime
+from service.runtime.bound import BoundRuns
+from service.runtime.device import CUDA_SETTINGS
+
+Frames = NDArray[np.float32]
+Answer = Callable[[Frames], object]
+WARM_UP: Final = 3  # runs before a capture, so that libraries have chosen their kernels
+
+
+def contenders(
+    checkpoint: Path, model: Path, precision: Precision, device: Device, compile_network: bool
+) -> dict[str, Callable[[Shape], Answer]]:
+    """By name, what prepares each for frames of one shape. CUDA graphs are for CUDA alone.
+
+    Args:
+        model: the checkpoint, exported in this precision.
+        compile_network: add PyTorch with fused kernels, which takes a minute a shape.
+    """
+    cuda = device is Device.CUDA
+    found: dict[str, Callable[[Shape], Answer]] = {
+        "PyTorch eager, as the authors run it": lambda _: eager(checkpoint, precision, device),
+        "ONNX Runtime as it comes": lambda _: plain_session(model, CUDA if cuda else CPU),
+        "ours": lambda _: Runtime(model, device).probabilities,
+    }
+    if cuda:
+        found["PyTorch, channels last, CUDA graph"] = lambda shape: captured(checkpoint, precision, shape, False)
+        found["ours, NHWC preferred"] = lambda _: channels_last_session(model)
+    if cuda and compile_network:
+        found["PyTorch, compiled, CUDA graph"] = lambda shape: captured(checkpoint, precision, shape, True)
+    return found
+
+
+class Half(nn.Module):
+    """The served network in float16, from float32 intensities to float32 probabilities."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        super().__init__()
+        trained = load_checkpoint(checkpoint)
+        self._network, self._record = trained.network.half(), trained.record
+
+    def forward(self, intensities: Tensor) -> Tensor:
+        normalised = ((intensities - self._record.mean) / self._record.std).half()
+        channels = normalised.expand(-1, self._network.in_channels, -1, -1)
+        return torch.sigmoid(self._network(channels).float())
+
+
+def network(checkpoint: Path, precision: Precision) -> nn.Module:
+    """Intensities to probabilities, in evaluation mode."""
+    return (Half(checkpoint) if precision == "fp16" else Served(load_checkpoint(checkpoint))).eval()
+
+
+def eager(checkpoint: Path, precision: Precision, device: Device) -> Answer:
+    """Operation by operation, NCHW, PyTorch's own settings."""
+    served = network(checkpoint, precision).to(device.value)
+
+    @torch.no_grad()
+    def answer(intensities: Frames) -> object:
+        return served(torch.from_numpy(intensities).to(device.value)).cpu()
+
+    return answer
+
+
+def captured(checkpoint: Path, precision: Precision, shape: Shape, compile_network: bool) -> Answer:  # pragma: cuda
+    """One CUDA graph of the whole network, channels last, with buffers that never move."""
+    served = network(checkpoint, precision).cuda()
+    served.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its types leave modules out
+    run: Callable[[Tensor], Tensor] = torch.compile(served) if compile_network else served
+    given = torch.zeros(shape.batch, 1, shape.height, shape.width, device="cuda")
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+    with torch.no_grad(), torch.cuda.stream(stream):
+        for _ in range(WARM_UP):
+            run(given)
+        with torch.cuda.graph(graph, stream=stream):
+            found = run(given)
+    host = torch.empty(found.shape, pin_memory=True)
+
+    def answer(intensities: Frames) -> object:
+        with torch.cuda.stream(stream):
+            given.copy_(torch.from_numpy(intensities))
+            graph.replay()
+            host.copy_(found, non_blocking=True)
+            stream.synchronize()
+        return host
+
+    return answer
+
+
+def plain_session(model: Path, provider: str) -> Answer:
+    """A session with nothing set, but never on the CPU in CUDA's name."""
+    session = ort.InferenceSession(str(model), providers=[provider])
+    if session.get_providers()[0] != provider:
+        raise ModelFault(f"ONNX Runtime has no {provider}")
+    return lambda intensities: session.run([OUTPUT], {INPUT: intensities})
+
+
+def channels_last_session(model: Path) -> Answer:  # pragma: cuda
+    """Our settings, with convolutions in the layout that tensor cores read."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    session = ort.InferenceSession(str(model), options, providers=[(CUDA, CUDA_SETTINGS | {"prefer_nhwc": "1"})])
+    return BoundRuns(session, INPUT, OUTPUT).run
+
+
+def release() -> None:
+    """Give memory back before the next shape."""
+    if torch.cuda.is_available():  # pragma: cuda
+        torch.cuda.empty_cache()
+
+
+def device_name(device: Device) -> str:
+    """As the driver has it."""
+    return torch.cuda.get_device_name() if device is Device.CUDA else "CPU"
+
+
+def versions() -> Iterator[str]:
+    """What was measured with."""
+    yield f"PyTorch {torch.__version__}"
+    yield f"ONNX Runtime {ort.__version__}"
