@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from export.half import to_float16
-from export.rewrites import project_before_upsampling
 from model.checkpoint import Checkpoint
 
 OPSET: Final = 18  # newer Pad and MaxPool have no CUDA kernel (microsoft/onnxruntime#26393)
@@ -42,7 +41,6 @@ def export_graph(checkpoint: Checkpoint, precision: Precision = "fp32") -> onnx.
     """
     graph = _trace(checkpoint)
     _strip(graph.graph)
-    project_before_upsampling(graph.graph)
     if precision == "fp16":
         to_float16(graph)
     onnx.checker.check_model(graph, full_check=True)

@@ -1,35 +1,13 @@
 """The same function in fewer operations: exact changes to an exported graph."""
 
 from collections import Counter
-from typing import Final
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-CONV, NORM, RESIZE = "Conv", "BatchNormalization", "Resize"
-NARROWING: Final = (1, 1)  # kernel of a convolution that looks at one pixel
-
-
-def project_before_upsampling(graph: onnx.GraphProto) -> None:
-    """Run a 1x1 convolution before the bilinear upsampling that feeds it, on a quarter of the pixels.
-
-    Both are linear, and interpolation weights sum to 1, so that they commute, bias included. What is upsampled then
-    has the convolution's fewer channels, and stays in the blocked layout that ONNX Runtime's CPU convolutions write.
-    """
-    uses = _uses(graph)
-    for resize in [node for node in graph.node if node.op_type == RESIZE]:
-        conv = _only_consumer(graph, resize.output[0], uses)
-        if conv is None or conv.op_type != CONV or _kernel(conv) != NARROWING:
-            continue
-        wide, narrow, result = resize.input[0], f"{conv.output[0]}_before", conv.output[0]
-        projected = onnx.NodeProto()
-        projected.CopyFrom(conv)
-        projected.input[0], projected.output[0] = wide, narrow
-        resize.input[0], resize.output[0] = narrow, result
-        graph.node.remove(conv)
-        graph.node.insert(list(graph.node).index(resize), projected)
+CONV, NORM = "Conv", "BatchNormalization"
 
 
 def fold_batch_norms(graph: onnx.GraphProto) -> None:
@@ -78,13 +56,3 @@ def _folded(
 def _uses(graph: onnx.GraphProto) -> Counter[str]:
     """How often each value is read, by a node or by the caller."""
     return Counter(name for node in graph.node for name in node.input) + Counter(value.name for value in graph.output)
-
-
-def _only_consumer(graph: onnx.GraphProto, name: str, uses: Counter[str]) -> onnx.NodeProto | None:
-    if uses[name] != 1:
-        return None
-    return next((node for node in graph.node if name in node.input), None)
-
-
-def _kernel(conv: onnx.NodeProto) -> tuple[int, ...]:
-    return next(tuple(attribute.ints) for attribute in conv.attribute if attribute.name == "kernel_shape")

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from model.blocks import RuCB
+from model.blocks import RuCB, upsampled
 from model.rrcanet import RRCANet
 
 WIDTHS, UNITS = (8, 16, 32, 64), (3, 2, 2, 2)
@@ -15,15 +15,17 @@ WIDTHS, UNITS = (8, 16, 32, 64), (3, 2, 2, 2)
 class PlainAddition(nn.Module):
     """DIAAM without its attention and its gate.
 
-    Shapes: low ``[N, low_channels, H, W]``, high ``[N, high_channels, H, W] -> [N, low_channels, H, W]``.
+    Shapes: low ``[N, low_channels, H, W]``, high ``[N, high_channels, H / scale, W / scale]``
+    ``-> [N, low_channels, H, W]``.
     """
 
-    def __init__(self, low_channels: int, high_channels: int) -> None:
+    def __init__(self, low_channels: int, high_channels: int, scale: int) -> None:
         super().__init__()
+        self.scale = scale
         self.narrow = nn.Conv2d(high_channels, low_channels, 1)
 
     def forward(self, low: Tensor, high: Tensor) -> Tensor:
-        added: Tensor = low + self.narrow(high)
+        added: Tensor = low + upsampled(self.narrow(high), self.scale)
         return added
 
 
@@ -46,7 +48,8 @@ class WithoutDIAAM(RRCANet):
     def __init__(self, in_channels: int = 1) -> None:
         super().__init__(in_channels, WIDTHS, UNITS)
         self.decoders = nn.ModuleList(
-            nn.ModuleList(PlainAddition(low, high) for low, high in pairwise(WIDTHS)) for _ in range(self.passes)
+            nn.ModuleList(PlainAddition(low, high, scale=2) for low, high in pairwise(WIDTHS))
+            for _ in range(self.passes)
         )
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class ResidualBlock(nn.Module):
@@ -91,20 +92,30 @@ class DIAAM(nn.Module):
     The deep branch is weighed by its own channel attention, and pixel by pixel by a gate that the
     shallow branch opens.
 
-    Shapes: low ``[N, low_channels, H, W]``, high ``[N, high_channels, H, W]`` (already upsampled)
+    Shapes: low ``[N, low_channels, H, W]``, high ``[N, high_channels, H / scale, W / scale]``
     ``-> [N, low_channels, H, W]``.
+
+    Args:
+        scale: how much the deep features are enlarged here; 1 where that was done before. Narrowing comes first: both
+            are linear and so commute, and there are fewer pixels to narrow and fewer channels to enlarge.
     """
 
-    def __init__(self, low_channels: int, high_channels: int) -> None:
+    def __init__(self, low_channels: int, high_channels: int, scale: int = 1) -> None:
         super().__init__()
+        self.scale = scale
         self.gate = nn.Conv2d(low_channels, low_channels, 1)
         self.narrow = nn.Conv2d(high_channels, low_channels, 1)
         self.attention = ChannelAttention(low_channels)
 
     def forward(self, low: Tensor, high: Tensor) -> Tensor:
-        deep = self.narrow(high)
+        deep = upsampled(self.narrow(high), self.scale)
         aggregated: Tensor = low + deep * self.attention(deep) * torch.sigmoid(self.gate(low))
         return aggregated
+
+
+def upsampled(x: Tensor, scale: int) -> Tensor:
+    """Bilinear, corners on corners: ``[N, C, H, W] -> [N, C, scale H, scale W]``."""
+    return x if scale == 1 else F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=True)
 
 
 def projection(in_channels: int, out_channels: int) -> nn.Module:

@@ -42,7 +42,7 @@ class RRCANet(nn.Module):
             RuCB(before, width, depth, passes) for before, width, depth in zip(above, widths, units, strict=True)
         )
         self.decoders = nn.ModuleList(  # [pass][level]
-            nn.ModuleList(DIAAM(low, high) for low, high in pairwise(widths)) for _ in range(passes)
+            nn.ModuleList(DIAAM(low, high, scale=2) for low, high in pairwise(widths)) for _ in range(passes)
         )
         self.fuse = ResidualBlock(passes * widths[0], widths[0])
         self.head = nn.Conv2d(widths[0], 1, 1)
@@ -64,6 +64,5 @@ class RRCANet(nn.Module):
         decoders: nn.ModuleList = self.decoders[pass_index]  # type: ignore[assignment]
         x = skips.pop()
         for decoder in reversed(decoders):
-            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
             x = decoder(skips.pop(), x)
         return x
