@@ -130,12 +130,14 @@ class Engine:
         entries = await self._read(parts, order, places, timing)
         ready = _readable(entries)
         answers = await self._infer(ready, order, timing)
+        began = time.monotonic()
 
-        def finish() -> list[dict[str, Any]]:
-            return _describe(entries, self._finish(ready, _join(ready, answers), order), order.mask)
+        def finish() -> bytes:
+            frames = _describe(entries, self._finish(ready, _join(ready, answers), order), order.mask)
+            self._record(timing, "postprocess", time.monotonic() - began)
+            return _render(order.detector, frames, timing)
 
-        frames = await self._in_pool(timing, "postprocess", finish)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, _render, order.detector, frames, timing)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, finish)
 
     async def answer_mask(self, parts: Sequence[Part], order: Order, places: Pass, timing: Timing) -> bytes:
         """The mask of the only frame, PNG.
@@ -228,7 +230,7 @@ class Engine:
 
     def _record(self, timing: Timing, stage: str, seconds: float) -> None:
         timing.add(stage, seconds)
-        self._telemetry.stage_duration.labels(stage).observe(seconds)
+        self._telemetry.stages[stage].observe(seconds)
 
     def _finish(self, ready: Sequence[Ready], probabilities: Sequence[Tensor], order: Order) -> list[Detection]:
         found = [

@@ -27,7 +27,7 @@ class Telemetry:
             buckets=SECONDS,
             registry=registry,
         )
-        self.stage_duration = Histogram(
+        stage_duration = Histogram(
             "rrcanet_stage_duration_seconds",
             "Stages of a detection.",
             ["stage"],
@@ -53,8 +53,8 @@ class Telemetry:
             registry=registry,
         )
         self.ready = Gauge("rrcanet_ready", "1 while this process takes requests.", registry=registry)
-        for stage in STAGES:
-            self.stage_duration.labels(stage)  # a series that is absent until the first request breaks alerts
+        # a series that is absent until the first request breaks alerts
+        self.stages = {stage: stage_duration.labels(stage) for stage in STAGES}
         for outcome in ("ok", "error"):
             self.frames.labels(outcome)
 

@@ -1,14 +1,14 @@
 """``POST /v1/detect``: frames in, targets out."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.accept import Answer, negotiate
 from service.api.body import MULTIPART, read_parts
 from service.api.presence import while_present
-from service.api.query import DetectQuery
+from service.api.query import PARAMETERS, read_query
 from service.api.schemas import DetectAnswer, Responses, problems
 from service.engine import Order, Timing
 from service.frames import ACCEPTED
@@ -29,13 +29,14 @@ FOUND: Final[Responses] = {200: {"model": DetectAnswer, "content": {"image/png":
 @router.post(
     "/v1/detect",
     summary="Find small targets in infrared frames",
-    openapi_extra={"requestBody": BODY},
+    openapi_extra={"parameters": PARAMETERS, "requestBody": BODY},
     responses=FOUND | problems(400, 404, 406, 408, 413, 415, 422, 429, 500, 503, 504),
 )
-async def detect(request: Request, query: Annotated[DetectQuery, Query()]) -> Response:
+async def detect(request: Request) -> Response:
     """One frame or many. Every page of a TIFF and every part of a multipart body is a frame."""
     serving: Serving = request.app.state.serving
     settings, timing = serving.settings, Timing()
+    query = read_query(request)
     detector = serving.repository.find(query.model, request.state.request_id)
     answer = negotiate(request.headers.get("accept"))
     latest = timing.began + settings.request_timeout_s
