@@ -8,13 +8,15 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Condition, Thread
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from service.errors import Reason, ServiceError
 
 K = TypeVar("K", bound=Hashable)
 X = TypeVar("X")
 Y = TypeVar("Y")
+
+PACE_SHARE: Final = 0.3  # of the latest batch in the expected pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +65,36 @@ class Queue(Generic[K, X, Y]):
         """Add a job; how many may wait is not decided here."""
         self._waiting.setdefault(job.key, deque()).append(job)
 
-    def take(self, now: float) -> list[Job[K, X, Y]]:
-        """The next batch; jobs whose caller has left or whose deadline has passed are dropped on the way."""
+    def take(self, now: float, pace: float = 0.0) -> list[Job[K, X, Y]]:
+        """The next batch; jobs whose caller has left, or whose deadline will have passed, are dropped on the way.
+
+        Args:
+            now: the clock's time.
+            pace: seconds that the device is expected to need for a pixel. A batch stays so small that none of its jobs
+                comes too late: work on an answer that nobody waits for any more is stolen from others.
+        """
         batch: list[Job[K, X, Y]] = []
         while not batch and self._waiting:
             key = min(self._waiting, key=lambda key: self._waiting[key][0].entered)
-            batch = self._take_from(self._waiting[key], self._max_size(key), now)
+            batch = self._take_from(self._waiting[key], self._max_size(key), now, pace)
             if not self._waiting[key]:
                 del self._waiting[key]
         return batch
 
-    def _take_from(self, waiting: deque[Job[K, X, Y]], max_size: int, now: float) -> list[Job[K, X, Y]]:
+    def _take_from(self, waiting: deque[Job[K, X, Y]], max_size: int, now: float, pace: float) -> list[Job[K, X, Y]]:
         batch: list[Job[K, X, Y]] = []
-        size = 0
+        size, earliest = 0, float("inf")
         while waiting and len(batch) < self._max_batch and (not batch or size + waiting[0].size <= max_size):
+            ends = now + pace * (size + waiting[0].size)
+            if batch and ends > min(earliest, waiting[0].deadline):
+                break
             job = waiting.popleft()
             if not job.future.set_running_or_notify_cancel():
                 continue
-            if job.deadline <= now:
+            if job.deadline <= ends:
                 job.future.set_exception(ServiceError(Reason.DEADLINE_EXCEEDED, "the deadline passed in the queue"))
                 continue
-            size += job.size
+            size, earliest = size + job.size, min(earliest, job.deadline)
             batch.append(job)
         return batch
 
@@ -108,6 +119,7 @@ class Worker(Generic[K, X, Y]):
         self._run, self._queue, self._clock, self._observe = run, queue, clock, observe
         self._changed = Condition()
         self._closed = False
+        self._pace = 0.0
         self._thread = Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
@@ -132,10 +144,12 @@ class Worker(Generic[K, X, Y]):
                 self._changed.wait_for(lambda: self._closed or self._queue)
                 if not self._queue:
                     return
-                batch = self._queue.take(self._clock())
+                batch = self._queue.take(self._clock(), self._pace)
             if batch:
                 self._observe(len(batch))
                 self._answer(batch)
+            else:
+                self._pace = 0.0  # a pace at which everything is too late is not believed twice
             del batch  # or the last frames would stay in memory while nothing happens
 
     def _answer(self, batch: list[Job[K, X, Y]]) -> None:
@@ -152,5 +166,6 @@ class Worker(Generic[K, X, Y]):
                 self._answer(batch[middle:])
             return
         ended = self._clock()
+        self._pace += PACE_SHARE * ((ended - began) / sum(job.size for job in batch) - self._pace)
         for job, result in results:
             job.future.set_result(Done(result, began, ended))

@@ -75,6 +75,25 @@ def test_a_job_past_its_deadline_is_dropped_and_told() -> None:
     assert caught.value.reason is Reason.DEADLINE_EXCEEDED
 
 
+def test_a_job_that_cannot_be_done_by_its_deadline_is_not_begun() -> None:
+    hopeless, other = job("a", 1, 0, size=100, deadline=10.5), job("a", 2, 1, size=100, deadline=12)
+    taken = queue_of(hopeless, other).take(now=10, pace=0.01)
+    assert [one.work for one in taken] == [2]
+    with pytest.raises(ServiceError, match="deadline"):
+        hopeless.future.result(0)
+
+
+def test_a_batch_stays_so_small_that_nobody_in_it_is_late() -> None:
+    queue = queue_of(*(job("a", n, n, size=100, deadline=12.5) for n in range(4)))
+    assert [one.work for one in queue.take(now=10, pace=0.01)] == [0, 1]
+    assert [one.work for one in queue.take(now=10, pace=0)] == [2, 3]
+
+
+def test_a_late_comer_in_a_hurry_waits_for_the_next_batch() -> None:
+    queue = queue_of(job("a", 1, 0, size=100), job("a", 2, 1, size=100, deadline=11.5))
+    assert [one.work for one in queue.take(now=10, pace=0.01)] == [1]
+
+
 def test_where_every_job_of_a_kind_is_dropped_the_next_kind_runs() -> None:
     late, left, other = job("a", 1, 0, deadline=1), job("a", 2, 0.1), job("b", 3, 0.2)
     left.future.cancel()
@@ -177,6 +196,15 @@ def test_a_device_that_loses_an_answer_does_not_end_the_worker() -> None:
     release.set()
     assert [future.result(WITHIN_S).result for future in (first, *others)] == [0, 1, 2]
     worker.close()
+
+
+def test_a_pace_that_leaves_nothing_to_run_is_doubted(bench: Bench) -> None:
+    bench.hold()
+    bench.clock.now = 50.0  # the device was stuck
+    bench.device.go_on.set()
+    with pytest.raises(ServiceError):
+        bench.submit(2, deadline=60.0).result(WITHIN_S)
+    assert bench.submit(3, deadline=60.0).result(WITHIN_S).result == 9
 
 
 def test_a_job_past_its_deadline_never_reaches_the_device(bench: Bench) -> None:
