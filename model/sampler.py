@@ -67,7 +67,8 @@ class CropSampler:
     def _choose(self, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
         """Frame of each crop ``[N]``, a place to be near ``[N, 2]``, and which crops lie anywhere instead ``[N]``."""
         frame, target = self._choose_target(draws)
-        near = self._frames.targets[target.clamp_min(0)] if len(self._frames.targets) else torch.zeros(len(frame), 2)
+        targets = self._frames.targets
+        near = targets[target.clamp_min(0)] if len(targets) else targets.new_zeros(len(frame), 2)
         anywhere = target < 0
         if self._hard is not None:
             wanted, (hard_frame, place, known) = draws.chance(self._augmentation.hard_share), self._hard.choose(draws)
@@ -75,7 +76,7 @@ class CropSampler:
             frame = torch.where(taken, hard_frame, frame)
             near = torch.where(taken.unsqueeze(1), place, near)
             anywhere = anywhere & ~taken
-        return frame, near.to(frame.device), anywhere
+        return frame, near, anywhere
 
     def _choose_target(self, draws: Draws) -> tuple[Tensor, Tensor]:
         """Frame of each crop ``[N]``, and the target near which it lies ``[N]``, -1 for anywhere."""
