@@ -69,19 +69,23 @@ class Pass:
 
     def __init__(self, admission: Admission) -> None:
         self._admission, self._frames = admission, 1
+        self._lock, self._left = Lock(), False
 
     def __enter__(self) -> "Pass":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._admission.release(self._frames)
+        with self._lock:
+            self._left = True
+            self._admission.release(self._frames)
 
     def hold(self, frames: int) -> None:
-        """Now that the body is read: take as many places as it has frames.
+        """Now that the body is read: take as many places as it has frames; none if its client has left meanwhile.
 
         Raises:
             ServiceError: ``queue_full``.
         """
-        if frames > self._frames:
-            self._admission.take(frames - self._frames)
-            self._frames = frames
+        with self._lock:
+            if frames > self._frames and not self._left:
+                self._admission.take(frames - self._frames)
+                self._frames = frames

@@ -75,6 +75,7 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # no answer depends on who asks
             lifespan="on",
             timeout_graceful_shutdown=int(settings.request_timeout_s) + 1,
         )

@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,8 @@ from benchmarks.serving.cores import pinned
 from benchmarks.serving.wire import Address
 from service.settings import PREFIX
 
-COMMAND = (sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", "0")
+PLAIN = ("-c", "from service.cli import main; main()")
+SERVE = ("serve", "--port", "0")
 START_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.005
 
@@ -41,10 +42,11 @@ class Served:
 
 
 @contextmanager
-def serve(cores: Collection[int], **settings: str) -> Iterator[Served]:
+def serve(cores: Collection[int], program: Sequence[str] = PLAIN, **settings: str) -> Iterator[Served]:
     """Start a server, and kill it in the end if it still runs.
 
     Args:
+        program: how Python is told to run ``rrcanet``.
         settings: by name, without the prefix; all others are the defaults, whatever the environment says.
 
     Raises:
@@ -56,7 +58,7 @@ def serve(cores: Collection[int], **settings: str) -> Iterator[Served]:
         log = Path(folder) / "log"
         with log.open("wb") as sink, pinned(cores):
             began = time.monotonic()
-            process = subprocess.Popen(COMMAND, env=environment, stderr=sink)
+            process = subprocess.Popen((sys.executable, *program, *SERVE), env=environment, stderr=sink)
         try:
             address = _wait_until_ready(process, log)
             yield Served(process, address, time.monotonic() - began, log)

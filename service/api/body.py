@@ -11,9 +11,9 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from service.engine import Part
 from service.errors import Reason, ServiceError
 from service.frames import RawLayout
+from service.parts import Part
 
 PART_NAMES: Final = ("image", "file")
 RAW_TYPE: Final = "application/octet-stream"
@@ -80,8 +80,12 @@ async def _read_part(name: str, value: UploadFile | str, raw: RawLayout | None) 
 
 
 async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    size = 0
-    async for chunk in request.stream():
+    size, more = 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)

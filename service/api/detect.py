@@ -1,8 +1,10 @@
 """``POST /v1/detect``: frames in, targets out."""
 
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from service.api.accept import Answer, negotiate
@@ -10,11 +12,23 @@ from service.api.body import MULTIPART, read_parts
 from service.api.presence import while_present
 from service.api.query import PARAMETERS, read_query
 from service.api.schemas import DetectAnswer, Responses, problems
-from service.engine import Order, Timing
-from service.frames import ACCEPTED
+from service.frames import ACCEPTED, Budget
+from service.parts import FramesWork, read_json_work, read_mask_work
 from service.serving import Serving
+from service.timing import Timing
+from service.work import Order
 
-router: Final = APIRouter()
+
+class PlainRoute(APIRoute):
+    """Calls its endpoint with the request and nothing else; FastAPI's own handler looks for dependencies each time."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The endpoint itself."""
+        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return endpoint
+
+
+router: Final = APIRouter(route_class=PlainRoute)
 
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 FILES: Final = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
@@ -41,10 +55,15 @@ async def detect(request: Request) -> Response:
     answer = negotiate(request.headers.get("accept"))
     latest = timing.began + settings.request_timeout_s
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
-    order = Order(detector, query.options, query.mask, deadline)
+    order = Order(detector, query.options, deadline)
     with serving.engine.admission.enter() as places:
         parts = await read_parts(request, settings.max_body_bytes, settings.max_frames, latest, query.raw)
-        work = serving.engine.answer_mask if answer is Answer.MASK else serving.engine.answer_json
-        content = await while_present(request, work(parts, order, places, timing))
+
+        def read(budget: Budget) -> FramesWork:
+            if answer is Answer.MASK:
+                return read_mask_work(parts, order, budget)
+            return read_json_work(parts, order, query.mask, budget)
+
+        content = await while_present(request, serving.engine.answer(read, places, timing, deadline))
     request.state.stages = timing.stages
     return Response(content, media_type=answer.value)

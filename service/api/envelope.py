@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Mapping
 from typing import Final
 
@@ -92,4 +92,4 @@ class _Exchange:
 
 def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
-    return given if ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if ACCEPTABLE_ID.fullmatch(given) else secrets.token_hex(16)

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from service.answer import MaskEncoding
 from service.api.openinference.answer import Answer, Wanted, read_wanted, write_answer
 from service.api.openinference.models import Model
 from service.api.openinference.request import read_request
 from service.api.openinference.tensors import read_tensor
 from service.api.openinference.wire import InferRequest
 from service.detector import Detection
-from service.engine import Order, Ready, Tensor
 from service.frames import Budget
+from service.timing import Timing
+from service.work import Order, Ready, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,11 @@ class Inference:
     wanted: Sequence[Wanted]
     order: Order
     ready: Sequence[Ready]
+    unreadable: ClassVar[int] = 0  # one frame that cannot be read fails its request
 
-    def answer(self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]]) -> Answer:
+    def answer(
+        self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]], timing: Timing
+    ) -> Answer:
         """Everything that was asked for."""
         values, parameters = self.model.conclude(probabilities, detect)
         return write_answer((self.model.name, self.model.version), self.request, self.wanted, values, parameters)
@@ -58,7 +62,7 @@ class Body:
         for _ in range(frames):
             budget.take(width, height)
         ready = model.prepare(read_tensor(tensor, binary), options)
-        order = Order(model.detector, options, MaskEncoding.NONE, self._deadline(request.parameters.timeout))
+        order = Order(model.detector, options, self._deadline(request.parameters.timeout))
         return Inference(model, request, wanted, order, ready)
 
     def _deadline(self, timeout_us: int) -> float:

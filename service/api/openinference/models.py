@@ -14,12 +14,12 @@ from service.api.openinference.tensors import ANY, Spec
 from service.api.openinference.wire import ModelMetadata
 from service.api.query import DetectQuery
 from service.detector import Detection, Detector, Options, Prepared
-from service.engine import Ready, Tensor
 from service.errors import Reason, ServiceError
 from service.frames import Frame, undecodable
 from service.frames.frame import make_frame
 from service.repository import Repository
 from service.windows import exact_window
+from service.work import Ready, Tensor
 
 SUFFIX: Final = "-detector"
 MASK_LEVEL: Final = 255

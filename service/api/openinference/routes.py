@@ -12,9 +12,9 @@ from service.api.openinference.request import JSON_LENGTH, read_json_length
 from service.api.openinference.wire import Fault, InferResponse, Live, ModelMetadata, Ready, ServerMetadata
 from service.api.presence import while_present
 from service.api.schemas import Responses
-from service.engine import Timing
 from service.errors import Reason, ServiceError
 from service.serving import Serving
+from service.timing import Timing
 
 router: Final = APIRouter(prefix="/v2")
 
@@ -169,7 +169,7 @@ async def _infer(request: Request, model: Model) -> Response:
     json_length = read_json_length(request.headers.get(JSON_LENGTH))
     with engine.admission.enter() as places:
         body = Body(await _read(request, settings.max_body_bytes, latest), json_length, timing.began, latest)
-        work = engine.answer_tensors(lambda budget: body.read(model, budget), places, timing)
+        work = engine.answer(lambda budget: body.read(model, budget), places, timing, latest)
         try:
             answer = await while_present(request, work)
         except ServiceError as fault:
