@@ -30,15 +30,14 @@ class JsonFormatter(logging.Formatter):
 class TextFormatter(logging.Formatter):
     """Time, level, message, and what else is known of the request."""
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(message)s")
-
     def format(self, record: logging.LogRecord) -> str:
         """The line, and any exception below it."""
-        known = {name: getattr(record, name) for name in EXTRA if hasattr(record, name)}
-        suffix = "".join(f" {name}={value}" for name, value in known.items())
-        first, *rest = super().format(record).split("\n")
-        return "\n".join([first + suffix, *rest])
+        time = datetime.fromtimestamp(record.created).isoformat(" ", "milliseconds")
+        first, *rest = record.getMessage().split("\n")
+        known = "".join(f" {name}={getattr(record, name)}" for name in EXTRA if hasattr(record, name))
+        if record.exc_info:
+            rest.append(self.formatException(record.exc_info))
+        return "\n".join([f"{time} {record.levelname:<7} {first}{known}", *rest])
 
 
 def set_up_logs(style: LogFormat) -> None:
@@ -49,4 +48,11 @@ def set_up_logs(style: LogFormat) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
+    _leave_out_what_no_line_tells()
     logging.getLogger("uvicorn.error").name = "uvicorn"
+
+
+def _leave_out_what_no_line_tells() -> None:
+    """Caller, thread and process, which logging would look up for every line (its HOWTO, "Optimization")."""
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -16,6 +16,7 @@ from service.api.docs import add_docs
 from service.api.envelope import Envelope
 from service.api.gate import Gate
 from service.api.problems import on_bad_parameter, on_http_error, on_service_error
+from service.api.shortcut import Shortcut
 from service.errors import ServiceError
 from service.serving import Serving
 
@@ -39,6 +40,7 @@ def create_app(serving: Serving) -> FastAPI:
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_middleware(Shortcut, path=detect.PATH, method="POST", route=detect.router.routes[0], endpoint=detect.detect)
     app.add_middleware(Gate, keys=serving.keys)
     app.add_middleware(Envelope, telemetry=serving.telemetry)
     page = resources.files("service").joinpath("web", "index.html").read_text()

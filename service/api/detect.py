@@ -1,10 +1,8 @@
 """``POST /v1/detect``: frames in, targets out."""
 
-from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from service.api.accept import Answer, negotiate
@@ -18,17 +16,8 @@ from service.serving import Serving
 from service.timing import Timing
 from service.work import Order
 
-
-class PlainRoute(APIRoute):
-    """Calls its endpoint with the request and nothing else; FastAPI's own handler looks for dependencies each time."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The endpoint itself."""
-        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
-        return endpoint
-
-
-router: Final = APIRouter(route_class=PlainRoute)
+PATH: Final = "/v1/detect"
+router: Final = APIRouter()
 
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 FILES: Final = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
@@ -41,7 +30,7 @@ FOUND: Final[Responses] = {200: {"model": DetectAnswer, "content": {"image/png":
 
 
 @router.post(
-    "/v1/detect",
+    PATH,
     summary="Find small targets in infrared frames",
     openapi_extra={"parameters": PARAMETERS, "requestBody": BODY},
     responses=FOUND | problems(400, 404, 406, 408, 413, 415, 422, 429, 500, 503, 504),
