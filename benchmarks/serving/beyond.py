@@ -47,6 +47,17 @@ def measure(served: Served, account: Path, rounds: int, requests: int) -> Rounds
     return found
 
 
+def whole_ms(served: Served, rounds: int, requests: int) -> list[float]:
+    """Milliseconds of CPU a request of a server that counts nothing, round by round."""
+    found = []
+    uvloop.run(ask_in_turn(served.address, REQUESTS, requests))
+    for _ in range(rounds):
+        began = cpu_seconds(served.process.pid)
+        uvloop.run(ask_in_turn(served.address, REQUESTS, requests))
+        found.append(1e3 * (cpu_seconds(served.process.pid) - began) / requests)
+    return found
+
+
 async def ask_in_turn(address: Address, requests: Sequence[Request], number: int) -> bytes:
     """One client on one connection; the last answer's body."""
     stream = await Stream.open(address)

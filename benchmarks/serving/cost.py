@@ -3,15 +3,17 @@
 python -m benchmarks.serving.cost --json benchmarks/results/serving-cost.json
 """
 
+import statistics
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 import uvloop
 
-from benchmarks.serving.beyond import REQUESTS, Rounds, ask_in_turn, measure
+from benchmarks.serving.beyond import REQUESTS, Rounds, ask_in_turn, measure, whole_ms
 from benchmarks.serving.cores import pinned, share_out
 from benchmarks.serving.proc import cpu_seconds, resident_mb
 from benchmarks.serving.report import json_option, keep, median, quantile, show
@@ -67,6 +69,13 @@ def measure_requests(rounds: int, requests: int, **settings: str) -> Rounds:
             return measure(served, account, rounds, requests)
 
 
+def measure_bare(rounds: int, requests: int) -> list[float]:
+    """Milliseconds of CPU that FastAPI and uvicorn take for the same bodies; a measure of the machine."""
+    server_cores, own_cores = share_out()
+    with pinned(own_cores), serve(server_cores, ("-m", "benchmarks.serving.bare")) as served:
+        return whole_ms(served, rounds, requests)
+
+
 def measure_stand_in(rounds: int, requests: int) -> Rounds:
     """A network of three nodes in place of the real one: the answers come faster, the caches stay warmer."""
     with TemporaryDirectory() as folder:
@@ -74,13 +83,15 @@ def measure_stand_in(rounds: int, requests: int) -> Rounds:
         return measure_requests(rounds, requests, models=folder)
 
 
-def report(footprint: Footprint, shipped: Rounds, stand_in: Rounds) -> None:
+def report(footprint: Footprint, shipped: Rounds, stand_in: Rounds, bare_ms: list[float]) -> None:
     """Print what a reader wants to know."""
     show(
         ("what", "measured", "goal"),
         [
             ("CPU of a request beyond the work on its frame, ms", _spread(shipped.beyond_ms), "<= 1"),
             ("the same with a stand-in for the network, ms", _spread(stand_in.beyond_ms), "<= 1"),
+            ("CPU of a bare FastAPI endpoint that reads the body, ms", _spread(bare_ms), ""),
+            ("stand-in's first figure / bare", _ratio(stand_in.beyond_ms, bare_ms), ""),
             ("CPU of the work on its frame, ms", _spread(shipped.frame_ms), ""),
             ("the same with a stand-in, ms", _spread(stand_in.frame_ms), ""),
             ("CPU when idle, % of a core", 100 * footprint.idle_share, "< 0.5"),
@@ -89,6 +100,10 @@ def report(footprint: Footprint, shipped: Rounds, stand_in: Rounds) -> None:
             (f"resident memory after {FRAMES} frames, MB", footprint.resident_after_frames_mb, "< 300"),
         ],
     )
+
+
+def _ratio(some: list[float], others: list[float]) -> float:
+    return statistics.median(some) / statistics.median(others)
 
 
 def _spread(values: list[float]) -> str:
@@ -106,8 +121,10 @@ def main(starts: int, idle: float, rounds: int, requests: int, json_file: Path |
     footprint = measure_footprint(starts, idle)
     shipped = measure_requests(rounds, requests)
     stand_in = measure_stand_in(rounds, requests)
-    report(footprint, shipped, stand_in)
-    results = {"footprint": asdict(footprint), "shipped": asdict(shipped), "stand_in": asdict(stand_in)}
+    bare_ms = measure_bare(rounds, requests)
+    report(footprint, shipped, stand_in, bare_ms)
+    results: dict[str, Any] = {"footprint": asdict(footprint), "bare_ms": bare_ms}
+    results |= {"shipped": asdict(shipped), "stand_in": asdict(stand_in)}
     beyond = {"shipped": median(shipped.beyond_ms), "stand_in": median(stand_in.beyond_ms)}
     options = {"starts": starts, "idle": idle, "rounds": rounds, "requests": requests}
     keep(json_file, options, {"beyond_ms": beyond, **results})
