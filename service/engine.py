@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 import numpy as np
@@ -69,7 +70,7 @@ class Engine:
             return work
 
         def hasten(deadline: float) -> None:
-            if not errand.end.done() and not limit.expired():
+            with suppress(RuntimeError):  # it is over already
                 limit.reschedule(loop.time() + deadline - time.monotonic())
 
         def answer(work: Work[A], probabilities: Sequence[Tensor]) -> A:
@@ -85,6 +86,7 @@ class Engine:
             raise ServiceError(Reason.DEADLINE_EXCEEDED, detail) from error
         finally:
             errand.drop()
+            del errand  # as in Errand._fail
             self._observe(timing)
 
     def _admit(self, work: Work[object], places: Pass) -> None:

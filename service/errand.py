@@ -1,15 +1,17 @@
 """One request on its way through the threads."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, InvalidStateError
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
 from service.batching import Done
+from service.errors import ServiceError
 from service.timing import Timing
-from service.work import Order, Tensor, Work
+from service.work import Order, Ready, Tensor, Work
 
 A = TypeVar("A")
 Inferred = Future[Done[Tensor]]
@@ -46,9 +48,10 @@ class Errand(Generic[A]):
         self._go_on(self._read_frames)
 
     def drop(self) -> None:
-        """Nobody waits any more: what has not begun never begins."""
+        """Nobody waits any more: what has not begun never begins, and frames are let go."""
         self.end.cancel()
-        for future in self._inferred:
+        inferred, self._inferred = self._inferred, ()
+        for future in inferred:
             future.cancel()
 
     def _go_on(self, step: Callable[[], None]) -> None:
@@ -66,24 +69,26 @@ class Errand(Generic[A]):
             self._fail(fault)
 
     def _fail(self, fault: BaseException) -> None:
+        if isinstance(fault, ServiceError):
+            fault = fault.bare()
         with suppress(InvalidStateError):
             self.end.set_exception(fault)
         self.drop()
 
     def _read_frames(self) -> None:
-        self._work = work = self._read()
+        work = self._read()
         self._timing.lap("decode")
         inputs = [tensor for one in work.ready for tensor in one.prepared.inputs]
         self._left = len(inputs)
-        self._inferred = [self._infer(work.order, tensor) for tensor in inputs]
-        for future in self._inferred:
-            future.add_done_callback(self._hear)
+        self._inferred = inferred = [self._infer(work.order, tensor) for tensor in inputs]
+        for future in inferred:
+            future.add_done_callback(partial(self._hear, work))
         if self.end.done():
             self.drop()
         elif not inputs:
-            self._answer_frames()
+            self._answer_frames(work, ())
 
-    def _hear(self, future: Inferred) -> None:
+    def _hear(self, work: Work[A], future: Inferred) -> None:
         """Called by whichever thread ends a future."""
         with self._lock:
             self._left -= 1
@@ -94,25 +99,25 @@ class Errand(Generic[A]):
         if fault is not None:
             self._fail(fault)
         elif not left:
-            self._go_on(self._answer_frames)
+            inferred, self._inferred = self._inferred, ()
+            self._go_on(lambda: self._answer_frames(work, [future.result() for future in inferred]))
 
-    def _answer_frames(self) -> None:
-        done = [future.result() for future in self._inferred]
+    def _answer_frames(self, work: Work[A], done: Sequence[Done[Tensor]]) -> None:
         if done:
             self._timing.lap_device(min(one.began for one in done), max(one.ended for one in done))
-        answer = self._answer(self._work, list(self._join(one.result for one in done)))
+        answer = self._answer(work, list(_join(work.ready, (one.result for one in done))))
         self._timing.finish()
         with suppress(InvalidStateError):
             self.end.set_result(answer)
-
-    def _join(self, results: Iterable[Tensor]) -> Iterable[Tensor]:
-        """Probabilities ``[H, W]`` of each frame, of those of its windows."""
-        windows = iter(results)
-        for one in self._work.ready:
-            yield one.prepared.join(list(islice(windows, len(one.prepared.inputs))), one.frame)
 
 
 class Infer(Protocol):
     """Queues one tensor for the device."""
 
     def __call__(self, order: Order, tensor: Tensor, /) -> Inferred: ...
+
+
+def _join(ready: Sequence[Ready], results: Iterator[Tensor]) -> Iterator[Tensor]:
+    """Probabilities ``[H, W]`` of each frame, of those of its windows."""
+    for one in ready:
+        yield one.prepared.join(list(islice(results, len(one.prepared.inputs))), one.frame)

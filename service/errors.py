@@ -68,3 +68,7 @@ class ServiceError(Exception):
     def __init__(self, reason: Reason, detail: str, retry_after_s: float | None = None) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail, self.retry_after_s = reason, detail, retry_after_s
+
+    def bare(self) -> "ServiceError":
+        """The same, without its past: the frames of a traceback keep a request's images, and itself, in a cycle."""
+        return ServiceError(self.reason, self.detail, self.retry_after_s)

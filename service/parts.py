@@ -145,13 +145,13 @@ def _decode_part(part: Part, budget: Budget) -> list[Frame | ServiceError]:
         return decode(part.content, part.media_type, budget, name=part.name, raw=part.raw)
     except ServiceError as fault:
         if fault.reason in FRAME_FAULTS:
-            return [fault]
+            return [fault.bare()]
         raise
 
 
 def _nothing_decoded(faults: Sequence[Bad]) -> ServiceError:
     """What a request is told of which no frame could be read."""
     if len(faults) == 1:
-        return faults[0].fault
+        return faults[0].fault.bare()
     details = "; ".join(f"frame {index}: {bad.fault.detail}" for index, bad in enumerate(faults[:TOLD]))
     return undecodable(f"none of {len(faults)} frames could be read: {details}")

@@ -44,7 +44,7 @@ def read_raster(body: bytes, format_name: str, budget: Budget, name: str | None)
         try:
             frames.append(_read_page(page, name))
         except ServiceError as fault:
-            frames.append(fault)
+            frames.append(fault.bare())
     return frames
 
 
