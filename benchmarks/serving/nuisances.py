@@ -12,13 +12,12 @@ from benchmarks.serving.wire import Address, hang_up
 PATIENCE_S = 0.3  # of a client that leaves
 
 
-async def reload_often(folder: Path, every_s: float) -> None:
-    """A new version of the model file, again and again, until cancelled."""
-    version = 1
-    while True:
-        await asyncio.sleep(every_s)
-        version += 1
+async def reload_often(folder: Path, every_s: float, begin_s: float, end_s: float) -> None:
+    """A new version of the model file, again and again, from ``begin_s`` to ``end_s`` from now."""
+    await asyncio.sleep(begin_s)
+    for version in range(2, 2 + int((end_s - begin_s) / every_s)):
         await asyncio.to_thread(write_version, folder, version)
+        await asyncio.sleep(every_s)
 
 
 async def hang_up_often(address: Address, requests: Sequence[Request], every_s: float) -> None:
