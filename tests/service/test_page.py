@@ -1,0 +1,99 @@
+"""The playground page in a real browser: what a person who chooses a frame sees."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests import frames
+from tests.conftest import require_tool
+from tests.scenes import make_scene
+
+SCENE = make_scene(3, 96, 128, targets=2)
+RED = """(canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) count += data[i] > data[i + 1] + 100 ? 1 : 0;
+    return count;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = require_tool("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])  # CI runs as root
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def faults() -> list[str]:
+    """What the browser complained about."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, client: httpx.Client, faults: list[str]) -> Iterator[Page]:
+    """The page, opened; no other host may be asked for anything."""
+    page = browser.new_page()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda request: None if _is_own(request.url, client) else faults.append(request.url))
+    page.goto(str(client.base_url))
+    yield page
+    page.close()
+    assert faults == []
+
+
+def _is_own(url: str, client: httpx.Client) -> bool:
+    return url.startswith((str(client.base_url), "data:", f"blob:{client.base_url}"))
+
+
+def choose(page: Page, folder: Path, name: str, body: bytes) -> None:
+    (folder / name).write_bytes(body)
+    page.get_by_label("Frame").set_input_files(folder / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("frame.png", frames.png(SCENE.counts(8))),
+        ("deep.png", frames.png(SCENE.counts(14))),
+        ("deep.tiff", frames.tiff(SCENE.counts(14))),
+        ("deep.npy", frames.npy(SCENE.counts(14))),
+    ],
+)
+def test_a_chosen_frame_is_shown_with_its_targets(
+    page: Page, client: httpx.Client, tmp_path: Path, name: str, body: bytes
+) -> None:
+    targets = client.post("/v1/detect", files={"image": (name, body)}).json()["frames"][0]["targets"]
+    assert targets
+    choose(page, tmp_path, name, body)
+    expect(page.get_by_role("status")).to_contain_text("128x96 pixels")
+    rows = page.locator("#targets tbody tr")
+    expect(rows).to_have_count(len(targets))
+    shown = [cell.inner_text() for cell in rows.first.locator("td").all()]
+    first = targets[0]
+    centroid = first["centroid"]
+    assert shown == [
+        str(first["id"]),
+        f"{first['confidence']:.2f}",
+        f"{centroid['x']:.1f}",
+        f"{centroid['y']:.1f}",
+        str(first["area"]),
+    ]
+    view = page.locator("#view")
+    expect(view).to_be_visible()
+    assert (view.get_attribute("width"), view.get_attribute("height")) == ("128", "96")
+    assert page.eval_on_selector("#view", RED) >= 12 * len(targets)  # a box around each
+
+
+def test_a_frame_that_cannot_be_read_is_named(page: Page, tmp_path: Path) -> None:
+    choose(page, tmp_path, "half.png", frames.png(SCENE.counts(8))[:300])
+    expect(page.get_by_role("alert")).to_contain_text("truncated or damaged PNG data")
+    expect(page.locator("#view")).to_be_hidden()
+    choose(page, tmp_path, "whole.png", frames.png(SCENE.counts(8)))
+    expect(page.get_by_role("alert")).to_have_text("")
+    expect(page.locator("#view")).to_be_visible()
