@@ -60,8 +60,9 @@ class Augmentation(Part):
 
     ``target_share`` of the crops lie near a target, ``hard_share`` of the others near a false alarm of the network
     itself, the rest anywhere.
-    ``native_share`` of the crops keep the frame's own pixels: interpolation softens targets of two pixels.
-    ``square_share`` of the others come from the frame resized to 256 x 256, as the field's usual protocol tests.
+    ``square_share`` of the crops come from the frame resized to 256 x 256, as the field's usual protocol tests.
+    ``native_share`` of the crops keep the pixels of their frame, resized or not: interpolation softens targets of two
+    pixels.
     ``long_side`` (pixels) sets the scale by the frame's longer side in place of ``scale``. ``bits_share`` of the
     crops are cut to coarse levels, ``level_step`` apart.
     """

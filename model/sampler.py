@@ -16,6 +16,8 @@ from model.photometry import photometry
 from model.recipe import Augmentation, Border, Symmetry
 
 SQUARE: Final = 256  # side of the grid to which the field's usual protocol resizes every frame
+SPREAD: Final = math.sqrt(3 / 16)  # of the four samples: at half size 1, 3, 3, 1 pixels, as Pillow weighs them
+TIE: Final = 1e-3  # crop pixels: more than rounding, less than any other distance from half-way
 
 
 class Crops(NamedTuple):
@@ -57,12 +59,14 @@ class CropSampler:
         """A batch of crops."""
         draws = Draws(numbers)
         frame, near, anywhere = self._choose(draws)
-        scale, native = self._scale(frame, draws)  # [N, 2] (y, x), [N]
+        scale, aligned = self._scale(frame, draws)  # [N, 2] (y, x), [N]
         centre = self._place(frame, near, anywhere, scale, draws)
-        centre = torch.where(native.unsqueeze(1), centre.floor() + 0.5, centre)  # on the frame's own pixels
+        on_pixels = ((centre + 0.5) * scale).round() / scale - 0.5
+        centre = torch.where(aligned.unsqueeze(1), on_pixels, centre)
         matrix = _orientation(draws, self._augmentation.symmetry) / scale.unsqueeze(2)  # crop pixels -> frame pixels
-        pixels, mask = self._gather(frame, centre, matrix, scale)
-        return Crops(photometry(pixels, self._augmentation, draws), (mask > 0.5).float(), frame, centre, matrix)
+        where = self._grid(centre, matrix)
+        pixels, mask = self._pixels(frame, where, scale), self._mask(frame, where, matrix)
+        return Crops(photometry(pixels, self._augmentation, draws), mask, frame, centre, matrix)
 
     def _choose(self, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
         """Frame of each crop ``[N]``, a place to be near ``[N, 2]``, and which crops lie anywhere instead ``[N]``."""
@@ -96,18 +100,16 @@ class CropSampler:
         return frame, torch.where(wanted, chosen, -1)
 
     def _scale(self, frame: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Magnification ``[N, 2]`` (y, x), and which crops keep the frame's own pixels ``[N]``."""
+        """Magnification ``[N, 2]`` (y, x), and which crops lie on the pixels of their frame or square ``[N]``."""
         change = self._augmentation
-        native, squared = draws.chance(change.native_share), draws.chance(change.square_share)
+        aligned, squared = draws.chance(change.native_share), draws.chance(change.square_share)
         size = self._size(frame)
         if change.long_side is None:
             factor = torch.exp(draws.between(math.log(change.scale[0]), math.log(change.scale[1])))
         else:
             factor = draws.between(*map(float, change.long_side)) / size.amax(1)
-        scale = torch.where(native, 1.0, factor).unsqueeze(1).expand(-1, 2)
-        square = torch.where(native, 1.0, factor).unsqueeze(1) * SQUARE / size
-        squared = squared & ~native
-        return torch.where(squared.unsqueeze(1), square, scale), native
+        factor = torch.where(aligned, 1.0, factor).unsqueeze(1)
+        return torch.where(squared.unsqueeze(1), SQUARE / size, 1.0) * factor, aligned
 
     def _place(self, frame: Tensor, near: Tensor, anywhere: Tensor, scale: Tensor, draws: Draws) -> Tensor:
         """Crop centre ``[N, 2]``, near a place or anywhere, inside the frame if it fits."""
@@ -121,17 +123,17 @@ class CropSampler:
         """``[N, 2]`` height and width."""
         return torch.stack([self._frames.height[frame], self._frames.width[frame]], 1).float()
 
-    def _gather(self, frame: Tensor, centre: Tensor, matrix: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Bilinear samples of frame and mask, ``[N, 1, S, S]`` each; shrinking averages four samples a pixel."""
-        frames, side = self._frames, self._crop
-        axis = torch.arange(side, device=centre.device) - (side - 1) / 2
+    def _grid(self, centre: Tensor, matrix: Tensor) -> Tensor:
+        """``[N, S*S, 2]``, where in the frame (y, x) the pixels of the crop lie."""
+        axis = torch.arange(self._crop, device=centre.device) - (self._crop - 1) / 2
         grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).view(1, -1, 2)
-        where = grid @ matrix.transpose(1, 2) + centre.unsqueeze(1)  # [N, S*S, 2], (y, x) in the frame
-        spread = 0.25 / scale * (scale < 1)  # [N, 2]
-        height, width = frames.height[frame].unsqueeze(1), frames.width[frame].unsqueeze(1)
-        start = frames.start[frame].unsqueeze(1)
-        pixels = torch.zeros(where.shape[:2], device=centre.device)
-        mask = torch.zeros_like(pixels)
+        return grid @ matrix.transpose(1, 2) + centre.unsqueeze(1)
+
+    def _pixels(self, frame: Tensor, where: Tensor, scale: Tensor) -> Tensor:
+        """Bilinear samples ``[N, 1, S, S]``; shrinking averages four of them, as Pillow's resize does."""
+        height, width, start = self._layout(frame)
+        spread = SPREAD * (scale**-2 - 1).clamp_min(0).sqrt()  # [N, 2]
+        pixels = torch.zeros(where.shape[:2], device=where.device)
         for dy, dx in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
             y, x = where[..., 0] + dy * spread[:, :1], where[..., 1] + dx * spread[:, 1:]  # [N, S*S]
             inside = self._inside(y, x, height, width)
@@ -142,10 +144,28 @@ class CropSampler:
             bottom, right = (top + 1).minimum(height - 1), (left + 1).minimum(width - 1)
             for row, row_weight in ((top, 1 - fy), (bottom, fy)):
                 for column, column_weight in ((left, 1 - fx), (right, fx)):
-                    index, weight = start + row * width + column, row_weight * column_weight * 0.25 * inside
-                    pixels += weight * frames.pixels[index]
-                    mask += weight * frames.mask[index]
-        return pixels.view(-1, 1, side, side), mask.view(-1, 1, side, side)
+                    weight = row_weight * column_weight * 0.25 * inside
+                    pixels += weight * self._frames.pixels[start + row * width + column]
+        return pixels.view(-1, 1, self._crop, self._crop)
+
+    def _mask(self, frame: Tensor, where: Tensor, matrix: Tensor) -> Tensor:
+        """Nearest pixel of the mask ``[N, 1, S, S]``, 0 or 1.
+
+        Half-way between two it is the later one in the crop, as Pillow does it when it resizes a mask: an IRSTD-1k mask
+        on the 256 grid, half its size, lies a quarter of a pixel off its frame, and so must those that are learnt from.
+        """
+        height, width, start = self._layout(frame)
+        later = where + (matrix @ where.new_full((2, 1), TIE)).transpose(1, 2)
+        y, x = later[..., 0], later[..., 1]  # [N, S*S]
+        row = (y + 0.5).floor().clamp_min(0).minimum(height - 1).long()
+        column = (x + 0.5).floor().clamp_min(0).minimum(width - 1).long()
+        mask = self._frames.mask[start + row * width + column] * self._inside(y, x, height, width)
+        return mask.float().view(-1, 1, self._crop, self._crop)
+
+    def _layout(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Height, width and first pixel of each crop's frame, ``[N, 1]`` each."""
+        frames = self._frames
+        return frames.height[frame].unsqueeze(1), frames.width[frame].unsqueeze(1), frames.start[frame].unsqueeze(1)
 
     def _inside(self, y: Tensor, x: Tensor, height: Tensor, width: Tensor) -> Tensor | float:
         """What a sample outside the frame counts: as the edge, or as the authors' zero padding."""

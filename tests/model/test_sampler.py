@@ -1,8 +1,10 @@
 """Crops: targets stay where their mask is, whatever was done to the crop."""
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 
 from model.data import Sample
@@ -83,6 +85,23 @@ def test_frames_resized_to_the_square_grid_keep_their_targets() -> None:
     assert pixels.std((1, 2, 3)).min() > 1
 
 
+@pytest.mark.parametrize("size", [(512, 512), (200, 300)])
+def test_crops_of_the_square_grid_are_what_the_protocol_resizes(size: tuple[int, int]) -> None:
+    draws = np.random.default_rng(0)
+    frame = ndimage.gaussian_filter(draws.random(size), 2)
+    counts, mask = np.rint((frame - frame.min()) / np.ptp(frame) * 255).astype(np.uint8), draws.random(size) > 0.97
+    change = PLAIN.model_copy(update={"target_share": 0.0, "square_share": 1.0})
+    pixels, masks = draw(pack([Sample("a", counts, mask)]), change, 256, 32, seed=14)
+    resized = {
+        np.asarray(Image.fromarray(m).resize((256, 256), Image.Resampling.NEAREST)).tobytes(): (
+            np.asarray(Image.fromarray(c).resize((256, 256), Image.Resampling.BILINEAR))
+        )
+        for c, m in zip(_symmetries(counts), _symmetries(mask.astype(np.uint8)), strict=True)
+    }
+    for crop, of_crop in zip(pixels[:, 0].numpy(), masks[:, 0].numpy().astype(np.uint8), strict=True):
+        assert np.abs(crop - resized[of_crop.tobytes()]).mean() < 0.5
+
+
 def test_the_longer_side_sets_the_scale() -> None:
     change = PLAIN.model_copy(update={"native_share": 0.0, "long_side": (240.0, 240.0), "border": Border.ZERO})
     _, masks = draw(pack([_sample(45, 60)]), change, 256, 8, seed=9)
@@ -121,6 +140,15 @@ def draw(
     numbers = Numbers.empty(batch, crop, change.noise_share > 0, torch.device("cpu"))
     numbers.fill(seed, 0)
     return CropSampler(frames, change, crop).draw(numbers)[:2]
+
+
+def _symmetries(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return [
+        np.ascontiguousarray(turned[::rows, ::columns])
+        for turned in (pixels, pixels.T)
+        for rows in (1, -1)
+        for columns in (1, -1)
+    ]
 
 
 def _sample(y: int, x: int) -> Sample:
