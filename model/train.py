@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from model.checkpoint import TrainingRecord, build_network, save_checkpoint
+from model.folded_norm import fold_norms
 from model.hard_negatives import HardNegatives
 from model.losses import Loss, dptk_loss
 from model.optimisers import make_optimiser
@@ -66,6 +67,8 @@ class Trainer:
         torch.manual_seed(seed)
         built: nn.Module = (network or (lambda: build_network(recipe.network)))().to(device)
         built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if device.type == "cpu":
+            fold_norms(built)
         average = {name: value.detach().clone() for name, value in built.state_dict().items()}
         learning_rate = torch.zeros((), device=device)
         hard = HardNegatives(device) if recipe.augmentation.hard_share else None

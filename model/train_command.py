@@ -14,6 +14,7 @@ import click
 import torch
 from tqdm import tqdm
 
+from model.allocator import keep_freed_memory
 from model.checkpoint import TrainingRecord
 from model.data import DataError, FrameFolder, Sample
 from model.packed import pack
@@ -72,6 +73,7 @@ def _prepare(
 ) -> tuple[Trainer, int]:
     if threads:
         torch.set_num_threads(threads)
+    keep_freed_memory()
     if not resume and (out / STATE_FILE).exists():
         raise ResumeError(f"{out / STATE_FILE} exists: add --resume to go on, or use another --out")
     frames = pack(read_frames(recipe, data))

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import torch
 
+from model.allocator import keep_freed_memory
 from model.data import DataError
 from model.packed import PackedFrames, pack
 from model.recipe import Recipe, RecipeError, load_recipe
@@ -33,6 +34,7 @@ def train_many_command(
     runs: tuple[str, ...], data: Path, out: Path, device: str, minutes: float | None, compiled: bool
 ) -> None:
     """Train every RECIPE:SEED, side by side; runs that have a state in --out go on from it."""
+    keep_freed_memory()
     try:
         trainers = _prepare(runs, data, out, choose_device(device), compiled)
         _train(trainers, minutes)
