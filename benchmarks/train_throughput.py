@@ -4,10 +4,11 @@ python benchmarks/train_throughput.py --data datasets --device cuda --json bench
 """
 
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import click
@@ -16,12 +17,14 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from export.bench.report import describe_machine
 from intensity import auto_range, to_intensity
+from model.allocator import keep_freed_memory
 from model.checkpoint import TrainingRecord, build_network
 from model.data import FrameFolder
 from model.losses import dptk_loss
 from model.packed import pack
-from model.recipe import load_recipe
+from model.recipe import Precision, load_recipe
 from model.train import Trainer
 
 BATCH, CROP = 8, 128
@@ -64,10 +67,18 @@ def plain_loop(folder: FrameFolder, device: torch.device, workers: int) -> Itera
         yield
 
 
-def ours(folder: FrameFolder, device: torch.device, compiled: bool, seed: int = 0) -> Iterator[None]:
+def ours(
+    folder: FrameFolder,
+    device: torch.device,
+    compiled: bool = False,
+    seed: int = 0,
+    precision: Precision = Precision.FP32,
+) -> Iterator[None]:
     """A step at every turn."""
+    keep_freed_memory()
     recipe = load_recipe("nuaa-sirst")
-    plan = recipe.optimisation.model_copy(update={"batch": BATCH, "crop": CROP, "steps": 1_000_000})
+    budget = {"batch": BATCH, "crop": CROP, "steps": 1_000_000, "precision": precision}
+    plan = recipe.optimisation.model_copy(update=budget)
     recipe = recipe.model_copy(update={"optimisation": plan})
     frames = pack(folder.load(name) for name in folder.names)
     trainer = Trainer(recipe, frames, TrainingRecord(), seed, device, Path("nowhere"), compile_network=compiled)
@@ -82,6 +93,19 @@ def side_by_side(start: Callable[[int], Iterator[None]], count: int) -> Iterator
         for run in runs:
             next(run)
         yield
+
+
+def one_core(folder: FrameFolder, warm_up: int, measured: int) -> float:
+    """Steps per second of a run that has one thread."""
+    torch.set_num_threads(1)
+    cpu = torch.device("cpu")
+    return rate(ours(folder, cpu, precision=Precision.BF16), cpu, warm_up, measured)
+
+
+def a_run_a_core(folder: FrameFolder, count: int, warm_up: int, measured: int) -> float:
+    """Steps per second of so many processes together."""
+    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+        return sum(pool.map(one_core, *zip(*[(folder, warm_up, measured)] * count, strict=True)))
 
 
 def rate(steps: Iterator[None], device: torch.device, warm_up: int, measured: int, repeats: int = 3) -> float:
@@ -135,25 +159,24 @@ def _wait(device: torch.device) -> None:
 @click.option("--data", type=click.Path(path_type=Path), required=True)
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cpu", show_default=True)
 @click.option("--steps", default=0, help="Steps of a stretch; by default 200 on CUDA, 5 on the CPU.")
-@click.option("--workers", default=4, show_default=True, help="Of the plain loop's data loader.")
+@click.option("--workers", default=2, show_default=True, help="Of the plain loop's data loader.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path))
 def main(data: Path, device: str, steps: int, workers: int, json_file: Path | None) -> None:
     """Print the table."""
     where, folder = torch.device(device), FrameFolder(data / "NUAA-SIRST", "train")
     steps, warm_up = steps or (200 if device == "cuda" else 5), 20 if device == "cuda" else 2
     rows = {"plain loop with a data loader": rate(plain_loop(folder, where, workers), where, warm_up, steps)}
-    rows["ours"] = rate(ours(folder, where, compiled=False), where, warm_up, steps)
+    rows["ours"] = rate(ours(folder, where), where, warm_up, steps)
+    rows["ours, bfloat16"] = rate(ours(folder, where, precision=Precision.BF16), where, warm_up, steps)
+    if device == "cpu" and (cores := torch.get_num_threads()) > 1:
+        rows[f"ours, bfloat16, {cores} runs, a thread each"] = a_run_a_core(folder, cores, warm_up, steps)
     if device == "cuda":
         rows["ours, compiled"] = rate(ours(folder, where, compiled=True), where, warm_up, steps)
         for count in (4, 8, 16):
             turns = side_by_side(lambda seed: ours(folder, where, True, seed), count)
             rows[f"ours, compiled, {count} runs side by side"] = count * rate(turns, where, warm_up, steps)
     lowest = floor(where)
-    name = (
-        torch.cuda.get_device_name()
-        if device == "cuda"
-        else f"{platform.processor()}, {torch.get_num_threads()} threads"
-    )
+    name = torch.cuda.get_device_name() if device == "cuda" else describe_machine()
     click.echo(f"{name}, PyTorch {torch.__version__}, batch {BATCH} of {CROP}x{CROP}\n")
     click.echo("| how | steps/s | against the plain loop | of the memory floor |\n| --- | --- | --- | --- |")
     for how, value in rows.items():
