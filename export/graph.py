@@ -7,10 +7,10 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from export.gate import OPSET
 from export.half import to_float16
 from model.checkpoint import Checkpoint
 
-OPSET: Final = 18  # newer Pad and MaxPool have no CUDA kernel (microsoft/onnxruntime#26393)
 INPUT, OUTPUT = "intensities", "probabilities"
 Precision = Literal["fp32", "fp16"]
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)

@@ -41,7 +41,7 @@ def open_session(path: Path, content: bytes, device: Device, threads: int) -> or
         ModelFault: the file cannot be loaded, or the device is not there; says why and what to do.
     """
     options = _options(threads)
-    reason = None if device is Device.CPU else _why_no_cuda()
+    reason = None if device is Device.CPU else missing_for_cuda()
     if device is Device.CPU or (reason and device is Device.AUTO):
         if reason:
             logger.warning("device auto: running on the CPU (%s); device=cuda refuses instead", reason)
@@ -83,7 +83,7 @@ def _create(path: Path, content: bytes, options: ort.SessionOptions, providers: 
         raise ModelFault(f"{path} is no model that ONNX Runtime can load: {error}") from error
 
 
-def _why_no_cuda() -> str | None:
+def missing_for_cuda() -> str | None:
     """What is missing, None if nothing is; ``get_available_providers`` only tells what the build could do."""
     built = CUDA in ort.get_available_providers()
     if built:  # pragma: cuda

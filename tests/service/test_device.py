@@ -13,6 +13,7 @@ import pytest
 
 from service.runtime import CUDA
 from tests.conftest import require_tool
+from tests.service.process import failing
 
 BUILD_KNOWS_CUDA = CUDA in ort.get_available_providers()
 DRIVER = "int cuDriverGetVersion(int *v) {{ *v = {version}; return 0; }} int cuInit(unsigned f) {{ return {init}; }}"
@@ -41,6 +42,13 @@ def test_a_driver_too_old_for_the_build_is_named_with_the_one_that_fits(brightne
     refused = _load(brightness_model, "cuda", _driver(tmp_path, version=12_080, init=0))
     assert refused.returncode == 3
     assert "the NVIDIA driver is for CUDA 12.8, ONNX Runtime needs 13.0; install driver 580 or newer" in refused.stdout
+
+
+def test_a_server_that_must_have_cuda_does_not_start_beside_an_old_driver(tmp_path: Path) -> None:
+    drivers = {"LD_LIBRARY_PATH": str(_driver(tmp_path, version=12_080, init=0))}
+    refused = failing(others=drivers, DEVICE="cuda")
+    assert refused.returncode == 1
+    assert "the NVIDIA driver is for CUDA 12.8, ONNX Runtime needs 13.0; install driver 580" in refused.stderr
 
 
 def test_a_driver_without_a_gpu_is_refused(brightness_model: Path, tmp_path: Path) -> None:
