@@ -4,7 +4,6 @@ python benchmarks/train_throughput.py --data datasets --device cuda --json bench
 """
 
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from export.bench.report import describe_machine
 from intensity import auto_range, to_intensity
 from model.checkpoint import TrainingRecord, build_network
 from model.data import FrameFolder
@@ -150,9 +150,7 @@ def main(data: Path, device: str, steps: int, workers: int, json_file: Path | No
             rows[f"ours, compiled, {count} runs side by side"] = count * rate(turns, where, warm_up, steps)
     lowest = floor(where)
     name = (
-        torch.cuda.get_device_name()
-        if device == "cuda"
-        else f"{platform.processor()}, {torch.get_num_threads()} threads"
+        torch.cuda.get_device_name() if device == "cuda" else f"{describe_machine()}, {torch.get_num_threads()} threads"
     )
     click.echo(f"{name}, PyTorch {torch.__version__}, batch {BATCH} of {CROP}x{CROP}\n")
     click.echo("| how | steps/s | against the plain loop | of the memory floor |\n| --- | --- | --- | --- |")

@@ -19,6 +19,7 @@ FALLS_BACK: Final = "fallback to CPU EP has been explicitly disabled"
 CUDA_SETTINGS: Final = {
     "enable_cuda_graph": "1",
     "cudnn_conv_algo_search": "EXHAUSTIVE",  # sizes are few and each is met many times
+    "use_tf32": "0",  # it rounds as float16 does, and a float32 file has to answer as it did on the CPU
 }
 Providers = list[str | tuple[str, dict[str, str]]]
 
