@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from benchmarks.gpu.pinned import PinnedRuns
 from benchmarks.gpu.speeds import CAPTURED, EAGER, OURS, PLAIN
 from export.bench.cases import Shape
 from export.graph import INPUT, OUTPUT, Precision, Served
@@ -56,7 +57,10 @@ def variants(model: Path, device: Device) -> dict[str, Callable[[Shape], Answer]
     """Our settings on CUDA with one thing changed, by name."""
     if device is not Device.CUDA:
         return {}
-    return {f"ours, {name}": partial(bound_session, model, changed) for name, changed in VARIANTS.items()}
+    found: dict[str, Callable[[Shape], Answer]] = {
+        f"ours, {name}": partial(bound_session, model, changed, BoundRuns) for name, changed in VARIANTS.items()
+    }
+    return found | {"ours, page-locked copies": partial(bound_session, model, {}, PinnedRuns)}
 
 
 class Half(nn.Module):
@@ -122,12 +126,12 @@ def plain_session(model: Path, provider: str) -> Answer:
     return lambda intensities: session.run([OUTPUT], {INPUT: intensities})
 
 
-def bound_session(model: Path, changed: dict[str, str], _: Shape) -> Answer:  # pragma: cuda
+def bound_session(model: Path, changed: dict[str, str], runs: type[BoundRuns], _: Shape) -> Answer:  # pragma: cuda
     """Our settings, some of them changed."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(str(model), options, providers=[(CUDA, CUDA_SETTINGS | changed)])
-    return BoundRuns(session, INPUT, OUTPUT).run
+    return runs(session, INPUT, OUTPUT).run
 
 
 def release() -> None:

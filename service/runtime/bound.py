@@ -47,14 +47,20 @@ class BoundRuns:
         missing = (1 << (frames - 1).bit_length()) - frames
         filled = np.pad(intensities, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else intensities
         slot = self._slot(filled.shape)
-        slot.input.update_inplace(np.ascontiguousarray(filled))
+        self._give(slot, filled)
         try:
             self._session.run_with_iobinding(slot.binding, slot.options)
         except Exception:
             self._slots.pop(filled.shape, None)  # the halves of this batch need its memory
             raise
+        return self._take(slot)[:frames]
+
+    def _give(self, slot: Slot, intensities: NDArray[np.float32]) -> None:
+        slot.input.update_inplace(np.ascontiguousarray(intensities))
+
+    def _take(self, slot: Slot) -> NDArray[np.float32]:
         answer: NDArray[np.float32] = slot.output.numpy()
-        return answer[:frames]
+        return answer
 
     def _slot(self, shape: tuple[int, ...]) -> Slot:
         if shape in self._slots:
