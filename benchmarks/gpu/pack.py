@@ -43,7 +43,10 @@ def main(data: Path, wheels: Path | None) -> None:
     models, site = PARTS.parent / "models", PARTS.parent / "site"
     export_models(models)
     unpack_wheels(wheels or download_wheels(PARTS.parent / "wheels"), site)
-    parcels = {"models": write_parcel("models", models, PARTS), "site": write_parcel("site", site, PARTS, "xz")}
+    parcels = {
+        "models": write_parcel("models", models, PARTS),
+        "site": write_parcel("site", site, PARTS, compress=True),
+    }
     for name in DATA_SETS:
         parcels[name] = write_parcel(name, data / name, PARTS)
     MANIFEST.write_text(json.dumps(parcels) + "\n")

@@ -17,15 +17,15 @@ MANIFEST: Final = Path(".gpu/parts.json")
 PART_BYTES: Final = 27 * 2**20  # two of them and the repository stay below a call's 64 MiB
 
 
-def write_parcel(name: str, folder: Path, into: Path, compression: str = "", part_bytes: int = PART_BYTES) -> int:
+def write_parcel(name: str, folder: Path, into: Path, compress: bool = False, part_bytes: int = PART_BYTES) -> int:
     """Pack a folder under its own name; the number of parts ``NAME.000``, ``NAME.001``...
 
     Args:
         into: where the parts go.
-        compression: of ``tarfile``: ``xz``, or none for what is compressed already.
+        compress: unless the files are compressed already.
     """
     whole = into / f"{name}.tar"
-    with tarfile.open(whole, f"w:{compression}") as tar:  # type: ignore[call-overload]  # it knows only literal modes
+    with tarfile.open(whole, "w:xz", preset=1) if compress else tarfile.open(whole, "w") as tar:
         tar.add(folder, folder.name)
     with whole.open("rb") as stream:
         for index in count():

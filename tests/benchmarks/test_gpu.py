@@ -19,8 +19,8 @@ from benchmarks.gpu.parity import main as parity
 from benchmarks.gpu.results import collect, restore
 from benchmarks.gpu.steps import DATA_SETS, Step, plan
 from benchmarks.gpu.supervised import Outcome, run
-from tests.export.conftest import SMALL, export, write_checkpoint
 from tests.scenes import write_data_set
+from tests.service.small_models import write_small_model
 
 ABSENT_THERE = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "multipart")
 
@@ -36,7 +36,7 @@ def test_a_parcel_is_unpacked_when_its_last_part_has_come(tmp_path: Path) -> Non
     noise = np.random.default_rng(0).bytes(50_000)
     (tmp_path / "site" / "library.so").write_bytes(noise)
     sent.mkdir()
-    number = write_parcel("site", tmp_path / "site", sent, "xz", part_bytes=20_000)
+    number = write_parcel("site", tmp_path / "site", sent, compress=True, part_bytes=20_000)
     assert number == 3
     for index, part in enumerate(sorted(sent.iterdir())):
         assert not is_there("site", root)
@@ -117,10 +117,8 @@ def test_every_step_needs_only_what_was_sent_or_is_there() -> None:
 def test_the_files_agree_with_themselves_and_rows_are_kept(tmp_path: Path) -> None:
     for name in DATA_SETS:
         write_data_set(tmp_path / name, count=2)
-    checkpoint = write_checkpoint(tmp_path / "w.safetensors", SMALL)
     for precision in ("fp32", "fp16"):
-        exported = export(checkpoint, tmp_path / f"{precision}.onnx", "--precision", precision)
-        assert exported.exit_code == 0, exported.output
+        write_small_model(tmp_path / f"{precision}.onnx", precision=precision)
     first = _parity(tmp_path)
     assert first.exit_code == 0, first.output
     assert first.output.count(": agrees") == 3
