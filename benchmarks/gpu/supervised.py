@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-GRACE_S: Final = 10.0  # between the wish and the order to end
+GRACE_S: Final = 15.0  # between the wish and the order to end
 
 
 class Outcome(Enum):
