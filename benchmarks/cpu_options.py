@@ -1,68 +1,35 @@
 """ONNX Runtime's settings on the CPU side by side with those that `service.runtime` takes, and OpenVINO as a yardstick.
 
 Every setting answers one call at every turn, so that a busy minute hits all alike; a turn gives one ratio to our
-setting, and the median of the ratios is shown. What is not installed is left out: OpenVINO comes with
+setting, and the median of the ratios is shown, with quartiles. What is not installed is left out: OpenVINO comes with
 `pip install openvino==2026.4.1`, its execution provider with `pip install onnxruntime-openvino==1.24.1` in an
 environment of its own, in place of onnxruntime.
 
-python -m benchmarks.cpu_options --turns 60 --json benchmarks/results/cpu-options.json
+python -m benchmarks.cpu_options --minutes 7 --json benchmarks/results/cpu-options.json
 """
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 import click
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
+from benchmarks.cpu_settings import OURS, Frames, Setting, onnx_runtime_settings, openvino_settings
 from export.bench.cases import Shape, frames
 from export.bench.report import describe_machine
 from export.table import Table
-from service.cpus import available_cpus
 from service.pretrained import DEFAULT
-from service.runtime import CPU, Device, Runtime
+from service.runtime import Device, Runtime
 
 SHAPES: Final = (Shape(256, 256, 1), Shape(256, 256, 8), Shape(512, 512, 1))
-OURS: Final = "ours: all threads, no spinning, no memory pattern"
-OPENVINO_PROVIDER: Final = "OpenVINOExecutionProvider"
-LEVELS: Final = {
-    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
-    "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
-    "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
-}
 WARM_UP: Final = 2
-FEWEST: Final = 5  # turns
-Frames = NDArray[np.float32]
-Answer = Callable[[Frames], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What differs from ours."""
-
-    threads: int
-    spinning: bool = False
-    level: ort.GraphOptimizationLevel = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    parallel_nodes: bool = False
-    memory_pattern: bool = False
-    denormals_are_zero: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """``answer`` is given frames and answers ``requests`` calls with them."""
-
-    name: str
-    answer: Answer
-    requests: int = 1
+FEWEST: Final = 5  # turns, however long they take
+ALLOWED: Final = 1.1  # speed of ONNX Runtime's best setting over ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,87 +37,36 @@ class Measured:
     """One setting at one shape: milliseconds a frame, speed over ours, and the quartiles of that over the turns."""
 
     setting: str
+    by_onnx_runtime: bool
     size: str
     batch: int
     ms_a_frame: float
     speed: float
     quartiles: tuple[float, float]
+    turns: int
 
 
-def onnx_runtime_settings(model: Path) -> list[Setting]:
-    """Ours first, then each with one thing changed."""
-    every = available_cpus()
-    ours: Answer = Runtime(model, Device.CPU).probabilities
-    one = open_session(model, Options(1))
-    changed = {
-        "spinning": Options(every, spinning=True),
-        "memory pattern": Options(every, memory_pattern=True),
-        "denormals are zero": Options(every, denormals_are_zero=True),
-        "nodes in parallel": Options(every, parallel_nodes=True),
-        **{f"graph optimisation: {name}": Options(every, level=level) for name, level in LEVELS.items()},
-    }
-    return [
-        Setting(OURS, ours),
-        *(Setting(name, open_session(model, options)) for name, options in changed.items()),
-        Setting("1 thread", one),
-        Setting(f"{every} requests at once, 1 thread each", at_once(one, every), every),
-        Setting(f"{every} requests at once, ours", at_once(ours, every), every),
-    ]
+def compare(settings: Sequence[Setting], shape: Shape, seconds: float) -> Iterator[Measured]:
+    """Times of all settings at one shape, the first being the one that others are compared with.
 
-
-def open_session(model: Path, options: Options, provider: str = CPU) -> Answer:
-    """A session with these settings."""
-    settings = ort.SessionOptions()
-    settings.intra_op_num_threads = options.threads
-    settings.inter_op_num_threads = available_cpus() if options.parallel_nodes else 1
-    settings.graph_optimization_level = options.level
-    settings.enable_mem_pattern = options.memory_pattern
-    if options.parallel_nodes:
-        settings.execution_mode = ort.ExecutionMode.ORT_PARALLEL
-    settings.add_session_config_entry("session.intra_op.allow_spinning", str(int(options.spinning)))
-    settings.add_session_config_entry("session.set_denormal_as_zero", str(int(options.denormals_are_zero)))
-    settings.log_severity_level = 3
-    session = ort.InferenceSession(str(model), settings, providers=[provider])
-    name = session.get_inputs()[0].name
-    return lambda intensities: session.run(None, {name: intensities})
-
-
-def at_once(answer: Answer, requests: int) -> Answer:
-    """So many callers with the same frames, each in a thread of its own."""
-    pool = ThreadPoolExecutor(requests)
-    return lambda intensities: list(pool.map(answer, [intensities] * requests))
-
-
-def openvino_settings(model: Path) -> list[Setting]:
-    """OpenVINO, where it is installed: by itself, or as ONNX Runtime's provider."""
-    settings = []
-    if find_spec("openvino"):
-        settings.append(Setting("OpenVINO", _openvino(model)))
-    if OPENVINO_PROVIDER in ort.get_available_providers():
-        provider = open_session(model, Options(available_cpus()), OPENVINO_PROVIDER)
-        settings.append(Setting("OpenVINO execution provider", provider))
-    return settings
-
-
-def _openvino(model: Path) -> Answer:
-    openvino = import_module("openvino")
-    limits = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": available_cpus()}
-    request = openvino.Core().compile_model(model, "CPU", limits).create_infer_request()
-    return lambda intensities: request.infer({0: intensities})
-
-
-def compare(settings: Sequence[Setting], shape: Shape, turns: int) -> Iterator[Measured]:
-    """Times of all settings at one shape, the first being the one that others are compared with."""
+    Args:
+        seconds: until no further turn begins, warm-up included.
+    """
+    until = time.perf_counter() + seconds
     intensities = frames(shape).astype(np.float32)[:, None]
     for setting in settings:
         for _ in range(WARM_UP):
             setting.answer(intensities)
-    seconds = np.array([[_seconds_a_frame(setting, intensities) for setting in settings] for _ in range(turns)])
-    speeds = seconds[:, :1] / seconds
-    for setting, times, speed in zip(settings, seconds.T, speeds.T, strict=True):
+    turns: list[list[float]] = []
+    while len(turns) < FEWEST or time.perf_counter() < until:
+        turns.append([_seconds_a_frame(setting, intensities) for setting in settings])
+    times = np.array(turns)
+    speeds = times[:, :1] / times
+    for setting, spent, speed in zip(settings, times.T, speeds.T, strict=True):
         low, middle, high = (float(value) for value in np.quantile(speed, (0.25, 0.5, 0.75)))
-        ms = 1e3 * float(np.median(times))
-        yield Measured(setting.name, shape.size, shape.batch, ms, middle, (low, high))
+        ms = 1e3 * float(np.median(spent))
+        by_us = setting.by_onnx_runtime
+        yield Measured(setting.name, by_us, shape.size, shape.batch, ms, middle, (low, high), len(turns))
 
 
 def _seconds_a_frame(setting: Setting, intensities: Frames) -> float:
@@ -160,20 +76,30 @@ def _seconds_a_frame(setting: Setting, intensities: Frames) -> float:
 
 
 def markdown(measured: Sequence[Measured]) -> str:
-    """A table."""
-    head = ("size", "batch", "setting", "ms a frame", "speed over ours", "quartiles")
+    """The table of docs/performance.md: a row a setting, a column a shape."""
+    columns = list(dict.fromkeys((one.size, one.batch) for one in measured))
+    found = {(one.setting, one.size, one.batch): one for one in measured}
+    head = ("setting", *(f"{size}, batch {batch}" if batch > 1 else size for size, batch in columns))
     rows = tuple(
-        (
-            m.size,
-            str(m.batch),
-            m.setting,
-            f"{m.ms_a_frame:.1f}",
-            f"{m.speed:.2f}",
-            "{:.2f} to {:.2f}".format(*m.quartiles),
-        )
-        for m in measured
+        (name, *(_cell(found[name, *column]) for column in columns))
+        for name in dict.fromkeys(one.setting for one in measured)
     )
     return Table(head, rows).markdown()
+
+
+def _cell(one: Measured) -> str:
+    if one.setting == OURS:
+        return f"1 ({one.ms_a_frame:.1f} ms a frame, {one.turns} turns)"
+    return "{:.2f} ({:.2f} to {:.2f})".format(one.speed, *one.quartiles)
+
+
+def verdicts(measured: Sequence[Measured]) -> Iterator[str]:
+    """At each shape, whether our setting is near enough to ONNX Runtime's best."""
+    for size, batch in dict.fromkeys((one.size, one.batch) for one in measured):
+        here = [one for one in measured if (one.size, one.batch) == (size, batch) and one.by_onnx_runtime]
+        best = max(here, key=lambda one: one.speed)
+        verdict = "within" if best.speed <= ALLOWED else "NOT within"
+        yield f"{size}, batch {batch}: best is '{best.setting}' at {best.speed:.2f} of ours; {verdict} 10 %"
 
 
 @click.command()
@@ -183,20 +109,31 @@ def markdown(measured: Sequence[Measured]) -> str:
 @click.option(
     "--other", "others", type=click.Path(exists=True, path_type=Path), multiple=True, help="A model file beside it."
 )
-@click.option("--turns", type=click.IntRange(1), default=60, show_default=True, help="Of batch 8 an eighth.")
+@click.option("--only", default="", help="Settings with this in their name, besides ours.")
+@click.option("--size", "shapes", type=(int, int, int), multiple=True, help="WIDTH HEIGHT BATCH; three by default.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=7.0, show_default=True, help="In all.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
-def main(model: Path, others: tuple[Path, ...], turns: int, json_file: Path | None) -> None:
+def main(
+    model: Path,
+    others: tuple[Path, ...],
+    only: str,
+    shapes: tuple[tuple[int, int, int], ...],
+    minutes: float,
+    json_file: Path | None,
+) -> None:
     """Print the table: every setting at every shape, against ours."""
     settings = [*onnx_runtime_settings(model), *openvino_settings(model)]
     for other in others:
         settings += [Setting(f"ours, {other.name}", Runtime(other, Device.CPU).probabilities)]
         settings += [replace(one, name=f"{one.name}, {other.name}") for one in openvino_settings(other)]
+    settings = [one for one in settings if one.name == OURS or only in one.name]
     about = f"{describe_machine()}, ONNX Runtime {ort.__version__}"
-    measured = [m for shape in SHAPES for m in compare(settings, shape, max(FEWEST, turns // shape.batch))]
-    click.echo(f"{about}\n\n{markdown(measured)}")
+    wanted = [Shape(*one) for one in shapes] or SHAPES
+    measured = [m for shape in wanted for m in compare(settings, shape, 60 * minutes / len(wanted))]
+    click.echo("\n".join((about, "", markdown(measured), "", *verdicts(measured))))
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
-        found = {"machine": about, "turns": turns, "measured": [asdict(one) for one in measured]}
+        found = {"machine": about, "minutes": minutes, "measured": [asdict(one) for one in measured]}
         json_file.write_text(json.dumps(found, indent=1) + "\n")
 
 

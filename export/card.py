@@ -6,12 +6,13 @@ import onnx
 import torch
 from torch import nn
 
+from export.gate import OPSET
 from export.golden import golden_check
-from export.graph import OPSET, Precision, Served
+from export.graph import Precision, Served
 from export.report import Report
 from model.checkpoint import Checkpoint
 from model.files import write_atomically
-from service.card import METADATA_KEY, Calibration, Card, Measurement
+from service.card import METADATA_KEY, Calibration, Card, CudaGate, Measurement
 
 
 def describe(checkpoint: Checkpoint, name: str, version: str, threshold: float, precision: Precision = "fp32") -> Card:
@@ -61,6 +62,12 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, Card]:
     graph = onnx.load(path, load_external_data=False)
     texts = [entry.value for entry in graph.metadata_props if entry.key == METADATA_KEY]
     return graph, Card.model_validate_json(texts[0])
+
+
+def record_gate(path: Path, gate: CudaGate) -> None:
+    """Write the same graph with the check that it has passed."""
+    graph, card = read_model(path)
+    write_model(path, graph, card.model_copy(update={"cuda_gate": gate}))
 
 
 def record_calibration(path: Path, calibration: Calibration) -> None:

@@ -4,15 +4,21 @@ from pathlib import Path
 
 import click
 
-from export.card import describe, write_model
+from export.card import describe, record_gate, write_model
+from export.gate import GateFault, pass_gate
 from export.graph import PRECISIONS, Precision, export_graph
 from export.half import HalfOverflow
 from export.verify import agree, verify
 from export.verify_command import print_comparisons
 from model.checkpoint import CheckpointError, load_checkpoint
+from service.card import CudaGate
 from service.runtime import Device, ModelFault, Runtime
 
 EPILOG = "Example: rrcanet export runs/nuaa/weights.safetensors -o models/nuaa.onnx --name nuaa --model-version 1"
+GATES: dict[CudaGate, str] = {
+    "graph": "none here; by its opset, operators and lack of control flow the graph can run there whole",
+    "session": "every node runs there, and the golden frame is answered right",
+}
 PRECISION_HELP = (
     "Of weights and arithmetic; frames and probabilities are float32. fp16 is for GPUs: a CPU only emulates it."
 )
@@ -30,7 +36,8 @@ def export_command(
 ) -> None:
     """Turn CHECKPOINT (ours or the authors') into one self-describing ONNX file, and verify it.
 
-    Exit code 1: the checkpoint does not fit, or the file does not answer as PyTorch does (it is not kept).
+    Exit code 1: the checkpoint does not fit; or the file does not answer as PyTorch does, or has a node that CUDA
+    cannot run, and is not kept.
     """
     try:
         trained = load_checkpoint(checkpoint)
@@ -42,13 +49,16 @@ def export_command(
         runtime = Runtime(output, Device.CPU)
         runtime.check_golden()
         comparisons = verify(runtime, trained)
-    except ModelFault as error:
+        gate = pass_gate(output)
+    except (ModelFault, GateFault) as error:
         output.unlink()
         raise click.ClickException(str(error)) from error
     print_comparisons(comparisons, precision)
     if not agree(comparisons, precision):
         output.unlink()
         raise click.ClickException(f"{output} does not answer as PyTorch does")
+    record_gate(output, gate)
+    click.echo(f"CUDA: {GATES[gate]}")
     click.echo(
         f"wrote {output}: {runtime.card.name} {runtime.card.version}, {precision}, {output.stat().st_size / 1e6:.2f} MB"
     )

@@ -7,10 +7,11 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from export.gate import OPSET
 from export.half import to_float16
+from export.shapes import name_shapes
 from model.checkpoint import Checkpoint
 
-OPSET: Final = 18  # newer Pad and MaxPool have no CUDA kernel (microsoft/onnxruntime#26393)
 INPUT, OUTPUT = "intensities", "probabilities"
 Precision = Literal["fp32", "fp16"]
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
@@ -43,6 +44,7 @@ def export_graph(checkpoint: Checkpoint, precision: Precision = "fp32") -> onnx.
     _strip(graph.graph)
     if precision == "fp16":
         to_float16(graph)
+    name_shapes(graph, checkpoint.network.stride)
     onnx.checker.check_model(graph, full_check=True)
     return graph
 
@@ -71,11 +73,8 @@ def _trace(checkpoint: Checkpoint) -> onnx.ModelProto:
 
 
 def _strip(graph: onnx.GraphProto) -> None:
-    """Drop the exporter's notes, half of the file, and name the free sides H and W."""
+    """Drop the exporter's notes, half of the file."""
     del graph.value_info[:]
     for part in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
         del part.metadata_props[:]
         part.doc_string = ""
-    for value in (*graph.input, *graph.output):
-        for axis, name in ((2, "H"), (3, "W")):
-            value.type.tensor_type.shape.dim[axis].dim_param = name

@@ -129,14 +129,14 @@ def _read(folders: Iterable[FrameFolder], excluded: set[str], recipe: Recipe) ->
 
 def _train(trainer: Trainer, total: int, checkpoint_every: int) -> None:
     report = _bar if sys.stderr.isatty() else _lines
-    with _stop_signals() as stopped:
+    with stop_signals() as stopped:
         report(trainer.run(checkpoint_every, stopped.is_set), trainer.state.step, total)
     done = trainer.state.step
     click.echo(f"{'stopped' if done < total else 'done'} after {done} of {total} steps")
 
 
 @contextmanager
-def _stop_signals() -> Iterator[Event]:
+def stop_signals() -> Iterator[Event]:
     """SIGINT and SIGTERM set an event that the loop reads between two steps."""
     stopped = Event()
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -7,6 +7,7 @@ stream of its own, so that their kernels overlap.
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import click
 import torch
@@ -17,7 +18,7 @@ from model.packed import PackedFrames, pack
 from model.recipe import Recipe, RecipeError, load_recipe
 from model.state import ResumeError
 from model.train import STATE_FILE, Progress, Trainer, TrainingError
-from model.train_command import choose_device, read_frames, record_of
+from model.train_command import choose_device, read_frames, record_of, stop_signals
 
 EPILOG = "Example: rrcanet train-many generalist:0 densesirst-best:0 densesirst-best:1 --data datasets --out runs"
 REPORT_EVERY_S = 20.0
@@ -33,11 +34,15 @@ REPORT_EVERY_S = 20.0
 def train_many_command(
     runs: tuple[str, ...], data: Path, out: Path, device: str, minutes: float | None, compiled: bool
 ) -> None:
-    """Train every RECIPE:SEED, side by side; runs that have a state in --out go on from it."""
+    """Train every RECIPE:SEED, side by side; runs that have a state in --out go on from it.
+
+    After SIGTERM or SIGINT every run writes its state and ends.
+    """
     keep_freed_memory()
     try:
-        trainers = _prepare(runs, data, out, choose_device(device), compiled)
-        _train(trainers, minutes)
+        with stop_signals() as told:
+            trainers = _prepare(runs, data, out, choose_device(device), compiled)
+            _train(trainers, minutes, told)
     except (DataError, RecipeError, ResumeError, TrainingError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
@@ -69,13 +74,13 @@ def _trainer(
     return trainer
 
 
-def _train(trainers: dict[str, tuple[Trainer, int]], minutes: float | None) -> None:
+def _train(trainers: dict[str, tuple[Trainer, int]], minutes: float | None, told: Event) -> None:
     began = reported = time.monotonic()
     deadline = began + 60 * minutes if minutes is not None else float("inf")
     first = {name: trainer.state.step for name, (trainer, _) in trainers.items()}
 
     def stopped() -> bool:
-        return time.monotonic() > deadline
+        return told.is_set() or time.monotonic() > deadline
 
     turns: dict[str, Iterator[Progress]] = {name: t.run(1000, stopped) for name, (t, _) in trainers.items()}
     last: dict[str, Progress] = {}

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 METADATA_KEY: Final = "rrcanet.card"
 FORMAT: Final = 1  # raised when an older server could misread a newer card
 
+CudaGate = Literal["none", "graph", "session"]
 Unit = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -71,7 +72,11 @@ class GoldenCheck(CardPart):
 
 
 class Card(CardPart):
-    """Everything a server must know of a model besides its graph."""
+    """Everything a server must know of a model besides its graph.
+
+    ``cuda_gate`` tells what showed, at export, that every node can run on CUDA: ``session``, one that allows no other
+    place; ``graph``, where no CUDA was, the graph's opset, domains and lack of control flow; ``none``, nothing.
+    """
 
     format: Literal[1] = FORMAT
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -89,6 +94,7 @@ class Card(CardPart):
     stride: Annotated[int, Field(ge=1, le=1024)]
     precision: Literal["fp32", "fp16"]
     opset: int
+    cuda_gate: CudaGate = "none"
     calibration: Calibration = Calibration()
     measurements: tuple[Measurement, ...] = ()
     golden: GoldenCheck

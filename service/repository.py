@@ -84,12 +84,21 @@ def load_folder(folder: Path, device: Device, canary: Canary | None = None) -> R
     """Load every ``.onnx`` file of a folder, in order of file names, and check each one's golden frame.
 
     Raises:
-        ModelFault: a file that cannot be served, none there, or not the canary.
+        ModelFault: files that cannot be served, each of them named; none there, or not the canary.
     """
     paths = sorted(folder.glob("*.onnx"))
     if not paths:
         raise ModelFault(f"{folder} holds no .onnx file")
-    return Repository([load_detector(path, device) for path in paths], canary)
+    detectors: list[Detector] = []
+    faults: list[str] = []
+    for path in paths:
+        try:
+            detectors.append(load_detector(path, device))
+        except ModelFault as fault:
+            faults.append(str(fault))
+    if faults:
+        raise ModelFault("\n".join(dict.fromkeys(faults)))  # a device that is missing is so for all
+    return Repository(detectors, canary)
 
 
 def load_detector(path: Path, device: Device) -> Detector:

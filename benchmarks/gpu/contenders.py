@@ -1,6 +1,7 @@
 """Ways to run the network, all from intensities on the host to probabilities on the host."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from benchmarks.gpu.pinned import PinnedRuns
+from benchmarks.gpu.speeds import CAPTURED, EAGER, OURS, PLAIN
 from export.bench.cases import Shape
 from export.graph import INPUT, OUTPUT, Precision, Served
 from model.checkpoint import load_checkpoint
@@ -19,6 +22,12 @@ from service.runtime.device import CUDA_SETTINGS
 
 Frames = NDArray[np.float32]
 Answer = Callable[[Frames], object]
+VARIANTS: Final = {
+    "NHWC preferred": {"prefer_nhwc": "1"},  # the layout that tensor cores read
+    "heuristic search": {"cudnn_conv_algo_search": "HEURISTIC"},
+    "no CUDA graph": {"enable_cuda_graph": "0"},
+    "TF32": {"use_tf32": "1"},
+}
 WARM_UP: Final = 3  # runs before a capture, so that libraries have chosen their kernels
 
 
@@ -33,16 +42,25 @@ def contenders(
     """
     cuda = device is Device.CUDA
     found: dict[str, Callable[[Shape], Answer]] = {
-        "PyTorch eager, as the authors run it": lambda _: eager(checkpoint, precision, device),
-        "ONNX Runtime as it comes": lambda _: plain_session(model, CUDA if cuda else CPU),
-        "ours": lambda _: Runtime(model, device).probabilities,
+        EAGER: lambda _: eager(checkpoint, precision, device),
+        PLAIN: lambda _: plain_session(model, CUDA if cuda else CPU),
+        OURS: lambda _: Runtime(model, device).probabilities,
     }
     if cuda:
-        found["PyTorch, channels last, CUDA graph"] = lambda shape: captured(checkpoint, precision, shape, False)
-        found["ours, NHWC preferred"] = lambda _: channels_last_session(model)
+        found[CAPTURED] = lambda shape: captured(checkpoint, precision, shape, False)
     if cuda and compile_network:
         found["PyTorch, compiled, CUDA graph"] = lambda shape: captured(checkpoint, precision, shape, True)
     return found
+
+
+def variants(model: Path, device: Device) -> dict[str, Callable[[Shape], Answer]]:
+    """Our settings on CUDA with one thing changed, by name."""
+    if device is not Device.CUDA:
+        return {}
+    found: dict[str, Callable[[Shape], Answer]] = {
+        f"ours, {name}": partial(bound_session, model, changed, BoundRuns) for name, changed in VARIANTS.items()
+    }
+    return found | {"ours, page-locked copies": partial(bound_session, model, {}, PinnedRuns)}
 
 
 class Half(nn.Module):
@@ -108,12 +126,12 @@ def plain_session(model: Path, provider: str) -> Answer:
     return lambda intensities: session.run([OUTPUT], {INPUT: intensities})
 
 
-def channels_last_session(model: Path) -> Answer:  # pragma: cuda
-    """Our settings, with convolutions in the layout that tensor cores read."""
+def bound_session(model: Path, changed: dict[str, str], runs: type[BoundRuns], _: Shape) -> Answer:  # pragma: cuda
+    """Our settings, some of them changed."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    session = ort.InferenceSession(str(model), options, providers=[(CUDA, CUDA_SETTINGS | {"prefer_nhwc": "1"})])
-    return BoundRuns(session, INPUT, OUTPUT).run
+    session = ort.InferenceSession(str(model), options, providers=[(CUDA, CUDA_SETTINGS | changed)])
+    return runs(session, INPUT, OUTPUT).run
 
 
 def release() -> None:

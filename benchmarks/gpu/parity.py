@@ -1,59 +1,116 @@
-"""Scores of the same weights in float32 and float16, on the CPU and on the GPU."""
+"""Scores of the same weights in float32 and float16, on the CPU and on the GPU.
 
+python3 -m benchmarks.gpu.parity --fp32 fp32.onnx --fp16 fp16.onnx --data datasets --json parity.json
+
+Rows that the file already holds are not measured again.
+"""
+
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
 
+import click
+
+from benchmarks.gpu.steps import DATA_SETS
 from export.evaluate import evaluate
-from export.graph import Precision
+from export.graph import PRECISIONS, Precision
 from export.grid import Grid
 from export.source import FileSource
 from export.table import Table, shown
 from model.data import FrameFolder
+from model.files import write_atomically
 from model.layouts import TEST
-from model.metrics import Scores, score
+from model.metrics import Counts, score
 from service.runtime import Device
 
-DATA_SETS: Final = ("NUAA-SIRST", "IRSTD-1k", "DenseSIRST")
+IOU_POINTS, TARGETS, FA = 0.2, 1, 1.0  # that two devices may differ by: percent, targets a set, pixels a million
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """Scores of one model file on one device."""
+    """One model file on one device, on the test frames of one data set."""
 
     data_set: str
-    model: str
+    model: Precision
     device: str
-    scores: Scores
+    counts: Counts
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.data_set, self.model, self.device
 
 
-def measure_parity(data: Path, models: dict[Precision, Path], device: Device) -> Iterator[Parity]:
-    """Every data set's test frames: the fp32 file on the CPU first, then each file on ``device``.
+@click.command()
+@click.option("--fp32", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--fp16", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--data", type=click.Path(exists=True, path_type=Path), required=True, help="Folder of the data sets.")
+@click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), required=True)
+def main(fp32: Path, fp16: Path, data: Path, device: str, json_file: Path) -> None:
+    """The fp32 file on the CPU, then both on the device, over every data set; the table, and whether they agree."""
+    models: dict[Precision, Path] = dict(zip(PRECISIONS, (fp32, fp16), strict=True))
+    runs: list[tuple[Precision, Device]] = [("fp32", Device.CPU), *((one, Device(device)) for one in PRECISIONS)]
+    found = {one.key: one for one in kept(json_file)}
+    for name in DATA_SETS:
+        for precision, where in dict.fromkeys(runs):
+            if (name, precision, where.value) not in found:
+                one = measure(data, name, precision, models[precision], where)
+                found[one.key] = one
+                text = json.dumps([asdict(each) for each in found.values()], indent=1) + "\n"
+                write_atomically(json_file, text.encode())
+    click.echo("\n\n".join((markdown(list(found.values())), "\n".join(verdicts(list(found.values()))))))
+
+
+def kept(json_file: Path) -> list[Parity]:
+    """What an earlier call measured."""
+    entries = json.loads(json_file.read_text()) if json_file.exists() else []
+    return [Parity(**(entry | {"counts": Counts(**entry["counts"])})) for entry in entries]
+
+
+def measure(data: Path, name: str, precision: Precision, model: Path, device: Device) -> Parity:
+    """Answer every test frame, through the very line that serves.
 
     Raises:
-        DataError, ModelFault: a data set is missing, or the device is.
+        DataError, ModelFault: the data set is missing, or the device is.
     """
-    runs: list[tuple[Precision, Device]] = [("fp32", Device.CPU), *((precision, device) for precision in models)]
-    for name in DATA_SETS:
-        folder = FrameFolder(data / name, TEST)
-        for precision, where in dict.fromkeys(runs):
-            results = evaluate(FileSource(models[precision], where), folder, Grid.NATIVE)
-            yield Parity(name, precision, where.value, score(result.counts for result in results))
+    results = evaluate(FileSource(model, device), FrameFolder(data / name, TEST), Grid.NATIVE)
+    return Parity(name, precision, device.value, sum((result.counts for result in results), Counts()))
 
 
 def markdown(found: list[Parity]) -> str:
-    """A table."""
-    head = ("data set", "frames", "model", "device", "IoU %", "nIoU %", "Pd %", "Fa identity e-6")
-    rows = tuple(
-        (
-            one.data_set,
-            str(one.scores.frames),
-            one.model,
-            one.device,
-            *(shown(100 * value) for value in (one.scores.iou, one.scores.niou, one.scores.pd)),
-            shown(one.scores.fa_identity),
-        )
-        for one in found
-    )
-    return Table(head, rows).markdown()
+    """A row a data set, model file and device."""
+    head = ("data set", "frames", "model", "device", "IoU %", "nIoU %", "Pd %", "detected", "Fa identity e-6")
+    return Table(head, tuple(_cells(one) for one in found)).markdown()
+
+
+def verdicts(found: list[Parity]) -> Iterator[str]:
+    """Each against fp32 on the CPU."""
+    for reference in found:
+        if reference.key[1:] != ("fp32", "cpu"):
+            continue
+        expected = score([reference.counts])
+        for one in found:
+            if one.data_set != reference.data_set or one is reference:
+                continue
+            scores = score([one.counts])
+            points = 100 * (scores.iou - expected.iou)
+            targets = one.counts.detected - reference.counts.detected
+            false = scores.fa_identity - expected.fa_identity
+            same = abs(points) <= IOU_POINTS and abs(targets) <= TARGETS and abs(false) <= FA
+            yield (
+                f"{one.data_set}, {one.model} on {one.device}: IoU {points:+.2f} points, targets {targets:+d}, "
+                f"Fa {false:+.2f}e-6: {'agrees' if same else 'DIFFERS'}"
+            )
+
+
+def _cells(one: Parity) -> tuple[str, ...]:
+    scores = score([one.counts])
+    percent = (shown(100 * value) for value in (scores.iou, scores.niou, scores.pd))
+    detected = f"{one.counts.detected}/{one.counts.targets}"
+    where = (one.data_set, str(scores.frames), one.model, one.device)
+    return (*where, *percent, detected, shown(scores.fa_identity))
+
+
+if __name__ == "__main__":
+    main()

@@ -51,7 +51,7 @@ def _cuda_ceilings(precision: str) -> Ceilings:  # pragma: cuda
     import torch
 
     kind = torch.float16 if precision == "fp16" else torch.float32
-    torch.backends.cuda.matmul.allow_tf32 = True  # as ONNX Runtime has it by default
+    torch.backends.cuda.matmul.allow_tf32 = False  # as service.runtime has it
 
     def timed(work: Callable[[], object]) -> float:
         def done() -> None:
@@ -66,7 +66,7 @@ def _cuda_ceilings(precision: str) -> Ceilings:  # pragma: cuda
     matrix = torch.ones(CUDA_SIDE, CUDA_SIDE, device="cuda", dtype=kind)
     product = torch.empty_like(matrix)
     multiplied = timed(lambda: torch.matmul(matrix, matrix, out=product))
-    name = "float16" if precision == "fp16" else "TF32"
+    name = "float16" if precision == "fp16" else "float32"
     return Ceilings(2 * CUDA_COPY_BYTES / copied, 2 * CUDA_SIDE**3 / multiplied, f"PyTorch, {name}")
 
 

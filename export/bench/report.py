@@ -3,7 +3,7 @@
 import os
 import platform
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from export.bench.cases import Shape
 from export.bench.ceilings import Ceilings
@@ -11,6 +11,8 @@ from export.bench.floor import Floor
 from export.bench.timing import Plan, Timing
 from export.table import Table
 from service.cpus import available_cpus
+
+VECTORS: Final = {"avx512f": "AVX-512", "avx2": "AVX2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,20 @@ def describe_machine() -> str:
 
 
 def _processor() -> str:
+    """Its name and its widest vectors, which decide how ONNX Runtime lays channels out."""
     try:
         with open("/proc/cpuinfo") as lines:
-            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+            first = dict(reversed([_entry(line) for line in lines]))
+    except OSError:
+        first = {}
+    name = first.get("model name") or platform.processor() or platform.machine()
+    flags = first.get("flags", "").split()
+    return next((f"{name} ({vectors})" for flag, vectors in VECTORS.items() if flag in flags), name)
+
+
+def _entry(line: str) -> tuple[str, str]:
+    key, _, value = line.partition(":")
+    return key.strip(), value.strip()
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from typing import Final
 
 import onnx
 from onnx import TensorProto
-from onnx.shape_inference import infer_shapes
 
 from export.bench.ceilings import Ceilings
+from export.shapes import with_shapes
 
 POINTWISE: Final = frozenset({"Add", "BatchNormalization", "Cast", "Div", "Expand", "Mul", "Relu", "Sigmoid", "Sub"})
 VIEWS: Final = frozenset({"Concat"})
@@ -30,7 +30,7 @@ class Work:
 
 def count_work(model: onnx.ModelProto, batch: int, height: int, width: int) -> list[Work]:
     """Work of every fused group of the graph, for input ``[batch, 1, height, width]``."""
-    graph = _with_shapes(model, (batch, 1, height, width))
+    graph = with_shapes(model, (batch, 1, height, width))
     sizes = _Sizes(graph)
     groups = _fuse(list(graph.node))
     return [_work(group, graph, sizes) for group in groups]
@@ -42,17 +42,6 @@ def least_seconds(groups: list[Work], ceilings: Ceilings) -> float:
         max(group.bytes / ceilings.bytes_per_second, group.operations / ceilings.operations_per_second)
         for group in groups
     )
-
-
-def _with_shapes(model: onnx.ModelProto, shape: tuple[int, ...]) -> onnx.GraphProto:
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
-    for axis, size in zip(fixed.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
-        axis.dim_value = size
-    del fixed.graph.value_info[:]
-    for axis in fixed.graph.output[0].type.tensor_type.shape.dim:
-        axis.Clear()
-    return infer_shapes(fixed, strict_mode=True, data_prop=True).graph
 
 
 class _Sizes:

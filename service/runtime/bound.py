@@ -1,5 +1,6 @@
 """Runs on CUDA: buffers that never move, and a graph for each shape in place of a launch for each node."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,15 +22,24 @@ class Slot:
     options: ort.RunOptions
 
 
-class BoundRuns:  # pragma: cuda
+class BoundRuns:
     """Runs of a session on CUDA, one at a time.
 
     The number of frames is filled up to a power of two: with the few sizes of ``service.windows`` shapes stay few.
+
+    Args:
+        device: where the buffers are; ``cpu`` is for tests, whose sessions make no graphs.
     """
 
-    def __init__(self, session: ort.InferenceSession, input_name: str, output_name: str) -> None:
-        self._session, self._input, self._output = session, input_name, output_name
+    def __init__(self, session: ort.InferenceSession, input_name: str, output_name: str, device: str = "cuda") -> None:
+        self._session, self._input, self._output, self._device = session, input_name, output_name, device
         self._slots: dict[tuple[int, ...], Slot] = {}
+        self._graphs = 0
+
+    @property
+    def shapes(self) -> Set[tuple[int, ...]]:
+        """Those that have buffers of their own."""
+        return self._slots.keys()
 
     def run(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
         """``[N, 1, H, W] -> [N, 1, H, W]``."""
@@ -37,21 +47,33 @@ class BoundRuns:  # pragma: cuda
         missing = (1 << (frames - 1).bit_length()) - frames
         filled = np.pad(intensities, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else intensities
         slot = self._slot(filled.shape)
-        slot.input.update_inplace(np.ascontiguousarray(filled))
-        self._session.run_with_iobinding(slot.binding, slot.options)
+        self._give(slot, filled)
+        try:
+            self._session.run_with_iobinding(slot.binding, slot.options)
+        except Exception:
+            self._slots.pop(filled.shape, None)  # the halves of this batch need its memory
+            raise
+        return self._take(slot)[:frames]
+
+    def _give(self, slot: Slot, intensities: NDArray[np.float32]) -> None:
+        slot.input.update_inplace(np.ascontiguousarray(intensities))
+
+    def _take(self, slot: Slot) -> NDArray[np.float32]:
         answer: NDArray[np.float32] = slot.output.numpy()
-        return answer[:frames]
+        return answer
 
     def _slot(self, shape: tuple[int, ...]) -> Slot:
         if shape in self._slots:
             return self._slots[shape]
-        slot = self._bind(shape, str(len(self._slots) + 1) if len(self._slots) < GRAPHS else NO_GRAPH)
-        if len(self._slots) < GRAPHS:
-            self._slots[shape] = slot
+        if self._graphs == GRAPHS:
+            return self._bind(shape, NO_GRAPH)
+        self._graphs += 1
+        slot = self._slots[shape] = self._bind(shape, str(self._graphs))
         return slot
 
     def _bind(self, shape: tuple[int, ...], graph: str) -> Slot:
-        given, found = (ort.OrtValue.ortvalue_from_shape_and_type(list(shape), np.float32, "cuda") for _ in range(2))
+        make = ort.OrtValue.ortvalue_from_shape_and_type
+        given, found = (make(list(shape), np.float32, self._device) for _ in range(2))
         binding = self._session.io_binding()
         binding.bind_ortvalue_input(self._input, given)
         binding.bind_ortvalue_output(self._output, found)

@@ -2,20 +2,24 @@
 
 import logging
 import os
+from contextlib import redirect_stdout
 from enum import StrEnum
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # its own builds report to Microsoft unless told not to
 import onnxruntime as ort
 
-from service.runtime.driver import why_no_cuda
+from service.runtime.driver import why_no_cuda, why_no_libraries
 
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
+FALLS_BACK: Final = "fallback to CPU EP has been explicitly disabled"
 CUDA_SETTINGS: Final = {
     "enable_cuda_graph": "1",
     "cudnn_conv_algo_search": "EXHAUSTIVE",  # sizes are few and each is met many times
+    "use_tf32": "0",  # it rounds as float16 does, and a float32 file has to answer as it did on the CPU
 }
 Providers = list[str | tuple[str, dict[str, str]]]
 
@@ -41,7 +45,7 @@ def open_session(path: Path, content: bytes, device: Device, threads: int) -> or
         ModelFault: the file cannot be loaded, or the device is not there; says why and what to do.
     """
     options = _options(threads)
-    reason = None if device is Device.CPU else _why_no_cuda()
+    reason = None if device is Device.CPU else missing_for_cuda()
     if device is Device.CPU or (reason and device is Device.AUTO):
         if reason:
             logger.warning("device auto: running on the CPU (%s); device=cuda refuses instead", reason)
@@ -68,7 +72,15 @@ def _on_cuda(
     providers: Providers = [(CUDA, CUDA_SETTINGS)]
     if strict:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    session = _create(path, content, options, providers if strict else [*providers, CPU])
+    try:
+        session = _create(path, content, options, providers if strict else [*providers, CPU])
+    except ModelFault as fault:
+        if FALLS_BACK not in str(fault):
+            raise
+        raise ModelFault(
+            f"device cuda: ONNX Runtime would run {path} on the CPU, in part or whole: a node has no CUDA kernel, or "
+            "a library of CUDA does not load; its log says which"
+        ) from fault
     if session.get_providers()[0] != CUDA:
         if strict:
             raise ModelFault("device cuda: ONNX Runtime fell back to the CPU; its log names the library it misses")
@@ -83,12 +95,18 @@ def _create(path: Path, content: bytes, options: ort.SessionOptions, providers: 
         raise ModelFault(f"{path} is no model that ONNX Runtime can load: {error}") from error
 
 
-def _why_no_cuda() -> str | None:
-    """What is missing, None if nothing is; ``get_available_providers`` only tells what the build could do."""
-    built = CUDA in ort.get_available_providers()
-    if built:  # pragma: cuda
+def missing_for_cuda() -> str | None:
+    """What is missing, None if nothing is.
+
+    ``get_available_providers`` only tells what the build could do, and ``get_ep_devices`` overlooks GPUs in containers
+    and virtual machines (microsoft/onnxruntime#27806): the driver is asked.
+    """
+    missing = why_no_cuda(built=CUDA in ort.get_available_providers())
+    return missing or why_no_libraries(_load_libraries())
+
+
+def _load_libraries() -> str:
+    """Load CUDA's libraries from where pip puts them; what ONNX Runtime prints of it, which is no output of ours."""
+    with redirect_stdout(StringIO()) as said:
         ort.preload_dlls(directory="")
-    missing = why_no_cuda(built)
-    if missing or any(device.ep_name == CUDA for device in ort.get_ep_devices()):
-        return missing
-    return "ONNX Runtime sees no CUDA device; in Docker it needs --gpus all"  # pragma: cuda
+    return said.getvalue()

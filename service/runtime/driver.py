@@ -1,6 +1,7 @@
 """What stands between this machine and CUDA, asked of the driver itself."""
 
 import ctypes
+import re
 from typing import Final
 
 NEEDED: Final = 13_000  # CUDA 13.0, as the driver counts: what the pinned onnxruntime-gpu is built for
@@ -26,13 +27,29 @@ def why_no_cuda(built: bool) -> str | None:
             f"the NVIDIA driver is for CUDA {_spell(version.value)}, ONNX Runtime needs {_spell(NEEDED)}; "
             f"install driver {FITTING} or newer"
         )
-    if driver.cuInit(0) == NO_DEVICE:
+    fault = driver.cuInit(0)
+    if fault == NO_DEVICE:
         return "the NVIDIA driver finds no GPU; in Docker run with --gpus all"
+    if fault:
+        return f"the NVIDIA driver does not start (CUDA error {fault}); nvidia-smi may say why"
     if not built:
         return (
             "this is the CPU build of ONNX Runtime; pip install 'rrcanet-serve[gpu]', without the extra cpu beside it"
         )
     return None
+
+
+def why_no_libraries(said: str) -> str | None:
+    """What is missing of CUDA's own libraries, and the cure; None if nothing is.
+
+    Args:
+        said: what ``onnxruntime.preload_dlls`` printed.
+    """
+    absent = [name.rpartition("/")[2] for name in re.findall(r"Failed to load (\S+?):", said)]
+    if not absent:
+        return None
+    names = ", ".join(dict.fromkeys(absent))
+    return f"CUDA's libraries do not load ({names}); pip install 'rrcanet-serve[gpu]' brings them"
 
 
 def _spell(version: int) -> str:

@@ -18,7 +18,14 @@ from service.runtime.bound import BoundRuns
 from service.runtime.device import CUDA, Device, ModelFault, open_session
 from service.runtime.interface import check_interface, read_card
 
-OUT_OF_MEMORY: Final = ("Failed to allocate memory", "bad_alloc", "out of memory")
+OUT_OF_MEMORY: Final = (  # asked first: cuDNN and cuBLAS tell it in the words of any other failure
+    "Failed to allocate memory",
+    "bad_alloc",
+    "out of memory",
+    "ALLOC_FAILED",
+    "ALLOCATION_FAILED",
+    "resource allocation failed",
+)
 DEVICE_LOST: Final = ("CUDA failure", "CUDA error", "CUDNN failure", "CUBLAS failure")
 BATCH_PIXELS_CPU: Final = 2**20  # a batch wins nothing there, and a pixel takes half a kilobyte while it runs
 BATCH_PIXELS_CUDA: Final = 2**24

@@ -3,20 +3,43 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
-from benchmarks.cpu_options import OURS, compare, markdown, onnx_runtime_settings
+from benchmarks.cpu_options import main as cpu_options
+from benchmarks.cpu_profile import main as cpu_profile
+from benchmarks.cpu_settings import OURS
 from benchmarks.gpu.performance import main
-from export.bench.cases import Shape
 from tests.export.conftest import SMALL, export, write_checkpoint
 
 
-def test_settings_are_compared_with_ours(model_file: Path) -> None:
-    measured = list(compare(onnx_runtime_settings(model_file), Shape(16, 16, 2), turns=2))
-    assert (measured[0].setting, measured[0].speed) == (OURS, 1.0)
-    assert len(measured) > 8
-    assert all(one.ms_a_frame > 0 and one.speed > 0 for one in measured)
-    assert "| 16x16 | 2 | 1 thread |" in markdown(measured)
+def test_settings_are_compared_with_ours(model_file: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    sizes = ("--size", "16", "16", "1", "--size", "16", "8", "2")
+    command = ("--model", str(model_file), *sizes, "--minutes", "0.001", "--json", str(figures))
+    result = CliRunner().invoke(cpu_options, command)
+    assert result.exit_code == 0, result.output
+    measured = json.loads(figures.read_text())["measured"]
+    assert len(measured) >= 2 * 13
+    assert all(one["ms_a_frame"] > 0 and one["speed"] > 0 and one["turns"] >= 5 for one in measured)
+    assert [one["speed"] for one in measured if one["setting"] == OURS] == [1.0, 1.0]
+    assert "| setting | 16x16 | 16x8, batch 2 |" in result.output
+    assert result.output.count("of ours; ") == 2, "a verdict a shape"
+
+
+def test_settings_may_be_chosen_by_name(model_file: Path) -> None:
+    command = ("--model", str(model_file), "--size", "16", "16", "1", "--minutes", "0.001", "--only", "arena")
+    result = CliRunner().invoke(cpu_options, command)
+    rows = [line for line in result.output.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0] for row in rows[2:]] == [f"| {OURS}", "| no arena"]
+
+
+def test_a_profile_shares_the_time_among_operators(model_file: Path) -> None:
+    result = CliRunner().invoke(cpu_profile, ["--model", str(model_file), "--size", "32", "32", "--runs", "2"])
+    assert result.exit_code == 0, result.output
+    rows = [line.strip("| ").split(" | ") for line in result.output.splitlines() if line.startswith("| ")][2:]
+    assert ("Conv", "124") in {(operator, nodes) for operator, nodes, _ in rows}
+    assert sum(float(share) for *_, share in rows) == pytest.approx(100, abs=1)
 
 
 def test_every_way_to_run_the_network_is_timed_beside_the_floor(tmp_path: Path) -> None:
@@ -33,4 +56,8 @@ def test_every_way_to_run_the_network_is_timed_beside_the_floor(tmp_path: Path) 
         "ours",
     ]
     assert all(one["timing"]["frames_per_second"] > 0 and not one["fault"] for one in speeds)
-    assert result.output.count("| 16x32 | 2 | fp32 |") == 3
+    assert result.output.count("| 16x32 | 2 | fp32 |") == 2, "when it was measured, and in the table"
+    again = CliRunner().invoke(main, command)
+    assert again.exit_code == 0, again.output
+    assert again.output.count("| 16x32 | 2 | fp32 |") == 1, "it is not measured twice"
+    assert json.loads(figures.read_text())["speeds"] == speeds

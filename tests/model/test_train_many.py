@@ -1,5 +1,8 @@
 """Several runs side by side end as each would alone."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import torch
@@ -49,6 +52,20 @@ def test_runs_side_by_side_end_as_each_would_alone(tmp_path: Path) -> None:
     first, second, reference = (weights(tmp_path / name) for name in ("many/small-0", "many/small-1", "one"))
     assert all(torch.equal(second[key], reference[key]) for key in reference)
     assert any(not torch.equal(first[key], second[key]) for key in first)
+
+
+def test_runs_that_are_told_to_end_leave_their_states(tmp_path: Path) -> None:
+    write_data_set(tmp_path / "scenes", count=4)
+    (tmp_path / "small.toml").write_text(RECIPE.replace("steps = 4", "steps = 1000000"))
+    code = "from model.train_many import train_many_command as run; run()"
+    where = ["--data", str(tmp_path), "--out", str(tmp_path / "many"), "--device", "cpu"]
+    command = [sys.executable, "-u", "-c", code, f"{tmp_path}/small.toml:0", *where]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        assert "training on cpu" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert (tmp_path / "many" / "small-0" / "state.safetensors").is_file()
 
 
 def test_a_recipe_or_data_set_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ class Rule(Enum):
     BRIGHTNESS = "intensity / 255; sides that are no multiples of the stride fail, as in a real network"
     EVERYTHING = "1"
     GREEDY = "asks for 64 TiB on the way"
+    HUNGRY = "as BRIGHTNESS for one frame with fewer than 64 rows; asks for more memory than there is for any other"
     FRAGILE = "as BRIGHTNESS for frames of the golden one's size; any other fails with the words of a lost device"
 
 
@@ -34,7 +35,7 @@ def small_card(rule: Rule = Rule.BRIGHTNESS, **changes: Any) -> Card:
     """A card that fits a small model; its golden answer is right for ``BRIGHTNESS`` and ``EVERYTHING``."""
     expected = (
         GOLDEN.astype(np.uint16) * 257
-        if rule in (Rule.BRIGHTNESS, Rule.FRAGILE)
+        if rule in (Rule.BRIGHTNESS, Rule.HUNGRY, Rule.FRAGILE)
         else np.full(GOLDEN.shape, 65535, np.uint16)
     )
     fields: dict[str, Any] = {
@@ -119,6 +120,28 @@ def _greedy(kind: int) -> Nodes:
     return nodes, [helper.make_tensor("shape", TensorProto.INT64, [2], [2**20, 2**24])]
 
 
+def _hungry(kind: int) -> Nodes:
+    nodes, constants = _brightness(kind)
+    nodes[0].input[0] = "paid"
+    bill = [  # 2^46 times the frames beyond one and the rows beyond 63
+        helper.make_node("Shape", ["intensities"], ["frames"], start=0, end=1),
+        helper.make_node("Shape", ["intensities"], ["rows"], start=2, end=3),
+        helper.make_node("Div", ["rows", "many_rows"], ["many"]),
+        helper.make_node("Add", ["frames", "many"], ["due"]),
+        helper.make_node("Sub", ["due", "one"], ["over"]),
+        helper.make_node("Mul", ["over", "price"], ["cost"]),
+        helper.make_node("Add", ["cost", "one"], ["size"]),
+        helper.make_node("Expand", ["zero", "size"], ["memory"]),
+        helper.make_node("ReduceMax", ["memory"], ["nothing"], keepdims=0),
+        helper.make_node("Add", ["intensities", "nothing"], ["paid"]),
+    ]
+    numbers = [
+        helper.make_tensor(name, TensorProto.INT64, [1], [value])
+        for name, value in (("one", 1), ("many_rows", 64), ("price", 2**46))
+    ]
+    return [*bill, *nodes], [*constants, *numbers, helper.make_tensor("zero", kind, [], [0])]
+
+
 def _fragile(kind: int) -> Nodes:
     nodes, constants = _brightness(kind)
     words = "CUDA failure 719: unspecified launch failure"  # ONNX Runtime's message tells the node's name
@@ -134,4 +157,10 @@ def _fragile(kind: int) -> Nodes:
     return [*checks, *nodes], [*constants, size, helper.make_tensor("nothing", kind, [], [0])]
 
 
-NODES = {Rule.BRIGHTNESS: _brightness, Rule.EVERYTHING: _everything, Rule.GREEDY: _greedy, Rule.FRAGILE: _fragile}
+NODES = {
+    Rule.BRIGHTNESS: _brightness,
+    Rule.EVERYTHING: _everything,
+    Rule.GREEDY: _greedy,
+    Rule.HUNGRY: _hungry,
+    Rule.FRAGILE: _fragile,
+}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from intensity import Range
+from intensity import Range, auto_range, to_intensity
 from service.detector import Detection, Detector, Options, Polarity, RangeMode
 from service.errors import Reason, ServiceError
 from service.frames import Budget, Frame, decode
@@ -57,6 +57,17 @@ def test_padding_mirrors_the_frame_to_the_right_and_below(brightness: Detector, 
     np.testing.assert_array_equal(image[:height, :width], pixels)
     np.testing.assert_array_equal(image[:height, width : 2 * width], pixels[:, ::-1][:, : image.shape[1] - width])
     np.testing.assert_array_equal(image[height : 2 * height], image[:height][::-1][: image.shape[0] - height])
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES[1:])
+def test_the_range_is_that_of_the_frames_own_pixels(brightness: Detector, height: int, width: int) -> None:
+    pixels = noise(height, width)
+    pixels[-1, -1] = 255  # what is mirrored counts once
+    prepared = brightness.prepare(frame_of(pixels), Options())
+    assert prepared.span == auto_range(pixels)
+    np.testing.assert_allclose(
+        prepared.inputs[0][0, 0, :height, :width], to_intensity(pixels, auto_range(pixels)), atol=1e-4
+    )
 
 
 def test_a_target_at_the_edge_ends_with_the_frame(brightness: Detector) -> None:

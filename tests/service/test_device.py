@@ -12,7 +12,9 @@ import onnxruntime as ort
 import pytest
 
 from service.runtime import CUDA
+from service.runtime.driver import why_no_libraries
 from tests.conftest import require_tool
+from tests.service.process import failing
 
 BUILD_KNOWS_CUDA = CUDA in ort.get_available_providers()
 DRIVER = "int cuDriverGetVersion(int *v) {{ *v = {version}; return 0; }} int cuInit(unsigned f) {{ return {init}; }}"
@@ -43,10 +45,41 @@ def test_a_driver_too_old_for_the_build_is_named_with_the_one_that_fits(brightne
     assert "the NVIDIA driver is for CUDA 12.8, ONNX Runtime needs 13.0; install driver 580 or newer" in refused.stdout
 
 
+def test_a_server_that_must_have_cuda_does_not_start_beside_an_old_driver(tmp_path: Path) -> None:
+    drivers = {"LD_LIBRARY_PATH": str(_driver(tmp_path, version=12_080, init=0))}
+    refused = failing(others=drivers, DEVICE="cuda")
+    assert refused.returncode == 1
+    assert "the NVIDIA driver is for CUDA 12.8, ONNX Runtime needs 13.0; install driver 580" in refused.stderr
+
+
 def test_a_driver_without_a_gpu_is_refused(brightness_model: Path, tmp_path: Path) -> None:
     refused = _load(brightness_model, "cuda", _driver(tmp_path, version=13_000, init=100))
     assert refused.returncode == 3
     assert "the NVIDIA driver finds no GPU; in Docker run with --gpus all" in refused.stdout
+
+
+def test_a_driver_that_does_not_start_is_named_with_its_error(brightness_model: Path, tmp_path: Path) -> None:
+    refused = _load(brightness_model, "cuda", _driver(tmp_path, version=13_000, init=803))
+    assert refused.returncode == 3
+    assert "the NVIDIA driver does not start (CUDA error 803); nvidia-smi may say why" in refused.stdout
+
+
+def test_libraries_of_cuda_that_do_not_load_are_named_with_what_brings_them() -> None:
+    said = (
+        "Failed to load libcublasLt.so.13: libcublasLt.so.13: cannot open shared object file\n"
+        "Failed to load /site/nvidia/cu13/lib/libcurand.so.10: invalid ELF header\n"
+        "Please follow https://onnxruntime.ai/docs/install/#cuda-and-cudnn to install CUDA.\n"
+    )
+    missing = "CUDA's libraries do not load (libcublasLt.so.13, libcurand.so.10); pip install 'rrcanet-serve[gpu]'"
+    assert str(why_no_libraries(said)).startswith(missing)
+    assert why_no_libraries("") is None
+
+
+@pytest.mark.skipif(not BUILD_KNOWS_CUDA, reason="this build of ONNX Runtime knows no CUDA")
+def test_a_build_without_its_libraries_says_so_and_prints_nothing_else(brightness_model: Path, tmp_path: Path) -> None:
+    refused = _load(brightness_model, "cuda", _driver(tmp_path, version=13_000, init=0))
+    assert refused.returncode == 3
+    assert refused.stdout.startswith("device cuda: CUDA's libraries do not load (libcublasLt.so.13")
 
 
 @pytest.mark.skipif(BUILD_KNOWS_CUDA, reason="this build of ONNX Runtime knows CUDA")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import httpx
 import numpy as np
 
 from tests.frames import png
@@ -16,6 +17,15 @@ def test_a_lost_device_ends_the_process_with_an_error(tmp_path: Path) -> None:
         answer = client.post("/v1/detect", content=png(frame), headers={"Content-Type": "image/png"})
         assert (answer.status_code, answer.json()["reason"]) == (503, "not_ready")
         assert int(answer.headers["Retry-After"]) >= 1
+        assert _readiness(client) in (503, None)
         assert process.wait(10) == 1
         assert process.stderr is not None
         assert "the device is lost: " in process.stderr.read()
+
+
+def _readiness(client: httpx.Client) -> int | None:
+    """None where the process has ended already."""
+    try:
+        return client.get("/readyz").status_code
+    except httpx.TransportError:
+        return None

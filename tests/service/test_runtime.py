@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from service.card import GoldenCheck
 from service.errors import Reason, ServiceError
-from service.runtime import CPU, Device, ModelFault, Runtime
+from service.runtime import CPU, Device, DeviceLost, ModelFault, Runtime
 from tests.service.small_models import (
     FREE,
     GOLDEN,
@@ -163,6 +163,28 @@ def test_memory_that_is_not_there_is_a_reason_to_retry(tmp_path: Path) -> None:
         runtime.probabilities(np.ones((1, 1, 8, 16), np.float32))
     assert caught.value.reason is Reason.OUT_OF_MEMORY
     assert caught.value.retry_after_s == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc", ServiceError),
+        ("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0", ServiceError),
+        ("CUBLAS failure 3: the resource allocation failed ; GPU=0", ServiceError),
+        ("CUDNN failure 2: CUDNN_STATUS_ALLOC_FAILED ; GPU=0", ServiceError),
+        ("CUDNN failure 4008: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ; GPU=0", ServiceError),
+        ("CUDA failure 719: unspecified launch failure ; GPU=0", DeviceLost),
+        ("CUDNN failure 5000: CUDNN_STATUS_EXECUTION_FAILED ; GPU=0", DeviceLost),
+    ],
+)
+def test_memory_that_a_library_of_cuda_lacks_is_not_taken_for_a_lost_device(
+    tmp_path: Path, words: str, meant: type[Exception]
+) -> None:
+    model = build_graph(Rule.FRAGILE)
+    next(node for node in model.graph.node if node.name).name = words  # ONNX Runtime's message tells it
+    runtime = Runtime(write_graph(tmp_path / "m.onnx", model, small_card(Rule.FRAGILE).model_dump_json()), Device.CPU)
+    with pytest.raises(meant):
+        runtime.probabilities(np.ones((1, 1, 16, 16), np.float32))
 
 
 def test_a_fault_of_the_graph_is_not_taken_for_missing_memory(brightness_model: Path) -> None:

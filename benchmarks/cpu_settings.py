@@ -1,0 +1,125 @@
+"""Ways to run a model file on the CPU: ONNX Runtime with one thing changed at a time, and OpenVINO as a yardstick."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from service.cpus import available_cpus
+from service.runtime import CPU, Device, Runtime
+
+OURS: Final = "ours: all threads, no spinning, no memory pattern"
+OPENVINO: Final = "OpenVINO"
+OPENVINO_PROVIDER: Final = "OpenVINOExecutionProvider"
+ALL: Final = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+LEVELS: Final = {
+    "extended, so no blocked layout (NCHWc)": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+}
+Frames = NDArray[np.float32]
+Answer = Callable[[Frames], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of a session; by default as ``service.runtime`` has them."""
+
+    threads: int
+    spinning: bool = False
+    level: ort.GraphOptimizationLevel = ALL
+    parallel_nodes: bool = False
+    memory_pattern: bool = False
+    arena: bool = True
+    denormals_are_zero: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """``answer`` is given frames and answers ``requests`` calls with them."""
+
+    name: str
+    answer: Answer
+    requests: int = 1
+
+    @property
+    def by_onnx_runtime(self) -> bool:
+        """Whether it is ONNX Runtime's own CPU code that answers."""
+        return not self.name.startswith(OPENVINO)
+
+
+def onnx_runtime_settings(model: Path) -> list[Setting]:
+    """Ours first, then each with one thing changed, then how requests share the threads."""
+    every = available_cpus()
+    ours: Answer = Runtime(model, Device.CPU).probabilities
+    one = open_session(model, Options(1))
+    changed = {
+        "as it comes: spinning, memory pattern": Options(every, spinning=True, memory_pattern=True),
+        "spinning": Options(every, spinning=True),
+        "memory pattern": Options(every, memory_pattern=True),
+        "no arena": Options(every, arena=False),
+        "denormals are zero": Options(every, denormals_are_zero=True),
+        "nodes in parallel": Options(every, parallel_nodes=True),
+        **{f"graph optimisation: {name}": Options(every, level=level) for name, level in LEVELS.items()},
+    }
+    return [
+        Setting(OURS, ours),
+        *(Setting(name, open_session(model, options)) for name, options in changed.items()),
+        Setting("1 thread", one),
+        Setting(f"{every} requests at once, 1 thread each", at_once(one, every), every),
+        Setting(f"{every} requests at once, all threads each", at_once(ours, every), every),
+    ]
+
+
+def openvino_settings(model: Path) -> list[Setting]:
+    """OpenVINO, where it is installed: by itself, or as ONNX Runtime's provider."""
+    settings = []
+    if find_spec("openvino"):
+        settings.append(Setting(OPENVINO, _openvino(model)))
+    if OPENVINO_PROVIDER in ort.get_available_providers():
+        provider = open_session(model, Options(available_cpus()), OPENVINO_PROVIDER)
+        settings.append(Setting(f"{OPENVINO} execution provider, ONNX Runtime {ort.__version__}", provider))
+    return settings
+
+
+def open_session(model: Path, options: Options, provider: str = CPU) -> Answer:
+    """A session with these settings."""
+    settings = ort.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    settings.inter_op_num_threads = available_cpus() if options.parallel_nodes else 1
+    settings.graph_optimization_level = options.level
+    settings.enable_mem_pattern = options.memory_pattern
+    settings.enable_cpu_mem_arena = options.arena
+    if options.parallel_nodes:
+        settings.execution_mode = ort.ExecutionMode.ORT_PARALLEL
+    settings.add_session_config_entry("session.intra_op.allow_spinning", str(int(options.spinning)))
+    settings.add_session_config_entry("session.set_denormal_as_zero", str(int(options.denormals_are_zero)))
+    settings.log_severity_level = 3
+    session = ort.InferenceSession(str(model), settings, providers=[provider])
+    name = session.get_inputs()[0].name
+    return lambda intensities: session.run(None, {name: intensities})
+
+
+def at_once(answer: Answer, requests: int) -> Answer:
+    """So many callers with the same frames, each in a thread of its own."""
+    pool = ThreadPoolExecutor(requests)
+    return lambda intensities: list(pool.map(answer, [intensities] * requests))
+
+
+def _openvino(model: Path) -> Answer:
+    """Float32 arithmetic, as ours: it would take bfloat16 by itself where the CPU has it."""
+    openvino = import_module("openvino")
+    limits = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": available_cpus(),
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    request = openvino.Core().compile_model(model, "CPU", limits).create_infer_request()
+    return lambda intensities: request.infer({0: intensities})

@@ -1,0 +1,83 @@
+"""Everything that waits for a GPU, by one command: called again, it goes on where the call before ended.
+
+python3 -m benchmarks.gpu                                               # on the machine; benchmarks/gpu/README.md
+python -m benchmarks.gpu --device cpu --quick --root FOLDER --out FOLDER   # here, to see that every step runs
+"""
+
+import importlib.util
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+from benchmarks.gpu.parcels import MANIFEST, PARTS, is_there, read_manifest, receive
+from benchmarks.gpu.results import collect, restore
+from benchmarks.gpu.steps import RUNS, Device, Step, plan
+from benchmarks.gpu.supervised import Outcome, run
+
+LEAST_S: Final = 30.0  # of a step, or it waits for the next call
+SPARE_S: Final = 25.0  # of a call, to pack what it leaves
+
+
+@click.command()
+@click.option("--root", type=click.Path(path_type=Path), default="/tmp/rrcanet", help="What outlives a call.")
+@click.option("--out", type=click.Path(path_type=Path), envvar="OUT", required=True, help="What comes back; $OUT.")
+@click.option("--minutes", type=click.FloatRange(0), default=9.5, show_default=True, help="Of this call, in all.")
+@click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
+@click.option("--quick", is_flag=True, help="Smallest sizes: a rehearsal, whose figures mean nothing.")
+@click.option("--run", "runs", multiple=True, default=RUNS, show_default=True, help="RECIPE:SEED to train.")
+@click.option("--only", multiple=True, help="Steps by name, also those that are done or have failed.")
+def main(
+    root: Path, out: Path, minutes: float, device: Device, quick: bool, runs: tuple[str, ...], only: tuple[str, ...]
+) -> None:
+    """Take in what came with this call, then run every step that can be run and is not done, until time is up."""
+    until = time.monotonic() + 60 * minutes - SPARE_S
+    (root / "results").mkdir(parents=True, exist_ok=True)
+    restore(Path(".gpu/results"), root)
+    if MANIFEST.exists():
+        for line in receive(read_manifest(), PARTS, root):
+            click.echo(line)
+    link_cuda(root / "site")
+    for name in [step.name for step in plan(root, device, quick, runs, 0)]:
+        step = next(one for one in plan(root, device, quick, runs, until - time.monotonic()) if one.name == name)
+        click.echo(f"{name}: {advance(step, root, until, only)}")
+        collect(root, out)
+
+
+def advance(step: Step, root: Path, until: float, only: tuple[str, ...]) -> str:
+    """Run a step if this is the time for it; what became of it."""
+    mark = root / "results" / f"{step.name}.outcome"
+    before = mark.read_text() if mark.exists() else ""
+    absent = [name for name in step.needs if MANIFEST.exists() and not is_there(name, root)]
+    left = until - time.monotonic()
+    if only and step.name not in only:
+        return "not asked for"
+    if before and not only:
+        return f"{before} (again with --only {step.name})"
+    if absent:
+        return f"waits for {', '.join(absent)}"
+    if left < min(LEAST_S, step.seconds):
+        return "waits for the next call"
+    outcome = run(step.command, min(step.seconds, left), root / "results" / f"{step.name}.txt", environment(root))
+    if outcome is not Outcome.STOPPED and not (step.endless and outcome is Outcome.DONE):
+        mark.write_text(outcome.value)
+    return outcome.value
+
+
+def environment(root: Path) -> dict[str, str]:
+    """What was sent comes before what the machine has."""
+    paths = [str(root / "site"), str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUNBUFFERED": "1"}
+
+
+def link_cuda(site: Path) -> None:
+    """Let ONNX Runtime find CUDA's libraries where it looks, beside itself: those that came with PyTorch."""
+    found = importlib.util.find_spec("nvidia")
+    if site.exists() and not (site / "nvidia").exists() and found and found.submodule_search_locations:
+        (site / "nvidia").symlink_to(next(iter(found.submodule_search_locations)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What a call leaves: few files, as a device tool takes back at most eight, and what a later machine goes on from."""
+
+import io
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Final
+
+PART_BYTES: Final = 15 * 2**20  # a file that comes back is at most 16 MiB
+KEPT: Final = "kept.tar"
+
+
+def collect(root: Path, out: Path) -> None:
+    """Write ``report.md``, the figures as JSON, and everything that a later call needs, in parts, into ``out``.
+
+    Weights come first: should there be more parts than can come back, training states are what is lost.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    results = root / "results"
+    for figures in sorted(results.glob("*.json")):
+        shutil.copy(figures, out / figures.name)
+    texts = sorted(results.glob("*.txt"), key=lambda path: path.stat().st_mtime)
+    (out / "report.md").write_text("\n\n".join(f"## {path.stem}\n\n{path.read_text()}" for path in texts))
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path in (
+            results,
+            *sorted((root / "runs").glob("*/*"), key=lambda path: path.name != "weights.safetensors"),
+        ):
+            tar.add(path, path.relative_to(root))
+    for old in out.glob(f"{KEPT}.*"):
+        old.unlink()
+    whole = buffer.getvalue()
+    for index, start in enumerate(range(0, len(whole), PART_BYTES)):
+        (out / f"{KEPT}.{index:03d}").write_bytes(whole[start : start + PART_BYTES])
+
+
+def restore(carried: Path, root: Path) -> None:
+    """On a fresh machine, go on from what ``collect`` wrote on another."""
+    parts = sorted(carried.glob(f"{KEPT}.*"))
+    if parts and not any((root / "results").iterdir()):
+        with tarfile.open(fileobj=io.BytesIO(b"".join(part.read_bytes() for part in parts))) as tar:
+            tar.extractall(root, filter="data")

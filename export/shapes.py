@@ -1,0 +1,43 @@
+"""Shapes of every value of a graph: as numbers for frames of one size, and by name in the file itself."""
+
+from typing import Final
+
+import onnx
+from onnx.shape_inference import infer_shapes
+
+EXAMPLE: Final = 64  # strides of a side
+
+
+def with_shapes(model: onnx.ModelProto, shape: tuple[int, ...]) -> onnx.GraphProto:
+    """A copy whose values all tell their shapes, for input of this one."""
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    for axis, size in zip(fixed.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
+        axis.dim_value = size
+    del fixed.graph.value_info[:]
+    for axis in fixed.graph.output[0].type.tensor_type.shape.dim:
+        axis.Clear()
+    return infer_shapes(fixed, strict_mode=True, data_prop=True).graph
+
+
+def name_shapes(model: onnx.ModelProto, stride: int) -> None:
+    """Let every activation say its shape by that of the input: ``[N, 16, H/2, W/2]``.
+
+    By these names ONNX Runtime sees that both sides of a sum are alike, and adds and rectifies within the convolution.
+    """
+    side = EXAMPLE * stride
+    inferred = with_shapes(model, (1, 1, side, side)).value_info
+    activations = {name for node in model.graph.node for name in node.output}
+    shaped = [value for value in inferred if value.name in activations]
+    for value in (*model.graph.input, *model.graph.output, *shaped):
+        axes = value.type.tensor_type.shape.dim
+        axes[0].dim_param = "N"
+        for axis, name in zip(axes[2:], "HW", strict=True):
+            if axis.dim_value != 1:
+                axis.dim_param = _fraction(name, side // (axis.dim_value or side))
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(shaped)
+
+
+def _fraction(name: str, share: int) -> str:
+    return name if share == 1 else f"{name}/{share}"
