@@ -115,7 +115,8 @@ class Recipe(Part):
 
     ``exclude`` names splits (``DATA SET/SPLIT``) none of whose frames is trained on, whichever set it stands in:
     the sets share scenes under one name. ``held_out`` names scenes kept back for calibration and for a look at
-    unseen sequences, as patterns of names (``S7_*``).
+    unseen sequences, as patterns of names (``S7_*``). ``start`` names the weights to begin with, a file or one of
+    ``model/weights``; by default they are random.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Recipe(Part):
     split: str = "train"
     exclude: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
+    start: str | None = None
     mean: float = 90.0
     std: float = 60.0
     network: Network = Network()

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from model.checkpoint import TrainingRecord, build_network, save_checkpoint
+from model.checkpoint import TrainingRecord, save_checkpoint
 from model.folded_norm import fold_norms
 from model.hard_negatives import HardNegatives
 from model.losses import Loss, dptk_loss
@@ -16,6 +16,7 @@ from model.optimisers import make_optimiser
 from model.packed import PackedFrames
 from model.recipe import Optimisation, Recipe, Schedule
 from model.sampler import CropSampler
+from model.start import first_network
 from model.state import TrainingState
 from model.step import TrainingStep
 
@@ -65,7 +66,7 @@ class Trainer:
         self._recipe, self._record, self._seed, self._device, self._out = recipe, record, seed, device, out
         self._plan = recipe.optimisation
         torch.manual_seed(seed)
-        built: nn.Module = (network or (lambda: build_network(recipe.network)))().to(device)
+        built: nn.Module = (network or (lambda: first_network(recipe)))().to(device)
         built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if device.type == "cpu":
             fold_norms(built)

@@ -19,6 +19,7 @@ from model.checkpoint import TrainingRecord
 from model.data import DataError, FrameFolder, Sample
 from model.packed import pack
 from model.recipe import Recipe, RecipeError, load_recipe
+from model.start import start_of
 from model.state import ResumeError
 from model.train import STATE_FILE, Progress, Trainer, TrainingError
 
@@ -83,11 +84,16 @@ def _prepare(
 
 
 def record_of(recipe: Recipe, seed: int) -> TrainingRecord:
-    """What the checkpoints of a run say of it."""
+    """What the checkpoints of a run say of it: the data of the run it starts from count too.
+
+    Raises:
+        RecipeError: what it starts from cannot be used.
+    """
+    before = start_of(recipe)
     return TrainingRecord(
         recipe=recipe.name,
         description=recipe.description,
-        datasets=recipe.datasets,
+        datasets=tuple(dict.fromkeys((*recipe.datasets, *(before.record.datasets if before else ())))),
         split=recipe.split,
         seed=seed,
         commit=_commit(),

@@ -12,6 +12,7 @@ import torch
 from benchmarks.compare.contenders import GROUPS, Contender, UnknownContenderError, choose
 from benchmarks.compare.run import Comparison, Result
 from benchmarks.compare.summary import Row, as_table
+from model.allocator import keep_freed_memory
 from model.data import DataError, FrameFolder
 from model.files import write_atomically
 from model.packed import pack
@@ -64,6 +65,7 @@ def compare_command(
     score the median over seeds, then each seed's value.
     """
     deadline = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
+    keep_freed_memory()
     budget = {"steps": steps, "batch": batch, "crop": crop}
     try:
         contenders = choose(groups, only)

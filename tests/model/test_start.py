@@ -1,0 +1,74 @@
+"""Runs that begin with the weights of an earlier one."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from model.checkpoint import load_checkpoint
+from model.train import WEIGHTS_FILE
+from model.train_command import train_command
+from tests.model.conftest import Write
+from tests.model.test_sampler import _sample
+
+RECIPE = """
+{top}
+name = "small"
+description = "a test"
+datasets = ["{dataset}"]
+[network]
+passes = 1
+[optimisation]
+steps = {steps}
+batch = 2
+crop = 32
+peak_learning_rate = 1e-9
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path, write_sample: Write) -> Path:
+    sample = _sample(20, 100)
+    write_sample(sample.name, sample.counts, sample.mask)
+    return tmp_path
+
+
+@pytest.fixture
+def before(data: Path) -> Path:
+    """The weights of a run."""
+    result = _train(data, "first", steps=2)
+    assert result.exit_code == 0, result.output
+    return data / "first" / WEIGHTS_FILE
+
+
+def test_a_run_starts_from_the_weights_it_is_told(data: Path, before: Path) -> None:
+    result = _train(data, "second", f'start = "{before}"', steps=1, seed="7")
+    assert result.exit_code == 0, result.output
+    first, second = load_checkpoint(before), load_checkpoint(data / "second" / WEIGHTS_FILE)
+    torch.testing.assert_close(second.network.head.weight, first.network.head.weight)
+    assert second.record.datasets == (data.name,)
+    assert second.record.steps == 1
+
+
+@pytest.mark.parametrize(
+    ("top", "reason"),
+    [
+        ('start = "nowhere"', "no checkpoint"),
+        ('start = "{before}"\nmean = 80.0', "of another shape or normalisation"),
+        ('start = "{recipe}"', "neither safetensors nor a PyTorch checkpoint"),
+    ],
+)
+def test_weights_that_cannot_be_started_from_are_named(data: Path, before: Path, top: str, reason: str) -> None:
+    top = top.format(before=before, recipe=data / "first.toml")
+    result = _train(data, "second", top, steps=1)
+    assert result.exit_code == 1
+    assert "recipe small" in result.output
+    assert reason in result.output
+
+
+def _train(folder: Path, out: str, top: str = "", *, steps: int, seed: str = "5") -> Result:
+    recipe = folder / f"{out}.toml"
+    recipe.write_text(RECIPE.format(top=top, dataset=folder.name, steps=steps))
+    arguments = [str(recipe), "--data", str(folder.parent), "--out", str(folder / out), "--seed", seed]
+    return CliRunner().invoke(train_command, [*arguments, "--device", "cpu", "--threads", "1"])
