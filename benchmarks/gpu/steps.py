@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-WEIGHTS: Final = Path(__file__).parents[2] / "model" / "weights" / "nuaa-sirst.safetensors"
+WEIGHTS: Final = Path(__file__).parents[2] / "model" / "weights" / "generalist.safetensors"
 DATA_SETS: Final = ("NUAA-SIRST", "IRSTD-1k", "DenseSIRST")
 RUNS: Final = ("generalist:0", "nuaa-sirst-best:0", "irstd-1k-best:0", "densesirst-best:0")
 SLACK_S: Final = 90.0  # of training: frames are read before its own clock starts, states are written after it ends
