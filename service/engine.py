@@ -1,10 +1,8 @@
 """Everything between a request's frames and its answer, free of HTTP: admitted, read, batched, answered."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TypeVar
 
 import numpy as np
@@ -59,34 +57,18 @@ class Engine:
         Raises:
             ServiceError: what ``read`` or the work raises, a limit, or the deadline.
         """
-        loop = asyncio.get_running_loop()
-        limit = asyncio.timeout(latest - time.monotonic())
 
         def read_admitted() -> Work[A]:
             work = read(Budget(self._settings.max_frames, self._settings.max_pixels))
             self._admit(work, places)
-            if work.order.deadline < latest:
-                loop.call_soon_threadsafe(hasten, work.order.deadline)
             return work
-
-        def hasten(deadline: float) -> None:
-            with suppress(RuntimeError):  # it is over already
-                limit.reschedule(loop.time() + deadline - time.monotonic())
 
         def answer(work: Work[A], probabilities: Sequence[Tensor]) -> A:
             return work.answer(probabilities, lambda: self._detect(work, probabilities), timing)
 
-        errand = Errand(self._pool, read_admitted, self._infer, answer, timing)
         try:
-            async with limit:
-                errand.start()
-                return await asyncio.wrap_future(errand.end)
-        except TimeoutError as error:
-            detail = "the deadline passed before every frame was answered"
-            raise ServiceError(Reason.DEADLINE_EXCEEDED, detail) from error
+            return await Errand(self._pool, read_admitted, self._infer, answer, latest, timing).run()
         finally:
-            errand.drop()
-            del errand  # as in Errand._fail
             self._observe(timing)
 
     def _admit(self, work: Work[object], places: Pass) -> None:

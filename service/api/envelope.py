@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
+import random
 import re
-import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,7 +15,7 @@ from service.api.problems import problem
 from service.errors import Reason, ServiceError
 from service.telemetry import Telemetry
 
-ACCEPTABLE_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 UNMATCHED: Final = "unmatched"  # one label for every path that is no route
 
 logger = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ class _Exchange:
         self._began = time.monotonic()
         self._status: int | None = None
         self._state: dict[str, object] = scope.setdefault("state", {})
-        self._state["request_id"] = _request_id(Headers(scope=scope))
+        self._state["request_id"] = _request_id(scope["headers"])
 
     async def run(self, app: ASGIApp) -> None:
         try:
@@ -66,11 +65,14 @@ class _Exchange:
     async def _send_dressed(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = str(self._state["request_id"])
+            headers = message["headers"] = [
+                *message["headers"],
+                (b"x-request-id", str(self._state["request_id"]).encode()),
+            ]
             stages = self._state.get("stages")
             if isinstance(stages, Mapping):
-                headers["Server-Timing"] = ", ".join(f"{name};dur={value:.3f}" for name, value in stages.items())
+                told = ", ".join([f"{name};dur={value:.3f}" for name, value in stages.items()])
+                headers.append((b"server-timing", told.encode()))
         await self._send(message)
 
     def _account(self) -> None:
@@ -90,6 +92,7 @@ class _Exchange:
         )
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if ACCEPTABLE_ID.fullmatch(given) else secrets.token_hex(16)
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The caller's, or a new one: it tells requests apart and is no secret."""
+    given = next((value for name, value in headers if name == b"x-request-id"), b"")
+    return given.decode() if ACCEPTABLE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"

@@ -9,6 +9,7 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.api.presence import LEFT
 from service.api.problems import MEDIA_TYPE, problem_body
 from service.errors import Reason, ServiceError
 
@@ -25,11 +26,13 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first head is due."""
         super().connection_made(transport)
+        self._left: asyncio.Future[None] = self.loop.create_future()
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is due any more."""
+        """Nothing is due any more, and whoever works for this client may stop."""
         self._stop_timer()
+        self._left.set_result(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -45,6 +48,7 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Another head begins, on a connection that may be old."""
         super().on_message_begin()
+        self.scope["state"][LEFT] = self._left
         self._in_head, self._received, self._parsed = True, 0, 0
         self._await_head()
 
