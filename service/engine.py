@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from service.detector import Detection, Detector
 from service.errand import Errand, Inferred
 from service.errors import Reason, ServiceError
 from service.frames import Budget
+from service.pool import Pool
 from service.runtime import DeviceLost
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -36,7 +36,7 @@ class Engine:
     ) -> None:
         self._settings, self._telemetry, self._on_device_lost = settings, telemetry, on_device_lost
         self.admission = Admission(settings.queue_size, time.monotonic)
-        self._pool = ThreadPoolExecutor(available_cpus(), "frames")
+        self._pool = Pool(available_cpus(), "frames")
         queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, lambda key: key[0].runtime.batch_pixels)
         self._worker: Worker[Key, Tensor, Tensor] = Worker(
             self._run, queue, time.monotonic, telemetry.batch_frames.observe
@@ -45,7 +45,7 @@ class Engine:
     def close(self) -> None:
         """Finish what was accepted."""
         self._worker.close()
-        self._pool.shutdown()
+        self._pool.close()
 
     async def answer(self, read: Callable[[Budget], Work[A]], places: Pass, timing: Timing, latest: float) -> A:
         """The answer to a request.
@@ -73,9 +73,9 @@ class Engine:
 
     def _admit(self, work: Work[object], places: Pass) -> None:
         if work.ready:
-            self._telemetry.frames.labels("ok").inc(len(work.ready))
+            self._telemetry.frames_ok.inc(len(work.ready))
         if work.unreadable:
-            self._telemetry.frames.labels("error").inc(work.unreadable)
+            self._telemetry.frames_error.inc(work.unreadable)
         places.hold(len(work.ready))
 
     def _infer(self, order: Order, tensor: Tensor) -> Inferred:

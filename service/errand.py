@@ -1,7 +1,7 @@
 """One request on its way through the threads."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from functools import partial
 from itertools import islice
 from threading import Lock
@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from service.batching import Done
 from service.errors import ServiceError
+from service.pool import Pool, Step
 from service.promise import Promise
 from service.timing import Timing
 from service.work import Order, Ready, Tensor, Work
@@ -32,7 +33,7 @@ class Errand(Generic[A]):
 
     def __init__(
         self,
-        pool: Executor,
+        pool: Pool,
         read: Callable[[], Work[A]],
         infer: "Infer",
         answer: Callable[[Work[A], Sequence[Tensor]], A],
@@ -64,13 +65,13 @@ class Errand(Generic[A]):
         for future in inferred:
             future.cancel()
 
-    def _go_on(self, step: Callable[[], None]) -> None:
+    def _go_on(self, step: Step) -> None:
         try:
-            self._pool.submit(self._take, step)
+            self._pool.submit(partial(self._take, step))
         except RuntimeError as fault:  # the process ends, and did not wait for this
             self._fail(fault)
 
-    def _take(self, step: Callable[[], None]) -> None:
+    def _take(self, step: Step) -> None:
         if self._end.over:
             return
         try:

@@ -44,7 +44,7 @@ def create_app(serving: Serving) -> FastAPI:
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_middleware(Shortcut, path=detect.PATH, method="POST", route=detect.router.routes[0], endpoint=detect.detect)
     app.add_middleware(Gate, keys=serving.keys)
-    app.add_middleware(Envelope, telemetry=serving.telemetry)
+    app.add_middleware(Envelope, telemetry=serving.telemetry, style=serving.settings.log_format)
     page = resources.files("service").joinpath("web", "index.html").read_text()
     add_docs(app)
     app.add_api_route("/", lambda: HTMLResponse(page), include_in_schema=False, response_class=HTMLResponse)

@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import problem
 from service.errors import Reason, ServiceError
+from service.logs import RequestLog
+from service.settings import LogFormat
 from service.telemetry import Telemetry
 
 ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -24,22 +26,22 @@ logger = logging.getLogger(__name__)
 class Envelope:
     """Pure ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
-        self._app, self._telemetry = app, telemetry
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, style: LogFormat) -> None:
+        self._app, self._telemetry, self._log = app, telemetry, RequestLog(style, __name__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, and account for it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await _Exchange(scope, receive, send, self._telemetry).run(self._app)
+        await _Exchange(scope, receive, send, self._telemetry, self._log).run(self._app)
 
 
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, telemetry: Telemetry) -> None:
-        self._scope, self._receive, self._send, self._telemetry = scope, receive, send, telemetry
+    def __init__(self, scope: Scope, receive: Receive, send: Send, telemetry: Telemetry, log: RequestLog) -> None:
+        self._scope, self._receive, self._send, self._telemetry, self._log = scope, receive, send, telemetry, log
         self._began = time.monotonic()
         self._status: int | None = None
         self._state: dict[str, object] = scope.setdefault("state", {})
@@ -79,17 +81,11 @@ class _Exchange:
         elapsed = time.monotonic() - self._began
         route = getattr(self._scope.get("route"), "path", UNMATCHED)
         status = str(self._status or 499)  # 499: the client left before the answer began
-        self._telemetry.requests.labels(route, status).inc()
-        self._telemetry.request_duration.labels(route).observe(elapsed)
+        self._telemetry.count_request(route, status, elapsed)
         if "reason" in self._state:
             self._telemetry.rejected.labels(str(self._state["reason"])).inc()
-        logger.info(
-            "%s %s %s",
-            self._scope["method"],
-            route,
-            status,
-            extra={"request_id": self._state["request_id"], "duration_ms": round(1e3 * elapsed, 3)},
-        )
+        message = f"{self._scope['method']} {route} {status}"
+        self._log.tell(message, self._state["request_id"], round(1e3 * elapsed, 3))
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
