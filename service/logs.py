@@ -96,6 +96,7 @@ def set_up_logs(style: LogFormat) -> None:
     logging.captureWarnings(True)
     _leave_out_what_no_line_tells()
     logging.getLogger("uvicorn.error").name = "uvicorn"
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it finds wrong with a body, the answer tells its sender
 
 
 def _leave_out_what_no_line_tells() -> None:
