@@ -1,10 +1,7 @@
 """Everything between a request's frames and its answer, free of HTTP: admitted, read, batched, answered."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +13,7 @@ from service.detector import Detection, Detector
 from service.errand import Errand, Inferred
 from service.errors import Reason, ServiceError
 from service.frames import Budget
+from service.pool import Pool
 from service.runtime import DeviceLost
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -38,7 +36,7 @@ class Engine:
     ) -> None:
         self._settings, self._telemetry, self._on_device_lost = settings, telemetry, on_device_lost
         self.admission = Admission(settings.queue_size, time.monotonic)
-        self._pool = ThreadPoolExecutor(available_cpus(), "frames")
+        self._pool = Pool(available_cpus(), "frames")
         queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, lambda key: key[0].runtime.batch_pixels)
         self._worker: Worker[Key, Tensor, Tensor] = Worker(
             self._run, queue, time.monotonic, telemetry.batch_frames.observe
@@ -47,7 +45,7 @@ class Engine:
     def close(self) -> None:
         """Finish what was accepted."""
         self._worker.close()
-        self._pool.shutdown()
+        self._pool.close()
 
     async def answer(self, read: Callable[[Budget], Work[A]], places: Pass, timing: Timing, latest: float) -> A:
         """The answer to a request.
@@ -59,41 +57,25 @@ class Engine:
         Raises:
             ServiceError: what ``read`` or the work raises, a limit, or the deadline.
         """
-        loop = asyncio.get_running_loop()
-        limit = asyncio.timeout(latest - time.monotonic())
 
         def read_admitted() -> Work[A]:
             work = read(Budget(self._settings.max_frames, self._settings.max_pixels))
             self._admit(work, places)
-            if work.order.deadline < latest:
-                loop.call_soon_threadsafe(hasten, work.order.deadline)
             return work
-
-        def hasten(deadline: float) -> None:
-            with suppress(RuntimeError):  # it is over already
-                limit.reschedule(loop.time() + deadline - time.monotonic())
 
         def answer(work: Work[A], probabilities: Sequence[Tensor]) -> A:
             return work.answer(probabilities, lambda: self._detect(work, probabilities), timing)
 
-        errand = Errand(self._pool, read_admitted, self._infer, answer, timing)
         try:
-            async with limit:
-                errand.start()
-                return await asyncio.wrap_future(errand.end)
-        except TimeoutError as error:
-            detail = "the deadline passed before every frame was answered"
-            raise ServiceError(Reason.DEADLINE_EXCEEDED, detail) from error
+            return await Errand(self._pool, read_admitted, self._infer, answer, latest, timing).run()
         finally:
-            errand.drop()
-            del errand  # as in Errand._fail
             self._observe(timing)
 
     def _admit(self, work: Work[object], places: Pass) -> None:
         if work.ready:
-            self._telemetry.frames.labels("ok").inc(len(work.ready))
+            self._telemetry.frames_ok.inc(len(work.ready))
         if work.unreadable:
-            self._telemetry.frames.labels("error").inc(work.unreadable)
+            self._telemetry.frames_error.inc(work.unreadable)
         places.hold(len(work.ready))
 
     def _infer(self, order: Order, tensor: Tensor) -> Inferred:

@@ -1,8 +1,7 @@
 """One request on its way through the threads."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, InvalidStateError
-from contextlib import suppress
+from concurrent.futures import Future
 from functools import partial
 from itertools import islice
 from threading import Lock
@@ -10,6 +9,8 @@ from typing import Generic, Protocol, TypeVar
 
 from service.batching import Done
 from service.errors import ServiceError
+from service.pool import Pool, Step
+from service.promise import Promise
 from service.timing import Timing
 from service.work import Order, Ready, Tensor, Work
 
@@ -27,41 +28,51 @@ class Errand(Generic[A]):
         read: makes the work of a request's bytes.
         infer: queues tensors for the device.
         answer: makes the answer of the work and of ``[H, W]`` of each of its frames.
+        latest: time.monotonic at which nobody waits any more; the work may turn out to be due earlier.
     """
 
     def __init__(
         self,
-        pool: Executor,
+        pool: Pool,
         read: Callable[[], Work[A]],
         infer: "Infer",
         answer: Callable[[Work[A], Sequence[Tensor]], A],
+        latest: float,
         timing: Timing,
     ) -> None:
         self._pool, self._read, self._infer, self._answer, self._timing = pool, read, infer, answer, timing
         self._inferred: Sequence[Inferred] = ()
         self._left, self._lock = 0, Lock()
-        self.end: Future[A] = Future()
+        self._end: Promise[A] = Promise(latest)
 
-    def start(self) -> None:
-        """Set out; ``end`` tells what comes of it."""
+    async def run(self) -> A:
+        """Set out, and wait for the answer.
+
+        Raises:
+            ServiceError: the deadline passed, or whatever one of the steps raised.
+        """
         self._timing.mark()
         self._go_on(self._read_frames)
+        try:
+            return await self._end.wait()
+        finally:
+            self._drop()
+            del self  # as in Promise.wait
 
-    def drop(self) -> None:
+    def _drop(self) -> None:
         """Nobody waits any more: what has not begun never begins, and frames are let go."""
-        self.end.cancel()
         inferred, self._inferred = self._inferred, ()
         for future in inferred:
             future.cancel()
 
-    def _go_on(self, step: Callable[[], None]) -> None:
+    def _go_on(self, step: Step) -> None:
         try:
-            self._pool.submit(self._take, step)
+            self._pool.submit(partial(self._take, step))
         except RuntimeError as fault:  # the process ends, and did not wait for this
             self._fail(fault)
 
-    def _take(self, step: Callable[[], None]) -> None:
-        if self.end.done():
+    def _take(self, step: Step) -> None:
+        if self._end.over:
             return
         try:
             step()
@@ -71,20 +82,20 @@ class Errand(Generic[A]):
     def _fail(self, fault: BaseException) -> None:
         if isinstance(fault, ServiceError):
             fault = fault.bare()
-        with suppress(InvalidStateError):
-            self.end.set_exception(fault)
-        self.drop()
+        self._end.break_with(fault)
+        self._drop()
 
     def _read_frames(self) -> None:
         work = self._read()
+        self._end.hasten(work.order.deadline)
         self._timing.lap("decode")
         inputs = [tensor for one in work.ready for tensor in one.prepared.inputs]
         self._left = len(inputs)
         self._inferred = inferred = [self._infer(work.order, tensor) for tensor in inputs]
         for future in inferred:
             future.add_done_callback(partial(self._hear, work))
-        if self.end.done():
-            self.drop()
+        if self._end.over:
+            self._drop()
         elif not inputs:
             self._answer_frames(work, ())
 
@@ -93,7 +104,7 @@ class Errand(Generic[A]):
         with self._lock:
             self._left -= 1
             left = self._left
-        if future.cancelled() or self.end.done():
+        if future.cancelled() or self._end.over:
             return
         fault = future.exception()
         if fault is not None:
@@ -107,8 +118,7 @@ class Errand(Generic[A]):
             self._timing.lap_device(min(one.began for one in done), max(one.ended for one in done))
         answer = self._answer(work, list(_join(work.ready, (one.result for one in done))))
         self._timing.finish()
-        with suppress(InvalidStateError):
-            self.end.set_result(answer)
+        self._end.keep(answer)
 
 
 class Infer(Protocol):

@@ -19,8 +19,8 @@ class Telemetry:
     def __init__(self) -> None:
         disable_created_metrics()  # one more series a label set, which nothing reads
         registry = self.registry = CollectorRegistry()
-        self.requests = Counter("rrcanet_requests", "Requests answered.", ["route", "status"], registry=registry)
-        self.request_duration = Histogram(
+        self._requests = Counter("rrcanet_requests", "Requests answered.", ["route", "status"], registry=registry)
+        self._request_duration = Histogram(
             "rrcanet_request_duration_seconds",
             "From the request's head to the answer's end.",
             ["route"],
@@ -34,7 +34,7 @@ class Telemetry:
             buckets=SECONDS,
             registry=registry,
         )
-        self.frames = Counter("rrcanet_frames", "Frames, by what became of them.", ["outcome"], registry=registry)
+        frames = Counter("rrcanet_frames", "Frames, by what became of them.", ["outcome"], registry=registry)
         self.targets = Counter("rrcanet_targets", "Targets returned.", registry=registry)
         self.target_confidence = Histogram(
             "rrcanet_target_confidence", "Confidence of targets returned.", buckets=SHARES, registry=registry
@@ -53,15 +53,25 @@ class Telemetry:
             registry=registry,
         )
         self.ready = Gauge("rrcanet_ready", "1 while this process takes requests.", registry=registry)
+        self._of_requests: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         # a series that is absent until the first request breaks alerts
         self.stages = {stage: stage_duration.labels(stage) for stage in STAGES}
-        for outcome in ("ok", "error"):
-            self.frames.labels(outcome)
+        self.frames_ok, self.frames_error = (frames.labels(outcome) for outcome in ("ok", "error"))
 
     def watch(self, queue_frames: Callable[[], float], ready: Callable[[], bool]) -> None:
         """Read these two at every scrape."""
         self.queue_frames.set_function(queue_frames)
         self.ready.set_function(lambda: float(ready()))
+
+    def count_request(self, route: str, status: str, seconds: float) -> None:
+        """One more, and how long it took. Series are looked up once: both labels have few values."""
+        series = self._of_requests.get((route, status))
+        if series is None:
+            series = self._requests.labels(route, status), self._request_duration.labels(route)
+            self._of_requests[route, status] = series
+        counter, duration = series
+        counter.inc()
+        duration.observe(seconds)
 
     def exposition(self) -> bytes:
         """Prometheus' text format 0.0.4."""

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import wraps
+from mmap import mmap
 from pathlib import Path
 from threading import Lock
 from typing import ParamSpec, TypeVar
@@ -27,7 +28,9 @@ class Account:
     """CPU seconds, in a file that another process reads while this one runs."""
 
     def __init__(self, path: Path) -> None:
-        self._seconds = np.memmap(path, np.float64, "w+", shape=(1,))
+        np.zeros(1).tofile(path)
+        with path.open("r+b") as file:
+            self._seconds = memoryview(mmap(file.fileno(), 0)).cast("d")
         self._lock = Lock()
 
     def counting(self, work: Callable[P, T]) -> Callable[P, T]:

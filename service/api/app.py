@@ -1,6 +1,7 @@
 """The application."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import metadata, resources
@@ -8,6 +9,7 @@ from typing import Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
@@ -32,7 +34,7 @@ def create_app(serving: Serving) -> FastAPI:
         lifespan=_lifespan(serving),
         docs_url=None,
         redoc_url=None,
-        telemetry={"auto_configure": True},  # OpenTelemetry, where its own environment variables name a collector
+        telemetry=_telemetry(),
     )
     app.state.serving = serving
     for routes in (detect, models, health, openinference):
@@ -42,7 +44,7 @@ def create_app(serving: Serving) -> FastAPI:
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_middleware(Shortcut, path=detect.PATH, method="POST", route=detect.router.routes[0], endpoint=detect.detect)
     app.add_middleware(Gate, keys=serving.keys)
-    app.add_middleware(Envelope, telemetry=serving.telemetry)
+    app.add_middleware(Envelope, telemetry=serving.telemetry, style=serving.settings.log_format)
     page = resources.files("service").joinpath("web", "index.html").read_text()
     add_docs(app)
     app.add_api_route("/", lambda: HTMLResponse(page), include_in_schema=False, response_class=HTMLResponse)
@@ -60,6 +62,12 @@ def _lifespan(serving: Serving) -> Callable[[FastAPI], AbstractAsyncContextManag
         await asyncio.to_thread(serving.engine.close)
 
     return lifespan
+
+
+def _telemetry() -> TelemetryConfig:
+    """OpenTelemetry, by its own environment variables; where there are none, requests do not ask for it."""
+    wanted = any(name.startswith("OTEL_") for name in os.environ)
+    return {"auto_configure": wanted, "tracing": wanted, "metrics": wanted, "logs": wanted}
 
 
 def _version() -> str:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
@@ -41,20 +41,21 @@ async def read_parts(
     _refuse_encoding(request)
     _refuse_announced_size(request, limit)
     media_type = _media_type(request.headers.get("content-type"))
+    arriving = _Arriving(request, limit)
     try:
         async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
             if media_type == MULTIPART:
-                return await _read_multipart(request, limit, max_parts, raw)
-            chunks = [chunk async for chunk in _limited(request, limit)]
+                return await _read_multipart(request.headers, arriving, max_parts, raw)
+            content = await arriving.read()
     except TimeoutError as error:
         raise ServiceError(Reason.REQUEST_TIMEOUT, "the body did not arrive in time") from error
     except ClientDisconnect as error:
         raise ServiceError(Reason.REQUEST_TIMEOUT, "the client left before the body was complete") from error
-    return [Part(b"".join(chunks), media_type, None, _layout_for(media_type, raw))]
+    return [Part(content, media_type, None, _layout_for(media_type, raw))]
 
 
-async def _read_multipart(request: Request, limit: int, max_parts: int, raw: RawLayout | None) -> list[Part]:
-    parser = _InMemory(request.headers, _limited(request, limit), max_files=max_parts, max_fields=max_parts)
+async def _read_multipart(headers: Headers, arriving: "_Arriving", max_parts: int, raw: RawLayout | None) -> list[Part]:
+    parser = _InMemory(headers, arriving.stream(), max_files=max_parts, max_fields=max_parts)
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -79,17 +80,34 @@ async def _read_part(name: str, value: UploadFile | str, raw: RawLayout | None) 
     return Part(await value.read(), media_type, value.filename or None, _layout_for(media_type, raw))
 
 
-async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    size, more = 0, True
-    while more:
-        message = await request.receive()
+class _Arriving:
+    """A body piece by piece; ``limit`` in bytes."""
+
+    def __init__(self, request: Request, limit: int) -> None:
+        self._request, self._limit = request, limit
+        self._size, self._more = 0, True
+
+    async def read(self) -> bytes:
+        """The whole of it; an asynchronous generator would cost as much as all else that is done here."""
+        chunks = []
+        while self._more:
+            chunks.append(await self._receive())
+        return b"".join(chunks)
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        while self._more:
+            yield await self._receive()
+
+    async def _receive(self) -> bytes:
+        message = await self._request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        chunk, more = message.get("body", b""), message.get("more_body", False)
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        yield chunk
+        chunk: bytes = message.get("body", b"")
+        self._more = message.get("more_body", False)
+        self._size += len(chunk)
+        if self._size > self._limit:
+            raise _too_large(self._limit)
+        return chunk
 
 
 def _layout_for(media_type: str | None, raw: RawLayout | None) -> RawLayout | None:

@@ -2,21 +2,22 @@
 
 import asyncio
 import logging
+import random
 import re
-import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import problem
 from service.errors import Reason, ServiceError
+from service.logs import RequestLog
+from service.settings import LogFormat
 from service.telemetry import Telemetry
 
-ACCEPTABLE_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 UNMATCHED: Final = "unmatched"  # one label for every path that is no route
 
 logger = logging.getLogger(__name__)
@@ -25,26 +26,26 @@ logger = logging.getLogger(__name__)
 class Envelope:
     """Pure ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
-        self._app, self._telemetry = app, telemetry
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, style: LogFormat) -> None:
+        self._app, self._telemetry, self._log = app, telemetry, RequestLog(style, __name__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, and account for it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await _Exchange(scope, receive, send, self._telemetry).run(self._app)
+        await _Exchange(scope, receive, send, self._telemetry, self._log).run(self._app)
 
 
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, telemetry: Telemetry) -> None:
-        self._scope, self._receive, self._send, self._telemetry = scope, receive, send, telemetry
+    def __init__(self, scope: Scope, receive: Receive, send: Send, telemetry: Telemetry, log: RequestLog) -> None:
+        self._scope, self._receive, self._send, self._telemetry, self._log = scope, receive, send, telemetry, log
         self._began = time.monotonic()
         self._status: int | None = None
         self._state: dict[str, object] = scope.setdefault("state", {})
-        self._state["request_id"] = _request_id(Headers(scope=scope))
+        self._state["request_id"] = _request_id(scope["headers"])
 
     async def run(self, app: ASGIApp) -> None:
         try:
@@ -66,30 +67,28 @@ class _Exchange:
     async def _send_dressed(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = str(self._state["request_id"])
+            headers = message["headers"] = [
+                *message["headers"],
+                (b"x-request-id", str(self._state["request_id"]).encode()),
+            ]
             stages = self._state.get("stages")
             if isinstance(stages, Mapping):
-                headers["Server-Timing"] = ", ".join(f"{name};dur={value:.3f}" for name, value in stages.items())
+                told = ", ".join([f"{name};dur={value:.3f}" for name, value in stages.items()])
+                headers.append((b"server-timing", told.encode()))
         await self._send(message)
 
     def _account(self) -> None:
         elapsed = time.monotonic() - self._began
         route = getattr(self._scope.get("route"), "path", UNMATCHED)
         status = str(self._status or 499)  # 499: the client left before the answer began
-        self._telemetry.requests.labels(route, status).inc()
-        self._telemetry.request_duration.labels(route).observe(elapsed)
+        self._telemetry.count_request(route, status, elapsed)
         if "reason" in self._state:
             self._telemetry.rejected.labels(str(self._state["reason"])).inc()
-        logger.info(
-            "%s %s %s",
-            self._scope["method"],
-            route,
-            status,
-            extra={"request_id": self._state["request_id"], "duration_ms": round(1e3 * elapsed, 3)},
-        )
+        message = f"{self._scope['method']} {route} {status}"
+        self._log.tell(message, self._state["request_id"], round(1e3 * elapsed, 3))
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if ACCEPTABLE_ID.fullmatch(given) else secrets.token_hex(16)
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The caller's, or a new one: it tells requests apart and is no secret."""
+    given = next((value for name, value in headers if name == b"x-request-id"), b"")
+    return given.decode() if ACCEPTABLE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"

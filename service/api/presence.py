@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 
 from service.errors import Reason, ServiceError
 
 T = TypeVar("T")
+LEFT: Final = "left"  # in the state of a request: a future, done when its connection is lost
 
 
 async def while_present(request: Request, work: Awaitable[T]) -> T:
@@ -18,22 +19,21 @@ async def while_present(request: Request, work: Awaitable[T]) -> T:
         ServiceError: the client has left, so nobody reads this.
     """
     worker = asyncio.current_task()
+    assert worker is not None
     has_left = False
 
-    async def watch() -> None:
+    def leave(_: object) -> None:
         nonlocal has_left
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
         has_left = True
-        if worker is not None:
-            worker.cancel()
+        worker.cancel()
 
-    watching = asyncio.create_task(watch())
+    left: asyncio.Future[None] = request.scope["state"][LEFT]
+    left.add_done_callback(leave)
     try:
         return await work
     except asyncio.CancelledError:
-        if has_left and worker is not None and not worker.uncancel():
+        if has_left and not worker.uncancel():
             raise ServiceError(Reason.REQUEST_TIMEOUT, "the client left before the answer was ready") from None
         raise
     finally:
-        watching.cancel()
+        left.remove_done_callback(leave)

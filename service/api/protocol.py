@@ -1,6 +1,7 @@
-"""Uvicorn's HTTP/1.1 with bounds on what comes before a body: bytes, and time.
+"""Uvicorn's HTTP/1.1 with bounds on what comes before a body and after its answer: bytes, and time.
 
-Uvicorn keeps reading heads of any size, and waits for ever for the first request of a connection.
+Uvicorn keeps reading heads of any size, waits for ever for the first request of a connection, and reads for ever what
+comes of a body that was answered before its end.
 """
 
 import asyncio
@@ -9,11 +10,13 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.api.presence import LEFT
 from service.api.problems import MEDIA_TYPE, problem_body
 from service.errors import Reason, ServiceError
 
 HEAD_BYTES: Final = 32_768
 HEAD_TIMEOUT_S: Final = 10.0
+REST_TIMEOUT_S: Final = 10.0  # for the rest of an answered body; closing at once would take the answer from its sender
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -25,11 +28,13 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first head is due."""
         super().connection_made(transport)
-        self._await_head()
+        self._left: asyncio.Future[None] = self.loop.create_future()
+        self._close_in(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is due any more."""
+        """Nothing is due any more, and whoever works for this client may stop."""
         self._stop_timer()
+        self._left.set_result(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -45,8 +50,9 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Another head begins, on a connection that may be old."""
         super().on_message_begin()
+        self.scope["state"][LEFT] = self._left
         self._in_head, self._received, self._parsed = True, 0, 0
-        self._await_head()
+        self._close_in(HEAD_TIMEOUT_S)
 
     def on_url(self, url: bytes) -> None:
         """Counts towards the head."""
@@ -78,6 +84,12 @@ class BoundedHttp(HttpToolsProtocol):
         if not self.transport.is_closing():
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """If the body goes on, it may do so for a while; another request on this connection ends the while."""
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body:
+            self._close_in(REST_TIMEOUT_S)
+
     def send_400_response(self, msg: str) -> None:
         """Uvicorn's answer to bytes that are no HTTP."""
         self._refuse(Reason.BAD_PARAMETER, msg)
@@ -92,9 +104,9 @@ class BoundedHttp(HttpToolsProtocol):
         self.transport.write(head.encode() + body)
         self.transport.close()
 
-    def _await_head(self) -> None:
+    def _close_in(self, seconds: float) -> None:
         self._stop_timer()
-        self._timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+        self._timer = self.loop.call_later(seconds, self.transport.close)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

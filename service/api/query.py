@@ -3,10 +3,12 @@
 Read here and not by FastAPI, whose own way costs each request as much as all else around its frame.
 """
 
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Final
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from service.answer import MaskEncoding
@@ -15,13 +17,14 @@ from service.frames import RawLayout, RawType
 from service.ranges import parse_range
 
 Share = Annotated[float, Field(ge=0, le=1)]
+REMEMBERED: Final = 64  # queries; the head that they come in is bounded
 Side = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class DetectQuery(BaseModel):
     """Names and ranges are the contract's."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
     model: str | None = Field(
         None, max_length=128, description="`NAME` or `NAME@VERSION`; the first model by default.", examples=["rrcanet"]
@@ -53,13 +56,13 @@ class DetectQuery(BaseModel):
             raise ValueError("raw rows need width, height and dtype, all three")
         return self
 
-    @property
+    @cached_property
     def raw(self) -> RawLayout | None:
         if self.width is None or self.height is None or self.dtype is None:
             return None
         return RawLayout(self.width, self.height, self.dtype)
 
-    @property
+    @cached_property
     def options(self) -> Options:
         return Options(
             threshold=self.threshold,
@@ -77,8 +80,14 @@ def read_query(request: Request) -> DetectQuery:
     Raises:
         RequestValidationError: every parameter that is wrong.
     """
+    return _parse(request.scope["query_string"])
+
+
+@lru_cache(REMEMBERED)
+def _parse(query: bytes) -> DetectQuery:
+    """A client asks the same way again and again. What is wrong is not remembered."""
     try:
-        return DetectQuery.model_validate(dict(request.query_params))
+        return DetectQuery.model_validate(dict(QueryParams(query)))
     except ValidationError as error:
         faults = [fault | {"loc": ("query", *fault["loc"])} for fault in error.errors()]
         raise RequestValidationError(faults) from error

@@ -1,9 +1,11 @@
 """Whole and damaged bodies of every format, for attacks and for the fuzzer."""
 
+import json
 import random
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,7 +13,8 @@ from tests import frames
 from tests.scenes import make_scene
 
 SCENE = make_scene(5, 48, 56, targets=1)
-DEEP = SCENE.counts(14)
+DEEP = SCENE.counts(14).astype(np.uint16)
+BOUNDARY = "part-of-an-attack"
 
 WHOLE: dict[str, bytes] = {
     "png": frames.png(SCENE.counts(8)),
@@ -21,6 +24,47 @@ WHOLE: dict[str, bytes] = {
     "jpeg": frames.jpeg(SCENE.counts(8).astype(np.uint8)),
     "bmp": frames.bmp(SCENE.counts(8).astype(np.uint8)),
     "npy": frames.npy(DEEP),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A whole body, and how it is sent; ``{model}`` and ``{mask}`` in the path are the caller's to fill."""
+
+    body: bytes
+    path: str = "/v1/detect?mask={mask}"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _multipart() -> Form:
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'.encode()
+    parts = b"".join(head + WHOLE[form] + b"\r\n" for form in ("png", "npy"))
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    return Form(parts + f"--{BOUNDARY}--\r\n".encode(), headers=headers)
+
+
+def _rows() -> Form:
+    height, width = DEEP.shape
+    path = f"/v1/detect?width={width}&height={height}&dtype=u16le&mask={{mask}}"
+    return Form(DEEP.tobytes(), path, {"Content-Type": "application/octet-stream"})
+
+
+def _inference(binary: bool) -> Form:
+    """Of the Open Inference Protocol, values in the JSON or after it."""
+    path, data = "/v2/models/{model}-detector/infer", DEEP[None, :16, :16]
+    tensor = {"name": "frames", "shape": data.shape, "datatype": "UINT16"}
+    if not binary:
+        return Form(json.dumps({"inputs": [tensor | {"data": data.ravel().tolist()}]}).encode(), path)
+    text = json.dumps({"inputs": [tensor | {"parameters": {"binary_data_size": data.nbytes}}]}).encode()
+    return Form(text + data.tobytes(), path, {"Inference-Header-Content-Length": str(len(text))})
+
+
+FORMS: dict[str, Form] = {
+    **{name: Form(body) for name, body in WHOLE.items()},
+    "rows": _rows(),
+    "multipart": _multipart(),
+    "v2-json": _inference(binary=False),
+    "v2-binary": _inference(binary=True),
 }
 
 
@@ -36,7 +80,7 @@ def mutated(form: str, seed: int) -> bytes:
 
     Every second PNG gets fitting checksums again, or hardly one would reach the decoder.
     """
-    rng, body = random.Random(f"{form}{seed}"), bytearray(WHOLE[form])
+    rng, body = random.Random(f"{form}{seed}"), bytearray(FORMS[form].body)
     for _ in range(rng.randint(1, 6)):
         at = rng.randrange(min(100, len(body)) if rng.random() < 0.5 else len(body))
         kind = rng.randrange(4)

@@ -13,11 +13,12 @@ from service.settings import LogFormat
 
 @pytest.fixture(autouse=True)
 def _logging_comes_back_as_it_was() -> Iterator[None]:
-    root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn.error")
-    handlers, level, name = root.handlers[:], root.level, uvicorn.name
+    root, uvicorn, pillow = (logging.getLogger(name) for name in (None, "uvicorn.error", "PIL"))
+    handlers, level, name, pillow_level = root.handlers[:], root.level, uvicorn.name, pillow.level
     yield
     root.handlers[:], uvicorn.name = handlers, name
     root.setLevel(level)
+    pillow.setLevel(pillow_level)
 
 
 def log_a_fault() -> None:
@@ -66,6 +67,7 @@ def test_a_text_line_ends_with_what_is_known_of_the_request(capsys: pytest.Captu
 def test_details_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs(LogFormat.TEXT)
     logging.getLogger("PIL").debug("chunk by chunk")
+    logging.getLogger("PIL.TiffImagePlugin").error("more samples than can be decoded: 16")
     assert capsys.readouterr().err == ""
 
 

@@ -174,7 +174,7 @@ async def _infer(request: Request, model: Model) -> Response:
             answer = await while_present(request, work)
         except ServiceError as fault:
             if fault.reason is Reason.UNDECODABLE_FRAME:
-                serving.telemetry.frames.labels("error").inc()  # the one that failed the request
+                serving.telemetry.frames_error.inc()  # the one that failed the request
             raise
     request.state.stages = timing.stages
     return Response(answer.content, headers=answer.headers)

@@ -1,0 +1,61 @@
+"""Bodies that never arrive hold places for as long as a request may take, and keep nobody from asking for health."""
+
+import time
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+import service.api.protocol
+from tests import frames
+from tests.attacks.wire import connection, read_all
+from tests.conftest import StartServer
+from tests.scenes import make_scene
+
+GOOD = frames.png(make_scene(1, 64, 64).counts(8))
+HEAD = f"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode()
+PLACES = 4
+TIMEOUT_S = 2.0
+
+
+def test_places_that_slow_bodies_hold_are_free_again_after_the_timeout(start_server: StartServer) -> None:
+    client = start_server(queue_size=PLACES, max_frames=1, request_timeout_s=TIMEOUT_S)
+    with ExitStack() as stack:
+        slow = [stack.enter_context(connection(client)) for _ in range(PLACES)]
+        for one in slow:
+            one.sendall(HEAD + GOOD[:100])
+        while f"rrcanet_queue_frames {PLACES}.0" not in client.get("/metrics").text:
+            time.sleep(0.01)
+        refused = client.post("/v1/detect", content=GOOD)
+        assert (refused.status_code, refused.json()["reason"]) == (429, "queue_full")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert [client.get(path).status_code for path in ("/livez", "/readyz", "/metrics")] == [200] * 3
+        for one in slow:
+            assert b" 408 " in read_all(one).split(b"\r\n")[0]
+        assert client.post("/v1/detect", content=GOOD).status_code == 200
+
+
+def test_a_body_that_trickles_on_after_its_answer_is_not_read_for_ever(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.api.protocol, "REST_TIMEOUT_S", 1.0)
+    client = start_server(request_timeout_s=0.5)
+    with connection(client) as opened:
+        opened.sendall(HEAD)
+        began = time.monotonic()
+        while time.monotonic() < began + 15:
+            try:
+                opened.sendall(b"x")
+            except OSError:
+                break  # the server has closed, as it should
+            time.sleep(0.05)
+        assert time.monotonic() - began < 10
+
+
+def test_a_body_that_ends_after_its_answer_leaves_the_connection_to_others(client: httpx.Client) -> None:
+    with connection(client) as opened:
+        opened.sendall(HEAD.replace(b"Host: x", b"Host: x\r\nContent-Encoding: gzip") + GOOD[:100])
+        assert b" 415 " in opened.recv(65536)
+        opened.sendall(GOOD[100:])
+        opened.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert b"HTTP/1.1 200 " in read_all(opened)
