@@ -9,7 +9,7 @@ M_TRIM_THRESHOLD: Final = -1
 M_TOP_PAD: Final = -2
 M_MMAP_MAX: Final = -4
 NEVER: Final = -1
-TOP_PAD: Final = 64 << 20  # bytes taken from the system at once
+TOP_PAD: Final = 256 << 20  # bytes taken from the system at once
 
 
 def keep_freed_memory() -> bool:
