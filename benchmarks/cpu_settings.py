@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from service.cpus import available_cpus
 from service.runtime import CPU, Device, Runtime
 
-OURS: Final = "ours: all threads, no spinning, no memory pattern"
+OURS: Final = "ours: no spinning, no memory pattern; frames that wait together on a thread each"
 OPENVINO: Final = "OpenVINO"
 OPENVINO_PROVIDER: Final = "OpenVINOExecutionProvider"
 ALL: Final = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -34,6 +34,7 @@ class Options:
 
     threads: int
     spinning: bool = False
+    spin_us: int | None = None
     level: ort.GraphOptimizationLevel = ALL
     parallel_nodes: bool = False
     memory_pattern: bool = False
@@ -43,11 +44,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """``answer`` is given frames and answers ``requests`` calls with them."""
+    """``answer`` is given a stack of frames, ``fewest`` at least."""
 
     name: str
     answer: Answer
-    requests: int = 1
+    fewest: int = 1
 
     @property
     def by_onnx_runtime(self) -> bool:
@@ -59,10 +60,11 @@ def onnx_runtime_settings(model: Path) -> list[Setting]:
     """Ours first, then each with one thing changed, then how requests share the threads."""
     every = available_cpus()
     ours: Answer = Runtime(model, Device.CPU).probabilities
-    one = open_session(model, Options(1))
+    one, all_threads = open_session(model, Options(1)), open_session(model, Options(every))
     changed = {
         "as it comes: spinning, memory pattern": Options(every, spinning=True, memory_pattern=True),
         "spinning": Options(every, spinning=True),
+        "spinning for a millisecond at most": Options(every, spinning=True, spin_us=1000),
         "memory pattern": Options(every, memory_pattern=True),
         "no arena": Options(every, arena=False),
         "denormals are zero": Options(every, denormals_are_zero=True),
@@ -73,8 +75,9 @@ def onnx_runtime_settings(model: Path) -> list[Setting]:
         Setting(OURS, ours),
         *(Setting(name, open_session(model, options)) for name, options in changed.items()),
         Setting("1 thread", one),
-        Setting(f"{every} requests at once, 1 thread each", at_once(one, every), every),
-        Setting(f"{every} requests at once, all threads each", at_once(ours, every), every),
+        Setting("one run of all frames, all threads", all_threads, fewest=2),
+        Setting(f"{every} runs at once, 1 thread each", at_once(one, every), fewest=2),
+        Setting(f"{every} runs at once, all threads each", at_once(all_threads, every), fewest=2),
     ]
 
 
@@ -100,6 +103,8 @@ def open_session(model: Path, options: Options, provider: str = CPU) -> Answer:
     if options.parallel_nodes:
         settings.execution_mode = ort.ExecutionMode.ORT_PARALLEL
     settings.add_session_config_entry("session.intra_op.allow_spinning", str(int(options.spinning)))
+    if options.spin_us is not None:
+        settings.add_session_config_entry("session.intra_op.spin_duration_us", str(options.spin_us))
     settings.add_session_config_entry("session.set_denormal_as_zero", str(int(options.denormals_are_zero)))
     settings.log_severity_level = 3
     session = ort.InferenceSession(str(model), settings, providers=[provider])
@@ -107,10 +112,10 @@ def open_session(model: Path, options: Options, provider: str = CPU) -> Answer:
     return lambda intensities: session.run(None, {name: intensities})
 
 
-def at_once(answer: Answer, requests: int) -> Answer:
-    """So many callers with the same frames, each in a thread of its own."""
-    pool = ThreadPoolExecutor(requests)
-    return lambda intensities: list(pool.map(answer, [intensities] * requests))
+def at_once(answer: Answer, runs: int) -> Answer:
+    """Each frame by itself, so many side by side."""
+    pool = ThreadPoolExecutor(runs)
+    return lambda intensities: list(pool.map(answer, intensities[:, None]))
 
 
 def _openvino(model: Path) -> Answer:

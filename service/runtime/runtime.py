@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -17,6 +16,7 @@ from service.errors import Reason, ServiceError
 from service.runtime.bound import BoundRuns
 from service.runtime.device import CUDA, Device, ModelFault, open_session
 from service.runtime.interface import check_interface, read_card
+from service.runtime.threaded import ThreadedRuns
 
 OUT_OF_MEMORY: Final = (  # asked first: cuDNN and cuBLAS tell it in the words of any other failure
     "Failed to allocate memory",
@@ -27,12 +27,8 @@ OUT_OF_MEMORY: Final = (  # asked first: cuDNN and cuBLAS tell it in the words o
     "resource allocation failed",
 )
 DEVICE_LOST: Final = ("CUDA failure", "CUDA error", "CUDNN failure", "CUBLAS failure")
-BATCH_PIXELS_CPU: Final = 2**20  # a batch wins nothing there, and a pixel takes half a kilobyte while it runs
+BATCH_PIXELS_CPU: Final = 2**20  # a pixel takes half a kilobyte while it runs
 BATCH_PIXELS_CUDA: Final = 2**24
-
-LARGE: Final = 2**20  # pixels of a run after which the arena is given back: it would keep gigabytes
-SHRINK: Final = ort.RunOptions()
-SHRINK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +55,19 @@ class Runtime:
         content = path.read_bytes()
         self.path = path
         self.sha256 = hashlib.sha256(content).hexdigest()
-        self._session = open_session(path, content, device, threads or available_cpus())
-        self.card = read_card(path, self._session)
-        self.provider = str(self._session.get_providers()[0])
-        self._input, self._output = check_interface(path, self._session)
-        on_cuda = self.provider == CUDA
-        self.batch_pixels = BATCH_PIXELS_CUDA if on_cuda else BATCH_PIXELS_CPU
-        self._bound = BoundRuns(self._session, self._input, self._output) if on_cuda else None
+        threads = threads or available_cpus()
+        session = open_session(path, content, device, threads)
+        self.card = read_card(path, session)
+        self.provider = str(session.get_providers()[0])
+        names = check_interface(path, session)
+        self._runs: BoundRuns | ThreadedRuns
+        if self.provider == CUDA:  # pragma: cuda
+            self.batch_pixels = BATCH_PIXELS_CUDA
+            self._runs = BoundRuns(session, *names)
+        else:
+            single = open_session(path, content, Device.CPU, 1) if threads > 1 else session
+            self.batch_pixels = BATCH_PIXELS_CPU
+            self._runs = ThreadedRuns(session, single, threads, *names)
         logger.info("model %s (%s) runs on %s", self.card.name, path.name, self.provider)
 
     def probabilities(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -76,14 +78,9 @@ class Runtime:
             DeviceLost: no run will succeed any more.
         """
         try:
-            return self._bound.run(intensities) if self._bound else self._run(intensities)
+            return self._runs.run(intensities)
         except Exception as error:  # ONNX Runtime has an exception type for every status code
             raise _named(error, intensities.shape) from error
-
-    def _run(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
-        options = SHRINK if intensities.size > LARGE else None
-        answer: NDArray[np.float32] = self._session.run([self._output], {self._input: intensities}, options)[0]
-        return answer
 
     def check_golden(self) -> None:
         """Run the card's own frame and compare with what PyTorch answered.

@@ -20,7 +20,7 @@ def hungry(start_server: StartServer, tmp_path: Path) -> httpx.Client:
     return start_server(models=tmp_path)
 
 
-def test_a_batch_that_finds_no_memory_is_halved_until_every_frame_is_answered(hungry: httpx.Client) -> None:
+def test_frames_that_do_not_fit_into_memory_together_are_all_answered(hungry: httpx.Client) -> None:
     answer = _detect(hungry, 32, *SMALL)
     assert answer.status_code == 200
     assert [len(frame["targets"]) for frame in answer.json()["frames"]] == [1] * 32
