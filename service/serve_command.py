@@ -15,6 +15,7 @@ import uvicorn
 from service.api.app import create_app
 from service.api.protocol import BoundedHttp
 from service.logs import set_up_logs
+from service.memory import return_large_blocks
 from service.runtime import Device
 from service.serving import Phase, Serving
 from service.settings import Settings, SettingsFault, load_settings
@@ -41,6 +42,7 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
     except SettingsFault as fault:
         raise click.UsageError(str(fault)) from fault
     set_up_logs(settings.log_format)
+    return_large_blocks()
     signal.signal(signal.SIGTERM, _end)
     server = Server(settings)
     try:

@@ -9,6 +9,7 @@ from typing import Final
 from service.engine import Engine
 from service.errors import Reason, ServiceError
 from service.keys import Keys
+from service.memory import return_free_pages
 from service.reload import refresh, signature
 from service.repository import Repository, load_folder
 from service.runtime import ModelFault
@@ -100,6 +101,12 @@ class Serving:
             return
         self._repository = fresh  # one assignment: a request sees the old models or the new ones
         self._tell_models()
+        self._clean_up_later()
+
+    def _clean_up_later(self) -> None:
+        """When nobody can wait for an answer of the old models any more."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.settings.request_timeout_s, loop.run_in_executor, None, return_free_pages)
 
     def _tell_models(self) -> None:
         self.telemetry.model_info.clear()

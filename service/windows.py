@@ -46,13 +46,13 @@ class Window:
     columns: Stretch
 
     def cut(self, image: Image) -> Image:
-        """``[H, W] -> [1, 1, rows.side, columns.side]``, mirrored at the edge.
+        """``[H, W] -> [1, 1, rows.side, columns.side]``, its edge continued.
 
-        The network pools over what it sees: a mirrored scene keeps its mean and its maximum, a smeared edge does not.
+        The network saw what lies outside of a frame so while it was trained; a mirror would show it targets twice.
         """
         seen = image[self.rows.start : self.rows.stop, self.columns.start : self.columns.stop]
         margins = ((0, self.rows.side - seen.shape[0]), (0, self.columns.side - seen.shape[1]))
-        padded = np.pad(seen, margins, mode="symmetric") if any(after for _, after in margins) else seen
+        padded = np.pad(seen, margins, mode="edge") if any(after for _, after in margins) else seen
         return np.ascontiguousarray(padded)[None, None]
 
     def paste(self, answer: Image, whole: Image) -> None:

@@ -49,20 +49,21 @@ def test_a_frame_of_one_pixel_has_no_target(everything: Detector, span: RangeMod
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES[1:])
-def test_padding_mirrors_the_frame_to_the_right_and_below(brightness: Detector, height: int, width: int) -> None:
+def test_padding_continues_the_edge_to_the_right_and_below(brightness: Detector, height: int, width: int) -> None:
     (padded,) = brightness.prepare(frame_of(noise(height, width)), Options(range=FULL)).inputs
     assert padded.shape[:2] == (1, 1)
     assert padded.shape[2] % STRIDE == padded.shape[3] % STRIDE == 0
     image, pixels = padded[0, 0], noise(height, width)
     np.testing.assert_array_equal(image[:height, :width], pixels)
-    np.testing.assert_array_equal(image[:height, width : 2 * width], pixels[:, ::-1][:, : image.shape[1] - width])
-    np.testing.assert_array_equal(image[height : 2 * height], image[:height][::-1][: image.shape[0] - height])
+    right, below = image[:height, width:], image[height:]
+    np.testing.assert_array_equal(right, np.broadcast_to(pixels[:, -1:], right.shape))
+    np.testing.assert_array_equal(below, np.broadcast_to(image[height - 1], below.shape))
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES[1:])
 def test_the_range_is_that_of_the_frames_own_pixels(brightness: Detector, height: int, width: int) -> None:
     pixels = noise(height, width)
-    pixels[-1, -1] = 255  # what is mirrored counts once
+    pixels[-1, -1] = 255  # what continues it does not count
     prepared = brightness.prepare(frame_of(pixels), Options())
     assert prepared.span == auto_range(pixels)
     np.testing.assert_allclose(
