@@ -21,7 +21,9 @@ PARAMETERS = 202_089  # of RRCA-Net with one input channel
 def test_a_model_that_ships_answers_as_the_weights_beside_it(path: Path) -> None:
     runtime = Runtime(path, Device.CPU)
     runtime.check_golden()
-    checkpoint = load_checkpoint(WEIGHTS / ("generalist.safetensors" if path == DEFAULT else f"{path.stem}.safetensors"))
+    checkpoint = load_checkpoint(
+        WEIGHTS / ("generalist.safetensors" if path == DEFAULT else f"{path.stem}.safetensors")
+    )
     frame = np.asarray(make_scene(3, 96, 160).counts(8), np.float32)[None, None]
     with torch.inference_mode():
         expected = Served(checkpoint).eval()(torch.from_numpy(frame)).numpy()
