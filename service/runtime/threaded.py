@@ -1,6 +1,6 @@
 """Runs on the CPU: a lone frame on all threads, frames that wait together on a thread each.
 
-Threads that share one frame wait for each other at every node; a thread each, two do 1.2 to 1.3 times as much
+Threads that share one frame wait for each other at every node; a thread each, two do 1.1 to 1.3 times as much
 (docs/performance.md), and no more frames are in memory at once than there are threads.
 """
 
