@@ -1,7 +1,8 @@
 """ONNX Runtime's settings on the CPU side by side with those that `service.runtime` takes, and OpenVINO as a yardstick.
 
-Every setting answers one call at every turn, so that a busy minute hits all alike; a turn gives one ratio to our
-setting, and the median of the ratios is shown, with quartiles. What is not installed is left out: OpenVINO comes with
+Every setting answers one call at every turn, so that a busy minute hits all alike; in another order each time and after
+a pause, so that threads which still spin slow nobody's neighbour. A turn gives one ratio to our setting, and the median
+of the ratios is shown, with quartiles. What is not installed is left out: OpenVINO comes with
 `pip install openvino==2026.4.1`, its execution provider with `pip install onnxruntime-openvino==1.24.1` in an
 environment of its own, in place of onnxruntime.
 
@@ -9,6 +10,7 @@ python -m benchmarks.cpu_options --minutes 7 --json benchmarks/results/cpu-optio
 """
 
 import json
+import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +31,7 @@ from service.runtime import Device, Runtime
 SHAPES: Final = (Shape(256, 256, 1), Shape(256, 256, 2), Shape(256, 256, 8), Shape(512, 512, 1), Shape(512, 512, 2))
 WARM_UP: Final = 2
 FEWEST: Final = 5  # turns, however long they take
+PAUSE_S: Final = 0.02  # threads that spin without a limit of ours have gone to sleep by then
 ALLOWED: Final = 1.1  # speed of ONNX Runtime's best setting over ours
 
 
@@ -58,9 +61,10 @@ def compare(settings: Sequence[Setting], shape: Shape, seconds: float) -> Iterat
     for setting in settings:
         for _ in range(WARM_UP):
             setting.answer(intensities)
+    order = random.Random(0)
     turns: list[list[float]] = []
     while len(turns) < FEWEST or time.perf_counter() < until:
-        turns.append([_seconds_a_frame(setting, intensities) for setting in settings])
+        turns.append(_turn(settings, intensities, order))
     times = np.array(turns)
     speeds = times[:, :1] / times
     for setting, spent, speed in zip(settings, times.T, speeds.T, strict=True):
@@ -68,6 +72,15 @@ def compare(settings: Sequence[Setting], shape: Shape, seconds: float) -> Iterat
         ms = 1e3 * float(np.median(spent))
         by_us = setting.by_onnx_runtime
         yield Measured(setting.name, by_us, shape.size, shape.batch, ms, middle, (low, high), len(turns))
+
+
+def _turn(settings: Sequence[Setting], intensities: Frames, order: random.Random) -> list[float]:
+    """Seconds a frame of each setting, taken in a random order."""
+    spent = dict.fromkeys(range(len(settings)), 0.0)
+    for index in order.sample(list(spent), len(spent)):
+        time.sleep(PAUSE_S)
+        spent[index] = _seconds_a_frame(settings[index], intensities)
+    return list(spent.values())
 
 
 def _seconds_a_frame(setting: Setting, intensities: Frames) -> float:
