@@ -5,10 +5,10 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from threading import Condition, Thread
-from typing import Final, Generic, TypeVar
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
+from typing import Final, Generic, Protocol, TypeVar
 
 from service.errors import Reason, ServiceError
 
@@ -28,6 +28,23 @@ class Done(Generic[Y]):
     ended: float
 
 
+class Caller(Protocol[Y]):
+    """Who wants a job done. Told of its end once, in the worker's thread; must raise nothing.
+
+    A future would do, and costs a lone frame a tenth of what the service adds to it.
+    """
+
+    @property
+    def gone(self) -> bool:
+        """Nobody waits any more: a job that has not begun never begins."""
+
+    def keep(self, done: Done[Y], /) -> None:
+        """It is done."""
+
+    def lose(self, fault: Exception, /) -> None:
+        """It will never be done."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Job(Generic[K, X, Y]):
     """One frame that waits.
@@ -43,7 +60,7 @@ class Job(Generic[K, X, Y]):
     size: int
     entered: float
     deadline: float
-    future: "Future[Done[Y]]" = field(default_factory=Future)
+    caller: Caller[Y]
 
 
 class Queue(Generic[K, X, Y]):
@@ -89,10 +106,10 @@ class Queue(Generic[K, X, Y]):
             if batch and ends > min(earliest, waiting[0].deadline):
                 break
             job = waiting.popleft()
-            if not job.future.set_running_or_notify_cancel():
+            if job.caller.gone:
                 continue
             if job.deadline <= ends:
-                job.future.set_exception(ServiceError(Reason.DEADLINE_EXCEEDED, "the deadline passed in the queue"))
+                job.caller.lose(ServiceError(Reason.DEADLINE_EXCEEDED, "the deadline passed in the queue"))
                 continue
             size, earliest = size + job.size, min(earliest, job.deadline)
             batch.append(job)
@@ -117,40 +134,40 @@ class Worker(Generic[K, X, Y]):
         observe: Callable[[int], object],
     ) -> None:
         self._run, self._queue, self._clock, self._observe = run, queue, clock, observe
-        self._changed = Condition()
+        self._arriving: SimpleQueue[Job[K, X, Y] | None] = SimpleQueue()
         self._closed = False
         self._pace = 0.0
         self._thread = Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
-    def submit(self, key: K, work: X, size: int, deadline: float) -> "Future[Done[Y]]":
-        """Queue one job; cancelling the future before its batch begins frees the place."""
-        job: Job[K, X, Y] = Job(key, work, size, self._clock(), deadline)
-        with self._changed:
-            self._queue.put(job)
-            self._changed.notify()
-        return job.future
+    def submit(self, key: K, work: X, size: int, deadline: float, caller: Caller[Y]) -> None:
+        """Queue one job; it is dropped where its caller is gone before its batch begins."""
+        self._arriving.put(Job(key, work, size, self._clock(), deadline, caller))
 
     def close(self) -> None:
         """Run what waits, then end."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
+        self._arriving.put(None)
         self._thread.join()
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._queue)
-                if not self._queue:
-                    return
-                batch = self._queue.take(self._clock(), self._pace)
+        while self._take_in():
+            batch = self._queue.take(self._clock(), self._pace)
             if batch:
                 self._observe(len(batch))
                 self._answer(batch)
             else:
                 self._pace = 0.0  # a pace at which everything is too late is not believed twice
             del batch  # or the last frames would stay in memory while nothing happens
+
+    def _take_in(self) -> bool:
+        """Queue what has arrived, and wait for it where nothing is queued; False where nothing will come any more."""
+        while not self._arriving.empty() or not (self._queue or self._closed):
+            job = self._arriving.get()
+            if job is None:
+                self._closed = True
+            else:
+                self._queue.put(job)
+        return bool(self._queue)
 
     def _answer(self, batch: list[Job[K, X, Y]]) -> None:
         """A batch that fails is halved: a bad job fails alone, and what found no room at once still runs."""
@@ -159,7 +176,7 @@ class Worker(Generic[K, X, Y]):
             results = list(zip(batch, self._run(batch[0].key, [job.work for job in batch]), strict=True))
         except Exception as fault:
             if len(batch) == 1:
-                batch[0].future.set_exception(fault)
+                batch[0].caller.lose(fault)
             else:
                 middle = len(batch) // 2
                 self._answer(batch[:middle])
@@ -168,4 +185,4 @@ class Worker(Generic[K, X, Y]):
         ended = self._clock()
         self._pace += PACE_SHARE * ((ended - began) / sum(job.size for job in batch) - self._pace)
         for job, result in results:
-            job.future.set_result(Done(result, began, ended))
+            job.caller.keep(Done(result, began, ended))

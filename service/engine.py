@@ -7,10 +7,10 @@ from typing import TypeVar
 import numpy as np
 
 from service.admission import Admission, Pass
-from service.batching import Queue, Worker
+from service.batching import Caller, Queue, Worker
 from service.cpus import available_cpus
 from service.detector import Detection, Detector
-from service.errand import Errand, Inferred
+from service.errand import Errand
 from service.errors import Reason, ServiceError
 from service.frames import Budget
 from service.pool import Pool
@@ -78,8 +78,8 @@ class Engine:
             self._telemetry.frames_error.inc(work.unreadable)
         places.hold(len(work.ready))
 
-    def _infer(self, order: Order, tensor: Tensor) -> Inferred:
-        return self._worker.submit((order.detector, tensor.shape), tensor, tensor.size, order.deadline)
+    def _infer(self, order: Order, tensor: Tensor, caller: Caller[Tensor]) -> None:
+        self._worker.submit((order.detector, tensor.shape), tensor, tensor.size, order.deadline, caller)
 
     def _run(self, key: Key, tensors: Sequence[Tensor]) -> Iterable[Tensor]:
         """One batch of one model and one size."""

@@ -1,13 +1,12 @@
 """One request on its way through the threads."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from threading import Lock
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-from service.batching import Done
+from service.batching import Caller, Done
 from service.errors import ServiceError
 from service.pool import Pool, Step
 from service.promise import Promise
@@ -15,7 +14,6 @@ from service.timing import Timing
 from service.work import Order, Ready, Tensor, Work
 
 A = TypeVar("A")
-Inferred = Future[Done[Tensor]]
 
 
 class Errand(Generic[A]):
@@ -35,14 +33,12 @@ class Errand(Generic[A]):
         self,
         pool: Pool,
         read: Callable[[], Work[A]],
-        infer: "Infer",
+        infer: Callable[[Order, Tensor, Caller[Tensor]], None],
         answer: Callable[[Work[A], Sequence[Tensor]], A],
         latest: float,
         timing: Timing,
     ) -> None:
         self._pool, self._read, self._infer, self._answer, self._timing = pool, read, infer, answer, timing
-        self._inferred: Sequence[Inferred] = ()
-        self._left, self._lock = 0, Lock()
         self._end: Promise[A] = Promise(latest)
 
     async def run(self) -> A:
@@ -56,14 +52,7 @@ class Errand(Generic[A]):
         try:
             return await self._end.wait()
         finally:
-            self._drop()
             del self  # as in Promise.wait
-
-    def _drop(self) -> None:
-        """Nobody waits any more: what has not begun never begins, and frames are let go."""
-        inferred, self._inferred = self._inferred, ()
-        for future in inferred:
-            future.cancel()
 
     def _go_on(self, step: Step) -> None:
         try:
@@ -83,35 +72,21 @@ class Errand(Generic[A]):
         if isinstance(fault, ServiceError):
             fault = fault.bare()
         self._end.break_with(fault)
-        self._drop()
 
     def _read_frames(self) -> None:
         work = self._read()
         self._end.hasten(work.order.deadline)
         self._timing.lap("decode")
         inputs = [tensor for one in work.ready for tensor in one.prepared.inputs]
-        self._left = len(inputs)
-        self._inferred = inferred = [self._infer(work.order, tensor) for tensor in inputs]
-        for future in inferred:
-            future.add_done_callback(partial(self._hear, work))
-        if self._end.over:
-            self._drop()
-        elif not inputs:
+        if not inputs:
             self._answer_frames(work, ())
-
-    def _hear(self, work: Work[A], future: Inferred) -> None:
-        """Called by whichever thread ends a future."""
-        with self._lock:
-            self._left -= 1
-            left = self._left
-        if future.cancelled() or self._end.over:
             return
-        fault = future.exception()
-        if fault is not None:
-            self._fail(fault)
-        elif not left:
-            inferred, self._inferred = self._inferred, ()
-            self._go_on(lambda: self._answer_frames(work, [future.result() for future in inferred]))
+        waiting = _Waiting(len(inputs), self._end, partial(self._answer_later, work), self._fail)
+        for index, tensor in enumerate(inputs):
+            self._infer(work.order, tensor, _Place(waiting, index))
+
+    def _answer_later(self, work: Work[A], done: Sequence[Done[Tensor]]) -> None:
+        self._go_on(partial(self._answer_frames, work, done))
 
     def _answer_frames(self, work: Work[A], done: Sequence[Done[Tensor]]) -> None:
         if done:
@@ -121,10 +96,42 @@ class Errand(Generic[A]):
         self._end.keep(answer)
 
 
-class Infer(Protocol):
-    """Queues one tensor for the device."""
+class _Waiting(Generic[A]):
+    """A request whose tensors are at the device; the device's thread alone tells it of them."""
 
-    def __call__(self, order: Order, tensor: Tensor, /) -> Inferred: ...
+    def __init__(
+        self,
+        number: int,
+        end: Promise[A],
+        go_on: Callable[[Sequence[Done[Tensor]]], None],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self.end, self.fail, self._go_on = end, fail, go_on
+        self._number = number
+        self._done: dict[int, Done[Tensor]] = {}
+
+    def keep(self, index: int, done: Done[Tensor]) -> None:
+        self._done[index] = done
+        if len(self._done) == self._number and not self.end.over:
+            self._go_on([self._done[index] for index in range(self._number)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Place(Generic[A]):
+    """Of one tensor among those of its request."""
+
+    waiting: _Waiting[A]
+    index: int
+
+    @property
+    def gone(self) -> bool:
+        return self.waiting.end.over
+
+    def keep(self, done: Done[Tensor], /) -> None:
+        self.waiting.keep(self.index, done)
+
+    def lose(self, fault: Exception, /) -> None:
+        self.waiting.fail(fault)
 
 
 def _join(ready: Sequence[Ready], results: Iterator[Tensor]) -> Iterator[Tensor]:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 
 import pytest
 
@@ -14,8 +14,34 @@ NEVER = 1e9
 WITHIN_S = 10.0
 
 
+class Waiting:
+    """A caller that waits for its job, until it leaves."""
+
+    def __init__(self) -> None:
+        self.gone = False
+        self._end: Future[Done[int]] = Future()
+
+    def keep(self, done: Done[int], /) -> None:
+        self._end.set_result(done)
+
+    def lose(self, fault: Exception, /) -> None:
+        self._end.set_exception(fault)
+
+    def result(self, timeout: float) -> Done[int]:
+        return self._end.result(timeout)
+
+    @property
+    def told(self) -> bool:
+        return self._end.done()
+
+
 def job(key: str, work: int, entered: float, size: int = 1, deadline: float = NEVER) -> Job[str, int, int]:
-    return Job(key, work, size, entered, deadline)
+    return Job(key, work, size, entered, deadline, Waiting())
+
+
+def caller_of(one: Job[str, int, int]) -> Waiting:
+    assert isinstance(one.caller, Waiting)
+    return one.caller
 
 
 def queue_of(*jobs: Job[str, int, int], max_batch: int = 8, max_size: int = 1000) -> Queue[str, int, int]:
@@ -63,7 +89,7 @@ def test_a_job_larger_than_a_batch_runs_alone() -> None:
 def test_a_job_whose_caller_has_left_is_dropped_and_leaves_its_place_to_others() -> None:
     left, *others = (job("a", n, n) for n in range(3))
     queue = queue_of(left, *others, max_batch=2)
-    assert left.future.cancel()
+    caller_of(left).gone = True
     assert batches(queue) == [[1, 2]]
 
 
@@ -71,7 +97,7 @@ def test_a_job_past_its_deadline_is_dropped_and_told() -> None:
     late, punctual = job("a", 1, 0, deadline=5), job("a", 2, 1, deadline=6)
     assert batches(queue_of(late, punctual), now=5) == [[2]]
     with pytest.raises(ServiceError) as caught:
-        late.future.result(0)
+        caller_of(late).result(0)
     assert caught.value.reason is Reason.DEADLINE_EXCEEDED
 
 
@@ -80,7 +106,7 @@ def test_a_job_that_cannot_be_done_by_its_deadline_is_not_begun() -> None:
     taken = queue_of(hopeless, other).take(now=10, pace=0.01)
     assert [one.work for one in taken] == [2]
     with pytest.raises(ServiceError, match="deadline"):
-        hopeless.future.result(0)
+        caller_of(hopeless).result(0)
 
 
 def test_a_batch_stays_so_small_that_nobody_in_it_is_late() -> None:
@@ -96,14 +122,14 @@ def test_a_late_comer_in_a_hurry_waits_for_the_next_batch() -> None:
 
 def test_where_every_job_of_a_kind_is_dropped_the_next_kind_runs() -> None:
     late, left, other = job("a", 1, 0, deadline=1), job("a", 2, 0.1), job("b", 3, 0.2)
-    left.future.cancel()
+    caller_of(left).gone = True
     queue = queue_of(late, left, other)
     assert batches(queue, now=2) == [[3]]
 
 
 def test_a_queue_of_dropped_jobs_gives_nothing_and_is_empty() -> None:
     left = job("a", 1, 0)
-    left.future.cancel()
+    caller_of(left).gone = True
     queue = queue_of(left)
     assert queue
     assert queue.take(0) == []
@@ -127,6 +153,12 @@ class Device:
         return [work**2 for work in works]
 
 
+def submit(worker: Worker[str, int, int], work: int, key: str = "a", deadline: float = NEVER) -> Waiting:
+    caller = Waiting()
+    worker.submit(key, work, 1, deadline, caller)
+    return caller
+
+
 class Bench:
     """A worker with its device, clock and what it observed."""
 
@@ -136,15 +168,15 @@ class Bench:
         queue: Queue[str, int, int] = Queue(8, lambda _: 1000)
         self.worker = Worker(self.device, queue, self.clock, self.observed.append)
 
-    def submit(self, work: int, key: str = "a", deadline: float = NEVER) -> "Future[Done[int]]":
-        return self.worker.submit(key, work, 1, deadline)
+    def submit(self, work: int, key: str = "a", deadline: float = NEVER) -> Waiting:
+        return submit(self.worker, work, key, deadline)
 
-    def hold(self) -> "Future[Done[int]]":
+    def hold(self) -> Waiting:
         """Keep the device busy with a job until ``go_on`` is set."""
         self.device.go_on.clear()
-        future = self.submit(0, "holds")
+        caller = self.submit(0, "holds")
         assert self.device.begun.acquire(timeout=WITHIN_S)
-        return future
+        return caller
 
 
 @pytest.fixture
@@ -166,7 +198,7 @@ def test_what_waits_while_the_device_is_busy_becomes_the_next_batch(bench: Bench
     waiting = [bench.submit(n) for n in (1, 2, 3)]
     bench.clock.now = 4.0
     bench.device.go_on.set()
-    assert [future.result(WITHIN_S) for future in waiting] == [Done(n * n, 4.0, 4.0) for n in (1, 2, 3)]
+    assert [caller.result(WITHIN_S) for caller in waiting] == [Done(n * n, 4.0, 4.0) for n in (1, 2, 3)]
     assert bench.device.ran == [("holds", [0]), ("a", [1, 2, 3])]
     assert bench.observed == [1, 3]
 
@@ -190,11 +222,11 @@ def test_a_device_that_loses_an_answer_does_not_end_the_worker() -> None:
         return works[:1]
 
     worker: Worker[str, int, int] = Worker(run, Queue(8, lambda _: 1000), Clock(), lambda _: None)
-    first = worker.submit("a", 0, 1, NEVER)
+    first = submit(worker, 0)
     assert held.wait(WITHIN_S)
-    others = [worker.submit("a", n, 1, NEVER) for n in (1, 2)]
+    others = [submit(worker, n) for n in (1, 2)]
     release.set()
-    assert [future.result(WITHIN_S).result for future in (first, *others)] == [0, 1, 2]
+    assert [caller.result(WITHIN_S).result for caller in (first, *others)] == [0, 1, 2]
     worker.close()
 
 
@@ -218,16 +250,15 @@ def test_a_job_past_its_deadline_never_reaches_the_device(bench: Bench) -> None:
     assert bench.device.ran == [("holds", [0])]
 
 
-def test_a_cancelled_job_never_reaches_the_device(bench: Bench) -> None:
+def test_a_job_whose_caller_has_left_never_reaches_the_device(bench: Bench) -> None:
     bench.hold()
     left = bench.submit(2)
-    assert left.cancel()
+    left.gone = True
     bench.device.go_on.set()
     assert bench.submit(3).result(WITHIN_S).result == 9
     assert ("a", [3]) in bench.device.ran
     assert all(2 not in works for _, works in bench.device.ran)
-    with pytest.raises(CancelledError):
-        left.result(0)
+    assert not left.told
 
 
 def test_close_runs_what_waits(bench: Bench) -> None:
@@ -239,4 +270,4 @@ def test_close_runs_what_waits(bench: Bench) -> None:
     assert closing.is_alive(), "it waits for the device"
     bench.device.go_on.set()
     closing.join(WITHIN_S)
-    assert [future.result(0).result for future in (held, *waiting)] == [0, 1, 4, 9]
+    assert [caller.result(0).result for caller in (held, *waiting)] == [0, 1, 4, 9]
