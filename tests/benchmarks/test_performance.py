@@ -19,9 +19,11 @@ def test_settings_are_compared_with_ours(model_file: Path, tmp_path: Path) -> No
     command = ("--model", str(model_file), *sizes, "--minutes", "0.001", "--json", str(figures))
     result = CliRunner().invoke(cpu_options, command)
     assert result.exit_code == 0, result.output
-    measured = json.loads(figures.read_text())["measured"]
+    found = json.loads(figures.read_text())
+    measured, finals = found["measured"], found["finals"]
     assert len(measured) >= 12 + 15
-    assert all(one["ms_a_frame"] > 0 and one["speed"] > 0 and one["turns"] >= 5 for one in measured)
+    assert all(one["ms_a_frame"] > 0 and one["speed"] > 0 and one["turns"] >= 5 for one in measured + finals)
+    assert [one["setting"] == OURS for one in finals] == 2 * [True, False, False, False]
     assert [one["speed"] for one in measured if one["setting"] == OURS] == [1.0, 1.0]
     assert "| setting | 16x16 | 16x8, batch 2 |" in result.output
     assert result.output.count("of ours; ") == 2, "a verdict a shape"
