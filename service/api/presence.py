@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 from starlette.requests import Request
 
+from service.api.interrupt import Interrupt, Interrupted
 from service.errors import Reason, ServiceError
 
 T = TypeVar("T")
@@ -18,22 +19,13 @@ async def while_present(request: Request, work: Awaitable[T]) -> T:
     Raises:
         ServiceError: the client has left, so nobody reads this.
     """
-    worker = asyncio.current_task()
-    assert worker is not None
-    has_left = False
-
-    def leave(_: object) -> None:
-        nonlocal has_left
-        has_left = True
-        worker.cancel()
-
+    interrupt = Interrupt()
     left: asyncio.Future[None] = request.scope["state"][LEFT]
-    left.add_done_callback(leave)
+    left.add_done_callback(interrupt.end)
     try:
-        return await work
-    except asyncio.CancelledError:
-        if has_left and not worker.uncancel():
-            raise ServiceError(Reason.REQUEST_TIMEOUT, "the client left before the answer was ready") from None
-        raise
+        with interrupt:
+            return await work
+    except Interrupted:
+        raise ServiceError(Reason.REQUEST_TIMEOUT, "the client left before the answer was ready") from None
     finally:
-        left.remove_done_callback(leave)
+        left.remove_done_callback(interrupt.end)

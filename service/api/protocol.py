@@ -44,15 +44,22 @@ class BoundedHttp(HttpToolsProtocol):
         if self._in_head:
             self._received += len(data)
         super().data_received(data)
+        if self._timer is None and self._awaits_head:
+            self._close_in(HEAD_TIMEOUT_S)
         if self._in_head and self._received > HEAD_BYTES and not self.transport.is_closing():
             self._refuse(Reason.HEADERS_TOO_LARGE, f"the head is larger than {HEAD_BYTES} bytes")
 
+    @property
+    def _awaits_head(self) -> bool:
+        """Whether a head goes on, or none has begun: uvicorn takes line ends between requests for a sign of life."""
+        return self._in_head or (self.cycle is not None and self.cycle.response_complete)
+
     def on_message_begin(self) -> None:
-        """Another head begins, on a connection that may be old."""
+        """Another head begins, on a connection that may be old; it has its time if it is not here at once."""
         super().on_message_begin()
         self.scope["state"][LEFT] = self._left
         self._in_head, self._received, self._parsed = True, 0, 0
-        self._close_in(HEAD_TIMEOUT_S)
+        self._stop_timer()
 
     def on_url(self, url: bytes) -> None:
         """Counts towards the head."""

@@ -69,3 +69,12 @@ def test_a_connection_that_was_answered_may_stay(client: httpx.Client, monkeypat
             opened.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
             assert opened.recv(65536).startswith(b"HTTP/1.1 200 ")
             time.sleep(0.7)
+
+
+def test_line_ends_after_an_answer_keep_no_connection(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service.api.protocol, "HEAD_TIMEOUT_S", 0.5)
+    with connection(client) as opened:
+        opened.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert opened.recv(65536).startswith(b"HTTP/1.1 200 ")
+        opened.sendall(b"\r\n")
+        assert read_all(opened) == b""
