@@ -12,7 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
-from starlette.types import ASGIApp
 
 from service.api import detect, health, models, openinference
 from service.api.docs import add_docs
@@ -26,23 +25,8 @@ from service.serving import Serving
 DISTRIBUTION: Final = "rrcanet-serve"
 
 
-def create_app(serving: Serving) -> ASGIApp:
-    """All that is served, and what surrounds every answer; models load when the server starts.
-
-    Where requests are traced, all of it happens within FastAPI, whose span tells of it; elsewhere around FastAPI, which
-    the hot route never enters.
-    """
-    api = create_api(serving)
-    if _traced():
-        api.add_middleware(Gate, keys=serving.keys)
-        api.add_middleware(Envelope, telemetry=serving.telemetry, style=serving.settings.log_format)
-        return api
-    quick = Shortcut(api, detect.PATH, "POST", detect.router.routes[0], detect.detect)
-    return Envelope(Gate(quick, serving.keys), serving.telemetry, serving.settings.log_format)
-
-
-def create_api(serving: Serving) -> FastAPI:
-    """Routes and errors."""
+def create_app(serving: Serving) -> FastAPI:
+    """Routes, errors and the surrounding of every answer; models load when the server starts."""
     app = FastAPI(
         title="RRCA-Net Serve",
         summary="Infrared small-target detection",
@@ -58,6 +42,9 @@ def create_api(serving: Serving) -> FastAPI:
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_middleware(Shortcut, path=detect.PATH, method="POST", route=detect.router.routes[0], endpoint=detect.detect)
+    app.add_middleware(Gate, keys=serving.keys)
+    app.add_middleware(Envelope, telemetry=serving.telemetry, style=serving.settings.log_format)
     page = resources.files("service").joinpath("web", "index.html").read_text()
     add_docs(app)
     app.add_api_route("/", lambda: HTMLResponse(page), include_in_schema=False, response_class=HTMLResponse)
@@ -77,13 +64,9 @@ def _lifespan(serving: Serving) -> Callable[[FastAPI], AbstractAsyncContextManag
     return lifespan
 
 
-def _traced() -> bool:
-    """OpenTelemetry, by its own environment variables; where there are none, requests do not ask for it."""
-    return any(name.startswith("OTEL_") for name in os.environ)
-
-
 def _telemetry() -> TelemetryConfig:
-    wanted = _traced()
+    """OpenTelemetry, by its own environment variables; where there are none, requests do not ask for it."""
+    wanted = any(name.startswith("OTEL_") for name in os.environ)
     return {"auto_configure": wanted, "tracing": wanted, "metrics": wanted, "logs": wanted}
 
 

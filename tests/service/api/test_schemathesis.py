@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemathesis import openapi
 from schemathesis.checks import positive_data_acceptance
 
-from service.api.app import create_api
+from service.api.app import create_app
 from service.serving import Serving
 from service.settings import Settings
 from tests import frames
@@ -38,7 +38,7 @@ for media_type, bodies in FRAMES.items():
 def document() -> dict[str, Any]:
     serving = Serving(Settings(_env_file=None))  # type: ignore[call-arg]
     serving.engine.close()
-    return create_api(serving).openapi()
+    return create_app(serving).openapi()
 
 
 schema = openapi.from_dict(document(), config=schemathesis.Config.from_dict(CONFIG))
