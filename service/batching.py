@@ -31,7 +31,7 @@ class Done(Generic[Y]):
 class Caller(Protocol[Y]):
     """Who wants a job done. Told of its end once, in the worker's thread; must raise nothing.
 
-    A future would do, and costs a lone frame a tenth of what the service adds to it.
+    A future of each job would do too, with a lock and a condition of its own that nobody here waits for.
     """
 
     @property
