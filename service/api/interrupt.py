@@ -7,7 +7,7 @@ from types import TracebackType
 class Interrupt:
     """Cancels the task that entered it, once ``end`` is called; the wait within then raises ``Interrupted``.
 
-    As ``asyncio.timeout``, but for any cause, and entered and left without a coroutine, since every request does so twice.
+    As ``asyncio.timeout``, but for any cause, and entered and left without a coroutine: every request does so twice.
     """
 
     def __init__(self) -> None:
