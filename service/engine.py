@@ -64,7 +64,9 @@ class Engine:
             return work
 
         def answer(work: Work[A], probabilities: Sequence[Tensor]) -> A:
-            return work.answer(probabilities, lambda: self._detect(work, probabilities), timing)
+            made = work.answer(probabilities, lambda: self._detect(work, probabilities), timing)
+            self._telemetry.frames_ok.inc(len(probabilities))
+            return made
 
         try:
             return await Errand(self._pool, read_admitted, self._infer, answer, latest, timing).run()
@@ -72,8 +74,6 @@ class Engine:
             self._observe(timing)
 
     def _admit(self, work: Work[object], places: Pass) -> None:
-        if work.ready:
-            self._telemetry.frames_ok.inc(len(work.ready))
         if work.unreadable:
             self._telemetry.frames_error.inc(work.unreadable)
         places.hold(len(work.ready))

@@ -31,7 +31,7 @@ class Keys:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read_at = _changed_at(path)
+        self._state = _state_of(path)
         self._hashes = read_keys(path)
 
     def owner(self, key: str | None) -> str | None:
@@ -45,11 +45,13 @@ class Keys:
         return owner if key else None
 
     def reload(self, unchanged_too: bool = True) -> None:
-        """Read the file again; what cannot be used changes nothing."""
+        """Read the file again; what cannot be used changes nothing, and is told once."""
+        state = _state_of(self._path)
+        if state == self._state and not unchanged_too:
+            return
+        self._state = state
         try:
-            changed = _changed_at(self._path)
-            if unchanged_too or changed != self._read_at:
-                self._read_at, self._hashes = changed, read_keys(self._path)
+            self._hashes = read_keys(self._path)
         except KeysFault as fault:
             logger.error("the API keys stay as they were: %s", fault)
 
@@ -88,9 +90,10 @@ def hash_of(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _changed_at(path: Path) -> tuple[int, int, int]:
+def _state_of(path: Path) -> tuple[int, int, int] | None:
+    """What tells that the file has changed; None where it cannot be looked at."""
     try:
         known = path.stat()
-    except OSError as error:
-        raise KeysFault(f"{path} cannot be read: {error}") from error
+    except OSError:
+        return None
     return known.st_mtime_ns, known.st_size, known.st_ino

@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, settings: Settings) -> None:
         self.serving = Serving(settings, stop=self._stop)
-        self._drain_delay = settings.drain_delay_s
+        self._drain_delay, self._signals = settings.drain_delay_s, 0
         config = uvicorn.Config(
             create_app(self.serving),
             host=settings.host,
@@ -89,9 +89,10 @@ class Server(uvicorn.Server):
         Uvicorn's own would raise the signal again at the end; a drained process exits with 0.
         """
         self.config.encoded_headers = [(b"connection", b"close")]  # so that clients come back elsewhere
-        if self.serving.phase is Phase.REFUSING:
+        self._signals += 1
+        if self._signals > 2:
             self.force_exit = self.should_exit = True
-        elif self.serving.phase is Phase.READY and self._drain_delay > 0:
+        elif self._signals == 1 and self.serving.phase is Phase.READY and self._drain_delay > 0:
             self.serving.phase = Phase.DRAINING
             asyncio.get_running_loop().call_soon_threadsafe(self._refuse_later)
         else:

@@ -55,8 +55,10 @@ class Serving:
         try:
             settings = self.settings
             self._repository = await asyncio.to_thread(load_folder, settings.models, settings.device, settings.canary)
-        except ModelFault as fault:
-            self.fault = fault
+        except Exception as error:  # whatever it is: a process that never becomes ready helps nobody
+            self.fault = (
+                error if isinstance(error, ModelFault) else ModelFault(f"the models cannot be loaded: {error!r}")
+            )
             self._stop()
             return
         self._tell_models()
@@ -98,6 +100,9 @@ class Serving:
             fresh = await asyncio.to_thread(refresh, self.settings.models, self.settings.device, served)
         except ModelFault as fault:
             logger.error("the models stay as they were: %s", fault)
+            return
+        except Exception:  # a bug; the next change is looked at all the same
+            logger.exception("the models stay as they were")
             return
         self._repository = fresh  # one assignment: a request sees the old models or the new ones
         self._tell_models()

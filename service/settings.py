@@ -47,7 +47,9 @@ class Settings(BaseSettings):
     )
     api_keys_file: Path | None = Field(None, description="File of API keys; nobody needs one without it.")
     max_body_bytes: int = Field(33_554_432, ge=1, description="Body of one request.")
-    max_pixels: int = Field(4_194_304, ge=1, description="Pixels of one request, all frames together.")
+    max_pixels: int = Field(
+        4_194_304, ge=1, description="Pixels of one request, all frames together; a side counts as 32 at least."
+    )
     max_frames: int = Field(64, ge=1, description="Frames of one request.")
     queue_size: int = Field(64, ge=1, description="Frames accepted and not yet answered, all requests together.")
     max_batch: int = Field(8, ge=1, description="Frames that one run of the network takes.")

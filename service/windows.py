@@ -13,9 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from service.frames import SMALLEST_SIDE
+
 LONGEST: Final = 1280  # pixels of a side that is still run whole; frames of thermal cameras are
 OVERLAP: Final = 128  # pixels that two neighbours see both, at least
-FINEST: Final = 32  # step between the smallest sides
+FINEST: Final = SMALLEST_SIDE  # step between the smallest sides
 STEPS_AN_OCTAVE: Final = 4  # sides grow by a quarter at most
 
 Image = NDArray[np.float32]

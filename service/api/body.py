@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncGenerator
-from typing import Final
+from typing import Final, Self
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
@@ -23,10 +23,31 @@ MULTIPART: Final = "multipart/form-data"
 
 class _InMemory(MultiPartParser):
     spool_max_size = sys.maxsize  # the body limit bounds memory; a disk would only be slower
+    _complete = False
+
+    def to_its_end(self) -> Self:
+        """Refuse a body without its closing boundary: it may lack its last frames."""
+        self.stream = self._checked(self.stream)
+        return self
+
+    async def _checked(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for chunk in stream:
+            yield chunk
+        if not self._complete:
+            raise MultiPartException("it ends before its closing boundary")
+
+    def on_headers_finished(self) -> None:
+        """Names are UTF-8: multipart/form-data has no charset (RFC 7578, section 5.1.2), and some raise anything."""
+        self._charset = "utf-8"
+        super().on_headers_finished()
+
+    def on_end(self) -> None:
+        """The closing boundary."""
+        self._complete = True
 
 
 async def read_parts(
-    request: Request, limit: int, max_parts: int, deadline: float, raw: RawLayout | None
+    request: Request, limit: int, max_parts: int, deadline: float, raw: RawLayout | None, late: Reason
 ) -> list[Part]:
     """Read the body.
 
@@ -35,6 +56,7 @@ async def read_parts(
         max_parts: of a multipart body.
         deadline: time.monotonic by which the last byte must be here.
         raw: what headerless rows are, if the request says so.
+        late: what a body is told that is not here by then.
 
     Raises:
         ServiceError: too large, too slow, encoded, or not multipart as it says.
@@ -50,7 +72,7 @@ async def read_parts(
                 return await _read_multipart(request.headers, arriving, max_parts, raw)
             content = await arriving.read()
     except Interrupted as error:
-        raise ServiceError(Reason.REQUEST_TIMEOUT, "the body did not arrive in time") from error
+        raise ServiceError(late, "the body did not arrive in time") from error
     except ClientDisconnect as error:
         raise ServiceError(Reason.REQUEST_TIMEOUT, "the client left before the body was complete") from error
     finally:
@@ -59,7 +81,7 @@ async def read_parts(
 
 
 async def _read_multipart(headers: Headers, arriving: "_Arriving", max_parts: int, raw: RawLayout | None) -> list[Part]:
-    parser = _InMemory(headers, arriving.stream(), max_files=max_parts, max_fields=max_parts)
+    parser = _InMemory(headers, arriving.stream(), max_files=max_parts, max_fields=max_parts).to_its_end()
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -81,7 +103,9 @@ async def _read_part(name: str, value: UploadFile | str, raw: RawLayout | None) 
     if isinstance(value, str):
         raise ServiceError(Reason.BAD_PARAMETER, f"part {name!r} has no filename, so it is text, not a frame")
     media_type = _media_type(value.content_type)
-    return Part(await value.read(), media_type, value.filename or None, _layout_for(media_type, raw))
+    content = await value.read()
+    await value.close()  # or the body would be in memory twice
+    return Part(content, media_type, value.filename or None, _layout_for(media_type, raw))
 
 
 class _Arriving:

@@ -10,6 +10,7 @@ from service.api.body import MULTIPART, read_parts
 from service.api.presence import while_present
 from service.api.query import PARAMETERS, read_query
 from service.api.schemas import DetectAnswer, Responses, problems
+from service.errors import Reason
 from service.frames import ACCEPTED, Budget
 from service.parts import FramesWork, read_json_work, read_mask_work
 from service.serving import Serving
@@ -46,12 +47,15 @@ async def detect(request: Request) -> Response:
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
     order = Order(detector, query.options, deadline)
     with serving.engine.admission.enter() as places:
-        parts = await read_parts(request, settings.max_body_bytes, settings.max_frames, latest, query.raw)
+        late = Reason.REQUEST_TIMEOUT if deadline == latest else Reason.DEADLINE_EXCEEDED
+        parts = await read_parts(request, settings.max_body_bytes, settings.max_frames, deadline, query.raw, late)
 
         def read(budget: Budget) -> FramesWork:
+            taken = parts.copy()
+            parts.clear()  # so that nothing holds the body once it is read
             if answer is Answer.MASK:
-                return read_mask_work(parts, order, budget)
-            return read_json_work(parts, order, query.mask, budget)
+                return read_mask_work(taken, order, budget)
+            return read_json_work(taken, order, query.mask, budget)
 
         content = await while_present(request, serving.engine.answer(read, places, timing, deadline))
     request.state.stages = timing.stages

@@ -19,6 +19,22 @@ HEAD_TIMEOUT_S: Final = 10.0
 REST_TIMEOUT_S: Final = 10.0  # for the rest of an answered body; closing at once would take the answer from its sender
 
 
+class _Answering:
+    """What a request answers through: it is not closed before its body is here, or the sender would lose the answer.
+
+    Closing resets a connection on which anything is unread (RFC 9112, section 9.6).
+    """
+
+    def __init__(self, protocol: "BoundedHttp") -> None:
+        self._protocol, self._transport = protocol, protocol.transport
+        self.write, self.is_closing = protocol.transport.write, protocol.transport.is_closing
+
+    def close(self) -> None:
+        """Now, or as soon as the body has arrived."""
+        if not self._protocol.receives_what_was_answered:
+            self._transport.close()
+
+
 class BoundedHttp(HttpToolsProtocol):
     """Answers a head that is too large with 431, closes a connection whose head does not arrive."""
 
@@ -29,6 +45,7 @@ class BoundedHttp(HttpToolsProtocol):
         """The first head is due."""
         super().connection_made(transport)
         self._left: asyncio.Future[None] = self.loop.create_future()
+        self._answering = _Answering(self)
         self._close_in(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -48,6 +65,11 @@ class BoundedHttp(HttpToolsProtocol):
             self._close_in(HEAD_TIMEOUT_S)
         if self._in_head and self._received > HEAD_BYTES and not self.transport.is_closing():
             self._refuse(Reason.HEADERS_TOO_LARGE, f"the head is larger than {HEAD_BYTES} bytes")
+
+    @property
+    def receives_what_was_answered(self) -> bool:
+        """Whether the body of the latest request goes on after its answer."""
+        return self.cycle.response_complete and self.cycle.more_body
 
     @property
     def _awaits_head(self) -> bool:
@@ -76,10 +98,13 @@ class BoundedHttp(HttpToolsProtocol):
         """The head is here; it may have come in one piece with its body, so its own size is looked at."""
         self._in_head = False
         self._stop_timer()
+        if self.transport.is_closing():
+            return
         if self._parsed > HEAD_BYTES:
             self._refuse(Reason.HEADERS_TOO_LARGE, f"the head is larger than {HEAD_BYTES} bytes")
         else:
             super().on_headers_complete()
+            self.cycle.transport = self._answering  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         """A refused request has no cycle to take its body."""
@@ -87,14 +112,17 @@ class BoundedHttp(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """As ``on_body``."""
-        if not self.transport.is_closing():
-            super().on_message_complete()
+        """As ``on_body``; a connection that only waited for this closes."""
+        if self.transport.is_closing():
+            return
+        super().on_message_complete()
+        if self.cycle.response_complete and not self.cycle.keep_alive:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         """If the body goes on, it may do so for a while; another request on this connection ends the while."""
         super().on_response_complete()
-        if self.cycle.response_complete and self.cycle.more_body:
+        if self.receives_what_was_answered:
             self._close_in(REST_TIMEOUT_S)
 
     def send_400_response(self, msg: str) -> None:

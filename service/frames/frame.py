@@ -1,11 +1,14 @@
 """A decoded frame, and how many of them a request may hold."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import Reason, ServiceError
+
+SMALLEST_SIDE: Final = 32  # pixels to which the network has a smaller one padded
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,11 @@ def undecodable(detail: str) -> ServiceError:
 class Budget:
     """Frames and pixels that one request may still bring; counted from headers, before decoding.
 
+    A side counts as ``SMALLEST_SIDE`` at least: a frame of one row takes the memory and the time of that many.
+
     Args:
         max_frames: of the request.
-        max_pixels: of the request, all frames together: that bounds its memory.
+        max_pixels: of the request, all frames together: that bounds its memory and its time on the device.
     """
 
     def __init__(self, max_frames: int = 64, max_pixels: int = 4_194_304) -> None:
@@ -80,9 +85,10 @@ class Budget:
             ServiceError: ``too_many_frames`` or ``too_many_pixels``.
         """
         self._frames += 1
-        self._pixels += width * height
+        self._pixels += max(width, SMALLEST_SIDE) * max(height, SMALLEST_SIDE)
         if self._frames > self._max_frames:
             raise ServiceError(Reason.TOO_MANY_FRAMES, f"more than {self._max_frames} frames in one request")
         if self._pixels > self._max_pixels:
-            detail = f"a {width}x{height} frame takes the request over {self._max_pixels} pixels"
+            narrow = f", a side counted as {SMALLEST_SIDE} at least" if min(width, height) < SMALLEST_SIDE else ""
+            detail = f"a {width}x{height} frame takes the request over {self._max_pixels} pixels{narrow}"
             raise ServiceError(Reason.TOO_MANY_PIXELS, detail)

@@ -123,9 +123,10 @@ def _gray_counts(page: Image.Image) -> tuple[NDArray[np.generic], str]:
 def _wide_counts(page: Image.Image) -> tuple[NDArray[np.generic], str]:
     """Signed or 32-bit counts: float64 holds all of them. Pillow reads unsigned ones as if they had a sign."""
     pixels: NDArray[np.int32] = np.asarray(page)
-    unsigned = getattr(page, "tag_v2", {}).get(SAMPLE_FORMAT, (UNSIGNED,)) == (UNSIGNED,)
-    counts = pixels.view(np.uint32) if unsigned else pixels
-    return counts.astype(np.float64), counts.dtype.name
+    tags = getattr(page, "tag_v2", {})
+    if tags.get(SAMPLE_FORMAT, (UNSIGNED,)) == (UNSIGNED,):
+        return pixels.view(np.uint32).astype(np.float64), "uint32"
+    return pixels.astype(np.float64), "int16" if tags.get(BITS_PER_SAMPLE) == (16,) else "int32"
 
 
 def _refuse_deep_colour_png(image: ImageFile.ImageFile) -> None:

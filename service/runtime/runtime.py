@@ -46,13 +46,12 @@ class Runtime:
         threads: CPU threads of one inference; all that this process may use by default.
 
     Raises:
-        ModelFault: no such file, not ONNX, no card or one of a newer format, or the device is not there.
+        ModelFault: no such file, or it cannot be read, not ONNX, no card or one of a newer format, or the device is not
+            there.
     """
 
     def __init__(self, path: Path, device: Device = Device.AUTO, threads: int | None = None) -> None:
-        if not path.is_file():
-            raise ModelFault(f"no model file {path}")
-        content = path.read_bytes()
+        content = _read(path)
         self.path = path
         self.sha256 = hashlib.sha256(content).hexdigest()
         threads = threads or available_cpus()
@@ -101,6 +100,15 @@ class Runtime:
                 f"{self.path} on {self.provider} answers its golden frame differently: by {difference:.2g}, "
                 f"allowed are {golden.tolerance:.2g}"
             )
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise ModelFault(f"no model file {path}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFault(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _named(error: Exception, shape: tuple[int, ...]) -> Exception:

@@ -68,6 +68,8 @@ BOMBS: dict[str, tuple[bytes, set[int]]] = {
     "npy of gigapixels": (npy_of(f"({SIDE}, {SIDE})"), {413, 422}),
     "npy of a billion frames": (npy_of("(1000000000, 8, 8)"), {413, 422}),
     "npy of nothing": (npy_of("(1000000000, 0, 8)"), {422}),
+    "png of one row": (by_hand.png(2048 * 2048, 1, 8, 0, bytes(2048 * 2048 + 1)), {413}),
+    "npy of many rows": (frames.npy(np.zeros((64, 1, 2**16), np.uint8)), {413}),
     "png with a huge comment": (png_with_text(), {200, 422}),
     "png of too many rows": (png_of_too_many_rows(), {200, 422}),
 }

@@ -59,3 +59,25 @@ def test_a_body_that_ends_after_its_answer_leaves_the_connection_to_others(clien
         opened.sendall(GOOD[100:])
         opened.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert b"HTTP/1.1 200 " in read_all(opened)
+
+
+@pytest.mark.parametrize("closing", ["HTTP/1.0\r\nHost: x", "HTTP/1.1\r\nHost: x\r\nConnection: close"])
+def test_who_still_sends_hears_the_answer_on_a_connection_that_closes(client: httpx.Client, closing: str) -> None:
+    size = 20_000_000
+    head = f"POST /v1/detect?nonsense=1 {closing}\r\nContent-Length: {size}\r\n\r\n".encode()
+    with connection(client) as opened:
+        opened.sendall(head)
+        time.sleep(0.3)  # the answer is here before the body is
+        opened.sendall(bytes(size))
+        answer = read_all(opened)
+    assert b" 400 " in answer.split(b"\r\n")[0]
+    assert answer.count(b"HTTP/1.1") == 1
+    assert client.get("/livez").status_code == 200
+
+
+def test_a_connection_that_closes_serves_no_further_request(client: httpx.Client) -> None:
+    with connection(client) as opened:
+        opened.sendall(b"POST /v1/detect?nonsense=1 HTTP/1.1\r\nConnection: close\r\nContent-Length: 9\r\n\r\n123")
+        assert b" 400 " in opened.recv(65536)
+        opened.sendall(b"456789GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_all(opened) == b""

@@ -86,8 +86,20 @@ def test_a_second_signal_ends_the_delay_but_not_the_work(second: signal.Signals)
         assert process.wait(20) == 0
 
 
-def test_a_third_signal_ends_the_work_too() -> None:
-    with running(DRAIN_DELAY_S="60") as (process, client), half_sent(client) as accepted:
+def test_without_a_delay_a_second_signal_ends_nothing() -> None:
+    with running(DRAIN_DELAY_S="0") as (process, client), half_sent(client) as accepted:
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+        assert post(client).status_code == 503
+        accepted.sendall(GOOD[100:])
+        assert read_all(accepted).startswith(b"HTTP/1.1 200 ")
+        assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("delay", ["0", "60"])
+def test_a_third_signal_ends_the_work_too(delay: str) -> None:
+    with running(DRAIN_DELAY_S=delay) as (process, client), half_sent(client) as accepted:
         for _ in range(3):
             process.send_signal(signal.SIGTERM)
             time.sleep(0.3)

@@ -39,8 +39,13 @@ def _newer_card(path: Path) -> None:
     write_graph(path, build_graph(), json.dumps(CARD | {"format": 2}))
 
 
+def _unreadable(path: Path) -> None:
+    path.symlink_to("/proc/self/mem")  # a regular file, and one that root cannot read either
+
+
 FILES: Final[dict[str, tuple[Callable[[Path], None], str]]] = {
     "no-onnx": (_no_onnx, "no model that ONNX Runtime can load"),
+    "unreadable": (_unreadable, "cannot be read: Input/output error"),
     "no-card": (_no_card, "has no card ('rrcanet.card' in its metadata); make it with: rrcanet export"),
     "newer-card": (_newer_card, "a card of format 2, this server reads 1; update rrcanet-serve"),
     "absent-operator": (lambda path: _foreign(path, "Unfold"), "No Op registered for Unfold"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests import frames
 from tests.scenes import make_scene
-from tests.service.process import failing, running
+from tests.service.process import CODE, failing, running
 
 
 def test_it_serves_until_sigterm_and_exits_with_0() -> None:
@@ -46,6 +46,13 @@ def test_a_model_that_cannot_be_served_ends_the_start(tmp_path: Path) -> None:
     result = failing(MODELS=str(tmp_path))
     assert result.returncode == 1
     assert "broken.onnx" in result.stderr
+
+
+def test_a_start_that_fails_for_a_reason_nobody_thought_of_ends_too() -> None:
+    broken = "import service.serving\ndef odd(*_): raise RuntimeError('odd')\nservice.serving.load_folder = odd\n"
+    result = failing(code=broken + CODE)
+    assert result.returncode == 1
+    assert "the models cannot be loaded: RuntimeError('odd')" in result.stderr
 
 
 def test_a_port_that_is_taken_ends_the_start() -> None:

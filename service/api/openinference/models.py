@@ -18,7 +18,7 @@ from service.errors import Reason, ServiceError
 from service.frames import Frame, undecodable
 from service.frames.frame import make_frame
 from service.repository import Repository
-from service.windows import exact_window
+from service.windows import LONGEST, exact_window
 from service.work import Ready, Tensor
 
 SUFFIX: Final = "-detector"
@@ -93,6 +93,11 @@ class Network(Model):
         stride = self.detector.runtime.card.stride
         if height % stride or width % stride:
             raise bad(f"{height}x{width}: sides must be multiples of {stride}; {self.name}{SUFFIX} takes any size")
+        if height * width > LONGEST**2:
+            detail = (
+                f"{height}x{width}: more than {LONGEST**2} pixels; {self.name}{SUFFIX} cuts large frames in windows"
+            )
+            raise ServiceError(Reason.TOO_MANY_PIXELS, detail)
         return frames, height, width
 
     def options(self, parameters: Mapping[str, Any]) -> Options:

@@ -183,5 +183,5 @@ async def _infer(request: Request, model: Model) -> Response:
 async def _read(request: Request, limit: int, deadline: float) -> bytes:
     if request.headers.get("content-type", "").strip().lower().startswith(MULTIPART):
         raise ServiceError(Reason.UNSUPPORTED_MEDIA_TYPE, "send JSON, with binary tensors after it, not a form")
-    (part,) = await read_parts(request, limit, 1, deadline, None)
+    (part,) = await read_parts(request, limit, 1, deadline, None, Reason.REQUEST_TIMEOUT)
     return part.content

@@ -2,7 +2,9 @@
 
 import io
 import struct
+import time
 import zlib
+from collections.abc import Iterator
 
 import httpx
 import numpy as np
@@ -152,6 +154,27 @@ def test_parts_must_be_frames(client: httpx.Client) -> None:
     problem(empty, 400, "bad_parameter")
 
 
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+PART = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n' + GOOD + b"\r\n"
+
+
+@pytest.mark.parametrize("end", [b"", b"--x", b"--x-", PART[:-1], PART[: len(PART) // 2]])
+def test_a_form_that_ends_before_its_end_is_refused_since_frames_may_be_lost(client: httpx.Client, end: bytes) -> None:
+    cut = client.post("/v1/detect", content=PART * 2 + end, headers=FORM)
+    assert "closing boundary" in problem(cut, 400, "bad_parameter").detail
+    whole = client.post("/v1/detect?mask=none", content=PART * 2 + b"--x--", headers=FORM)
+    assert len(whole.json()["frames"]) == 2
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "unicode_escape", "utf-7", "hex", "none-of-all"])
+def test_a_form_has_no_charset(client: httpx.Client, charset: str) -> None:
+    named = PART.replace(b"a.png", "\\ud800 é.png".encode())
+    headers = {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+    answer = client.post("/v1/detect?mask=none", content=named + b"--x--", headers=headers)
+    assert answer.status_code == 200
+    assert answer.json()["frames"][0]["name"].endswith("ud800 é.png")
+
+
 def test_a_request_of_nothing_but_bad_frames_is_told_of_each(client: httpx.Client) -> None:
     answer = client.post("/v1/detect", files=[("image", ("a.png", b"x")), ("image", ("b.png", GOOD[:100]))])
     detail = problem(answer, 422, "undecodable_frame").detail
@@ -184,14 +207,21 @@ def test_a_deadline_that_cannot_be_met_is_told(client: httpx.Client) -> None:
 def test_a_body_that_does_not_arrive_is_not_waited_for(start_server: StartServer) -> None:
     client = start_server(request_timeout_s=1)
 
-    def slowly() -> "object":
-        import time
-
+    def slowly() -> Iterator[bytes]:
         yield GOOD[:100]
         time.sleep(1.5)
         yield GOOD[100:]
 
-    problem(client.post("/v1/detect", content=slowly()), 408, "request_timeout")  # type: ignore[arg-type]
+    problem(client.post("/v1/detect", content=slowly()), 408, "request_timeout")
+
+
+def test_the_deadline_of_a_request_bounds_its_body_too(client: httpx.Client) -> None:
+    def slowly() -> Iterator[bytes]:
+        yield GOOD[:100]
+        time.sleep(1.5)
+        yield GOOD[100:]
+
+    problem(client.post("/v1/detect?timeout_ms=300", content=slowly()), 504, "deadline_exceeded")
 
 
 def test_palette_alpha_and_two_level_frames_are_read(client: httpx.Client) -> None:

@@ -63,6 +63,13 @@ def test_a_detection_is_counted_with_its_stages(client: httpx.Client) -> None:
     assert after[("rrcanet_queue_frames", frozenset())] == 0
 
 
+def test_a_frame_that_was_not_answered_is_not_counted_as_one(client: httpx.Client) -> None:
+    before = value(client, "rrcanet_frames_total", outcome="ok")
+    large = frames.png(make_scene(0, 512, 512).counts(8))
+    assert client.post("/v1/detect?timeout_ms=0.01", content=large).status_code == 504
+    assert value(client, "rrcanet_frames_total", outcome="ok") == before
+
+
 def test_refusals_are_counted_by_reason(client: httpx.Client) -> None:
     before = value(client, "rrcanet_rejected_total", reason="undecodable_frame")
     client.post("/v1/detect", content=b"")

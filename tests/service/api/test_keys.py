@@ -68,6 +68,19 @@ def test_a_changed_file_is_read_again_and_a_broken_one_is_not(start_server: Star
     assert post(client, **{"X-API-Key": "third"}).status_code == 200
 
 
+def test_a_broken_file_is_told_once(
+    start_server: StartServer, keys_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = start_server(api_keys_file=keys_file)
+    keys_file.write_text("half a li")
+    for _ in range(3):
+        assert post(client, **{"X-API-Key": "first"}).status_code == 200
+    keys_file.unlink()
+    for _ in range(3):
+        assert post(client, **{"X-API-Key": "first"}).status_code == 200
+    assert [record.name for record in caplog.records if "stay as they were" in record.message] == ["service.keys"] * 2
+
+
 @pytest.mark.parametrize(
     ("text", "said"), [("one nohash\n", "line 1"), ("", "no key"), (f"a {'0' * 64}\na {'1' * 64}\n", "line 2")]
 )

@@ -93,6 +93,11 @@ def test_limits_on_bytes_frames_and_pixels(start_server: StartServer) -> None:
     assert post(client, DETECTOR, as_binary("frames", frames[:2])).status_code == 200
 
 
+def test_a_frame_that_the_network_cannot_run_whole_is_the_detectors(client: httpx.Client) -> None:
+    large = np.zeros((1, 1, 1280, 1296), np.float32)
+    assert "rrcanet-detector cuts large frames" in fault(post(client, NETWORK, as_binary("intensities", large)), 413)
+
+
 def test_json_is_for_small_tensors(client: httpx.Client) -> None:
     assert "binary data" in fault(client.post(DETECTOR, content=b" " * (4 * 2**20 + 1)), 413)
     large = as_binary("frames", np.zeros((1, 512, 513), np.uint8), outputs=[{"name": "mask"}])

