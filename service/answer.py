@@ -27,16 +27,16 @@ def describe_model(detector: Detector) -> dict[str, str]:
 
 def describe_detection(index: int, detection: Detection, mask: MaskEncoding) -> dict[str, Any]:
     """One frame of an answer; shape and units are the contract's."""
-    frame = detection.frame
-    sent: dict[str, Any] = {"dtype": frame.dtype, "range": list(detection.span)}
-    if frame.invalid_pixels:
-        sent["invalid_pixels"] = frame.invalid_pixels
+    sent = detection.sent
+    read: dict[str, Any] = {"dtype": sent.dtype, "range": list(detection.span)}
+    if sent.invalid_pixels:
+        read["invalid_pixels"] = sent.invalid_pixels
     entry: dict[str, Any] = {
         "index": index,
-        "name": frame.name,
-        "width": frame.width,
-        "height": frame.height,
-        "input": sent,
+        "name": sent.name,
+        "width": sent.width,
+        "height": sent.height,
+        "input": read,
         "targets": [describe_target(target) for target in detection.found.targets],
     }
     if detection.found.truncated:

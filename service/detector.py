@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intensity import FULL_SCALE, Range, auto_range, to_intensity
 from service.errors import Reason, ServiceError
-from service.frames import Frame
+from service.frames import Frame, Sent
 from service.runtime import Runtime
 from service.targets import Found, Selection, find_targets
 from service.windows import Window, join, windows_of
@@ -49,28 +50,32 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A frame as the network takes it.
+    """A frame as the network takes it. The counts themselves need not wait for the device.
 
     Attributes:
+        sent: what the frame was sent as.
         windows: the parts of the frame that the network sees, none of a constant frame.
         inputs: ``[1, 1, H', W']`` float32 intensities of each.
         span: the counts that became 0 and 255.
+        valid: ``[H, W]``, False where a count is NaN or infinite; None where none is.
     """
 
+    sent: Sent
     windows: Sequence[Window]
     inputs: Sequence[NDArray[np.float32]]
     span: Range
+    valid: NDArray[np.bool_] | None = None
 
-    def join(self, answers: Iterable[NDArray[np.float32]], frame: Frame) -> NDArray[np.float32]:
+    def join(self, answers: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Probabilities ``[1, H', W']`` of each input -> ``[H, W]`` of the frame; zeros where there is no input."""
-        return join(self.windows, answers, frame.height, frame.width)
+        return join(self.windows, answers, self.sent.height, self.sent.width)
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
     """Everything found in one frame; ``probabilities [H, W]`` are those of the frame's own pixels."""
 
-    frame: Frame
+    sent: Sent
     span: Range
     found: Found
     probabilities: NDArray[np.float32]
@@ -85,7 +90,7 @@ class Detector:
     def detect(self, frame: Frame, options: Options) -> Detection:
         """All stages in a row."""
         prepared = self.prepare(frame, options)
-        return self.finish(frame, prepared, self.infer(frame, prepared), options)
+        return self.finish(prepared, self.infer(prepared), options)
 
     def prepare(self, frame: Frame, options: Options) -> Prepared:
         """Counts -> intensities, padded or cut to the sizes that the network runs at.
@@ -93,39 +98,35 @@ class Detector:
         Raises:
             ServiceError: a ``range`` that cannot apply to this frame.
         """
-        counts = _without_invalid_pixels(frame)
+        valid = np.isfinite(frame.counts) if frame.invalid_pixels else None
+        counts = _without_invalid_pixels(frame.counts, valid)
         span = _span(counts, frame.dtype, options.range)
         intensities = to_intensity(counts, span)
         if intensities.min() == intensities.max():
-            return Prepared((), (), span)
+            return Prepared(frame.sent, (), (), span)
         if options.polarity is Polarity.BLACK_HOT:
             intensities = FULL_SCALE - intensities
         windows = windows_of(frame.height, frame.width, self.runtime.card.stride)
-        return Prepared(windows, [window.cut(intensities) for window in windows], span)
+        return Prepared(frame.sent, windows, [window.cut(intensities) for window in windows], span, valid)
 
-    def infer(self, frame: Frame, prepared: Prepared) -> NDArray[np.float32]:
+    def infer(self, prepared: Prepared) -> NDArray[np.float32]:
         """Probabilities ``[H, W]`` of the frame's own pixels; a constant frame has no target."""
-        return prepared.join((self.runtime.probabilities(one)[0] for one in prepared.inputs), frame)
+        return prepared.join(self.runtime.probabilities(one)[0] for one in prepared.inputs)
 
-    def finish(
-        self, frame: Frame, prepared: Prepared, probabilities: NDArray[np.float32], options: Options
-    ) -> Detection:
+    def finish(self, prepared: Prepared, probabilities: NDArray[np.float32], options: Options) -> Detection:
         """Probabilities -> targets; a pixel that is no number is never one."""
         card = self.runtime.card
-        if frame.invalid_pixels:
-            probabilities = np.where(np.isfinite(frame.counts), probabilities, np.float32(0))
+        if prepared.valid is not None:
+            probabilities = np.where(prepared.valid, probabilities, np.float32(0))
         threshold = card.threshold if options.threshold is None else options.threshold
         selection = Selection(threshold, options.min_confidence, options.min_area, options.max_targets)
         found = find_targets(probabilities, card.calibration, selection)
-        return Detection(frame, prepared.span, found, probabilities)
+        return Detection(prepared.sent, prepared.span, found, probabilities)
 
 
-def _without_invalid_pixels(frame: Frame) -> NDArray[np.generic]:
+def _without_invalid_pixels(counts: NDArray[Any], valid: NDArray[np.bool_] | None) -> NDArray[np.generic]:
     """Counts with the median in place of NaN and infinity: it attracts no attention and widens no range."""
-    if not frame.invalid_pixels:
-        return frame.counts
-    valid = np.isfinite(frame.counts)
-    return np.where(valid, frame.counts, np.median(frame.counts[valid]))
+    return counts if valid is None else np.where(valid, counts, np.median(counts[valid]))
 
 
 def _span(counts: NDArray[np.generic], dtype: str, wanted: RangeMode | Range) -> Range:

@@ -93,7 +93,7 @@ class Engine:
     def _detect(self, work: Work[object], probabilities: Sequence[Tensor]) -> list[Detection]:
         order = work.order
         found = [
-            order.detector.finish(one.frame, one.prepared, answer, order.options)
+            order.detector.finish(one, answer, order.options)
             for one, answer in zip(work.ready, probabilities, strict=True)
         ]
         confidences = [target.confidence for detection in found for target in detection.found.targets]

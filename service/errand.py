@@ -7,11 +7,12 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from service.batching import Caller, Done
+from service.detector import Prepared
 from service.errors import ServiceError
 from service.pool import Pool, Step
 from service.promise import Promise
 from service.timing import Timing
-from service.work import Order, Ready, Tensor, Work
+from service.work import Order, Tensor, Work
 
 A = TypeVar("A")
 
@@ -77,7 +78,7 @@ class Errand(Generic[A]):
         work = self._read()
         self._end.hasten(work.order.deadline)
         self._timing.lap("decode")
-        inputs = [tensor for one in work.ready for tensor in one.prepared.inputs]
+        inputs = [tensor for one in work.ready for tensor in one.inputs]
         if not inputs:
             self._answer_frames(work, ())
             return
@@ -134,7 +135,7 @@ class _Place(Generic[A]):
         self.waiting.fail(fault)
 
 
-def _join(ready: Sequence[Ready], results: Iterator[Tensor]) -> Iterator[Tensor]:
+def _join(ready: Sequence[Prepared], results: Iterator[Tensor]) -> Iterator[Tensor]:
     """Probabilities ``[H, W]`` of each frame, of those of its windows."""
     for one in ready:
-        yield one.prepared.join(list(islice(results, len(one.prepared.inputs))), one.frame)
+        yield one.join(list(islice(results, len(one.inputs))))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from service.answer import MaskEncoding, describe_detection, describe_fault, describe_model
-from service.detector import Detection
+from service.detector import Detection, Prepared
 from service.errors import Reason, ServiceError
 from service.frames import Budget, Frame, RawLayout, decode, undecodable
 from service.masks import encode_png
 from service.timing import Timing
-from service.work import Order, Ready, Tensor
+from service.work import Order, Tensor
 
 FRAME_FAULTS: Final = (Reason.UNDECODABLE_FRAME, Reason.UNSUPPORTED_MEDIA_TYPE)
 TOLD: Final = 5  # faults of many that an answer names
@@ -36,7 +36,7 @@ class Bad:
     fault: ServiceError
 
 
-Entry = Ready | Bad
+Entry = Prepared | Bad
 
 
 def read_entries(parts: Sequence[Part], order: Order, budget: Budget) -> list[Entry]:
@@ -51,7 +51,7 @@ def read_entries(parts: Sequence[Part], order: Order, budget: Budget) -> list[En
             if isinstance(frame, ServiceError):
                 entries.append(Bad(part.name, frame))
             else:
-                entries.append(Ready(frame, order.detector.prepare(frame, order.options)))
+                entries.append(order.detector.prepare(frame, order.options))
     return entries
 
 
@@ -63,8 +63,8 @@ class FramesWork(ABC):
     entries: Sequence[Entry]
 
     @property
-    def ready(self) -> list[Ready]:
-        return [entry for entry in self.entries if isinstance(entry, Ready)]
+    def ready(self) -> list[Prepared]:
+        return [entry for entry in self.entries if isinstance(entry, Prepared)]
 
     @property
     def unreadable(self) -> int:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.detector import Detection, Detector, Options, Prepared
-from service.frames import Frame
 from service.timing import Timing
 
 A = TypeVar("A", covariant=True)
@@ -24,14 +23,6 @@ class Order:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A decoded frame, and what the network takes of it."""
-
-    frame: Frame
-    prepared: Prepared
-
-
 class Work(Protocol[A]):
     """A request whose frames were read. Its methods run off the event loop."""
 
@@ -39,7 +30,7 @@ class Work(Protocol[A]):
     def order(self) -> Order: ...
 
     @property
-    def ready(self) -> Sequence[Ready]: ...
+    def ready(self) -> Sequence[Prepared]: ...
 
     @property
     def unreadable(self) -> int:

@@ -12,6 +12,17 @@ SMALLEST_SIDE: Final = 32  # pixels to which the network has a smaller one padde
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What is told of a frame once its pixels are gone; attributes as of ``Frame``."""
+
+    width: int
+    height: int
+    dtype: str
+    name: str | None
+    invalid_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Pixels as the sensor counted them.
 
@@ -34,6 +45,11 @@ class Frame:
     @property
     def width(self) -> int:
         return int(self.counts.shape[1])
+
+    @property
+    def sent(self) -> Sent:
+        """All but the pixels."""
+        return Sent(self.width, self.height, self.dtype, self.name, self.invalid_pixels)
 
 
 def make_frame(counts: NDArray[np.generic], dtype: str, name: str | None) -> Frame:

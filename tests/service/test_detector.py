@@ -120,7 +120,7 @@ def test_a_pixel_that_is_no_number_is_never_a_target(everything: Detector, inval
     pixels[2, 3] = pixels[4, 5:9] = invalid
     detection = detect(everything, pixels)
     np.testing.assert_array_equal(detection.found.mask, np.isfinite(pixels))
-    assert detection.frame.invalid_pixels == 5
+    assert detection.sent.invalid_pixels == 5
     assert np.isfinite(detection.probabilities).all()
 
 

@@ -9,10 +9,10 @@ from service.api.openinference.models import Model
 from service.api.openinference.request import read_request
 from service.api.openinference.tensors import read_tensor
 from service.api.openinference.wire import InferRequest
-from service.detector import Detection
+from service.detector import Detection, Prepared
 from service.frames import Budget
 from service.timing import Timing
-from service.work import Order, Ready, Tensor
+from service.work import Order, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Inference:
     request: InferRequest
     wanted: Sequence[Wanted]
     order: Order
-    ready: Sequence[Ready]
+    ready: Sequence[Prepared]
     unreadable: ClassVar[int] = 0  # one frame that cannot be read fails its request
 
     def answer(

@@ -19,7 +19,7 @@ from service.frames import Frame, undecodable
 from service.frames.frame import make_frame
 from service.repository import Repository
 from service.windows import LONGEST, exact_window
-from service.work import Ready, Tensor
+from service.work import Tensor
 
 SUFFIX: Final = "-detector"
 MASK_LEVEL: Final = 255
@@ -67,7 +67,7 @@ class Model(ABC):
         """
 
     @abstractmethod
-    def prepare(self, values: NDArray[Any], options: Options) -> list[Ready]:
+    def prepare(self, values: NDArray[Any], options: Options) -> list[Prepared]:
         """The frames of an input.
 
         Raises:
@@ -105,12 +105,12 @@ class Network(Model):
             raise bad(f"no parameter {next(iter(parameters))[:64]!r}; {self.name}{SUFFIX} has: {', '.join(OPTIONS)}")
         return Options()
 
-    def prepare(self, values: NDArray[Any], options: Options) -> list[Ready]:
+    def prepare(self, values: NDArray[Any], options: Options) -> list[Prepared]:
         if not (values.min() >= 0 and values.max() <= FULL_SCALE):  # NaN is neither
             raise bad(f"intensities must be 0 to {FULL_SCALE:.0f}; {self.name}{SUFFIX} takes counts of any range")
         span = Range(0, FULL_SCALE)
         windows = [exact_window(*values.shape[2:])]  # the network as it is, at the caller's own size
-        return [Ready(Frame(one[0], one.dtype.name), Prepared(windows, [one[None]], span)) for one in values]
+        return [Prepared(Frame(one[0], one.dtype.name).sent, windows, [one[None]], span) for one in values]
 
     def conclude(
         self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]]
@@ -139,9 +139,8 @@ class WholeDetector(Model):
         except ValidationError as error:
             raise bad(describe(error, DetectQuery)) from error
 
-    def prepare(self, values: NDArray[Any], options: Options) -> list[Ready]:
-        frames = [_read_frame(index, counts) for index, counts in enumerate(values)]
-        return [Ready(frame, self.detector.prepare(frame, options)) for frame in frames]
+    def prepare(self, values: NDArray[Any], options: Options) -> list[Prepared]:
+        return [self.detector.prepare(_read_frame(index, counts), options) for index, counts in enumerate(values)]
 
     def conclude(
         self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]]
