@@ -43,4 +43,4 @@ def make_optimiser(network: nn.Module, plan: Optimisation, lr: Tensor) -> Optimi
     """The recipe's optimiser; ``lr`` is read at every step."""
     if plan.optimiser is Optimiser.ADAGRAD:
         return Adagrad(network.parameters(), lr, plan.weight_decay)
-    return AdamW(network.parameters(), lr=lr, weight_decay=plan.weight_decay, fused=True)
+    return AdamW(network.parameters(), lr=lr, weight_decay=plan.weight_decay, fused=True, capturable=True)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -225,6 +226,18 @@ def test_adagrad_moves_weights_as_pytorch_s_own(tmp_path: Path) -> None:
             optimiser.step()
     torch.testing.assert_close(ours.weight, theirs.weight)
     torch.testing.assert_close(ours.bias, theirs.bias)
+
+
+@pytest.mark.parametrize("optimiser", Optimiser)
+def test_every_optimiser_may_be_captured(optimiser: Optimiser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As PyTorch checks it on CUDA: an optimiser that is not made for that ends the run at its first step there."""
+    layer = torch.nn.Linear(5, 3)
+    moving = make_optimiser(layer, Optimisation(steps=1, optimiser=optimiser), torch.tensor(0.05))
+    layer(torch.ones(2, 5)).sum().backward()
+    cuda, capturing = SimpleNamespace(type="cuda"), SimpleNamespace(is_capturing=lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: cuda)
+    monkeypatch.setattr(torch.accelerator, "current_stream", lambda: capturing)
+    moving.step()
 
 
 def test_a_snapshot_takes_back_what_steps_have_done(tmp_path: Path) -> None:
