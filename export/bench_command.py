@@ -60,6 +60,7 @@ class SizeType(click.ParamType[tuple[int, int]]):
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too."
 )
+@click.option("--key", envvar="API_KEY", show_envvar=True, help="API key, where the service at URL wants one.")
 def bench_command(
     url: str | None,
     model: Path | None,
@@ -70,6 +71,7 @@ def bench_command(
     clients: int,
     device: str,
     json_file: Path | None,
+    key: str | None,
 ) -> None:
     """Frames per second and latency of the service at URL, or of a model file.
 
@@ -85,7 +87,7 @@ def bench_command(
     plan = Plan(seconds, turns, clients)
     try:
         report = (
-            bench_service(url, _shapes(sizes, batches or BATCHES), plan)
+            bench_service(url, _shapes(sizes, batches or BATCHES), plan, key)
             if url
             else bench_model(Runtime(model or DEFAULT, Device(device)), sizes, batches, plan)
         )
@@ -98,13 +100,13 @@ def bench_command(
         raise click.ClickException("no case was answered")
 
 
-def bench_service(url: str, shapes: Sequence[Shape], plan: Plan) -> BenchReport:
+def bench_service(url: str, shapes: Sequence[Shape], plan: Plan, key: str | None = None) -> BenchReport:
     """Time requests; who serves them, and on what, is the service's own affair.
 
     Raises:
         Unreachable: nobody answers.
     """
-    rows = _time(lambda shape: service_case(url, shape), shapes, plan)
+    rows = _time(lambda shape: service_case(url, shape, key), shapes, plan)
     clients = f"{plan.clients} client(s), each with the next request when its last is answered"
     return BenchReport(f"{url}, {clients}", rows, plan, no_floor="that needs the model file, with --model")
 

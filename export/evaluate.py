@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.grid import Grid, counts_on_grid, frame_on_grid, mask_on_grid
-from export.source import Source
+from export.source import Found, Source, SourceError
 from export.study import Detail, examine
 from model.data import FrameFolder
 from model.metrics import Counts, claimed_objects, count_frame
@@ -47,7 +47,7 @@ def evaluate(source: Source, folder: FrameFolder, grid: Grid, in_detail: bool = 
 
 def _evaluate_frame(source: Source, folder: FrameFolder, name: str, grid: Grid, in_detail: bool) -> FrameResult:
     mask = mask_on_grid(folder.load_mask(name), grid)
-    found = source.find(frame_on_grid(folder, name, grid), probabilities=in_detail)
+    found = _find(source, name, frame_on_grid(folder, name, grid), in_detail)
     claimed = claimed_objects(found.mask, mask)
     return FrameResult(
         name=name,
@@ -56,3 +56,10 @@ def _evaluate_frame(source: Source, folder: FrameFolder, name: str, grid: Grid, 
         real=np.array([claimed[y, x] for x, y in found.peaks], np.bool_),
         detail=examine(found, counts_on_grid(folder.load(name).counts, grid), mask) if in_detail else None,
     )
+
+
+def _find(source: Source, name: str, frame: bytes, in_detail: bool) -> Found:
+    try:
+        return source.find(frame, probabilities=in_detail)
+    except SourceError as fault:
+        raise SourceError(f"{name}: {fault}") from fault

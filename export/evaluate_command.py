@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import click
 import numpy as np
@@ -18,6 +19,7 @@ from export.source import Source, SourceError, open_source
 from export.study import Study
 from model.calibration import calibration_error
 from model.data import DataError, FrameFolder
+from model.files import write_atomically
 from model.layouts import TEST, default_split
 from model.metrics import score
 from service.runtime import Device, ModelFault
@@ -39,6 +41,7 @@ WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Study], None]
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the scores here too.")
 @click.option("--record", is_flag=True, help="Write the scores into the model file's card.")
 @click.option("--report", "report_folder", type=click.Path(file_okay=False, path_type=Path), help=REPORT_HELP)
+@click.option("--key", envvar="API_KEY", show_envvar=True, help="API key, where the service at URL wants one.")
 @click.option("--worst", type=click.IntRange(0), default=8, show_default=True, help="Pictures in the report.")
 def evaluate_command(
     model: str,
@@ -50,6 +53,7 @@ def evaluate_command(
     record: bool,
     report_folder: Path | None,
     worst: int,
+    key: str | None,
 ) -> None:
     """Score MODEL, a file or the URL of a running service, on a folder of frames and masks.
 
@@ -58,18 +62,19 @@ def evaluate_command(
     """
     if record and not Path(model).is_file():
         raise click.UsageError("--record needs a model file")
+    _make_folder_of(json_file)
     write_report = _report_writer(report_folder, worst) if report_folder else None
     study = Study() if write_report else None
     try:
         folder = FrameFolder(data, split or default_split(data))
-        source = open_source(model, Device(device))
+        source = open_source(model, Device(device), key)
         results = _answers(source, folder, Grid(grid), study)
     except (DataError, ModelFault, SourceError) as error:
         raise click.ClickException(str(error)) from error
     report = summarise(source.name, folder, Path(split or default_split(data)).stem, Grid(grid), results)
     click.echo(f"{source.name}\n\n{report.markdown()}")
     if json_file is not None:
-        json_file.write_text(json.dumps(report.as_json(), indent=1) + "\n")
+        write_atomically(json_file, (json.dumps(report.as_json(), indent=1) + "\n").encode())
     if write_report and study:
         write_report(report, folder, results, study)
     if record:
@@ -104,6 +109,16 @@ def _answers(source: Source, folder: FrameFolder, grid: Grid, study: Study | Non
             results.append(replace(result, detail=None))
             progress.update()
     return results
+
+
+def _make_folder_of(file: Path | None) -> None:
+    """A folder that cannot be had is said before the work, not after."""
+    try:
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=file.parent).close()
+    except OSError as error:
+        raise click.ClickException(f"cannot write {file}: {error.strerror}") from error
 
 
 def _report_writer(target: Path, worst: int) -> WriteReport:

@@ -1,5 +1,6 @@
 """``rrcanet export``."""
 
+import os
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ from export.graph import PRECISIONS, Precision, export_graph
 from export.half import HalfOverflow
 from export.verify import agree, verify
 from export.verify_command import print_comparisons
-from model.checkpoint import CheckpointError, load_checkpoint
+from model.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from service.card import CudaGate
 from service.runtime import Device, ModelFault, Runtime
 
@@ -37,28 +38,38 @@ def export_command(
     """Turn CHECKPOINT (ours or the authors') into one self-describing ONNX file, and verify it.
 
     Exit code 1: the checkpoint does not fit; or the file does not answer as PyTorch does, or has a node that CUDA
-    cannot run, and is not kept.
+    cannot run, and is not kept; a file that was there stays.
     """
     try:
         trained = load_checkpoint(checkpoint)
         graph = export_graph(trained, precision)
     except (CheckpointError, FileNotFoundError, HalfOverflow) as error:
         raise click.ClickException(str(error)) from error
-    write_model(output, graph, describe(trained, name, model_version, threshold, precision))
+    card = describe(trained, name, model_version, threshold, precision)
+    candidate = output.with_name(f"{output.name}.unverified")  # beside it: a server may watch the folder for .onnx
     try:
-        runtime = Runtime(output, Device.CPU)
+        write_model(candidate, graph, card)
+        gate = _hold_against(candidate, trained, precision)
+        record_gate(candidate, gate)
+        os.replace(candidate, output)
+    except OSError as error:
+        raise click.ClickException(f"cannot write {output}: {error.strerror}") from error
+    finally:
+        candidate.unlink(missing_ok=True)
+    click.echo(f"CUDA: {GATES[gate]}")
+    click.echo(f"wrote {output}: {card.name} {card.version}, {precision}, {output.stat().st_size / 1e6:.2f} MB")
+
+
+def _hold_against(candidate: Path, trained: Checkpoint, precision: Precision) -> CudaGate:
+    """Everything that a file must pass before it takes its name."""
+    try:
+        runtime = Runtime(candidate, Device.CPU)
         runtime.check_golden()
         comparisons = verify(runtime, trained)
-        gate = pass_gate(output)
+        gate = pass_gate(candidate)
     except (ModelFault, GateFault) as error:
-        output.unlink()
         raise click.ClickException(str(error)) from error
     print_comparisons(comparisons, precision)
     if not agree(comparisons, precision):
-        output.unlink()
-        raise click.ClickException(f"{output} does not answer as PyTorch does")
-    record_gate(output, gate)
-    click.echo(f"CUDA: {GATES[gate]}")
-    click.echo(
-        f"wrote {output}: {runtime.card.name} {runtime.card.version}, {precision}, {output.stat().st_size / 1e6:.2f} MB"
-    )
+        raise click.ClickException(f"{candidate} does not answer as PyTorch does")
+    return gate

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.data import FrameFolder
+from model.data import DataError, FrameFolder
 
 SIDE: Final = 256
 
@@ -21,10 +21,20 @@ class Grid(StrEnum):
 
 
 def frame_on_grid(folder: FrameFolder, name: str, grid: Grid) -> bytes:
-    """The frame's own file, or a resized one: bilinear, 8-bit frames in 8 bits, as the authors do it."""
-    if grid is Grid.NATIVE:
-        return folder.image_path(name).read_bytes()
-    with Image.open(folder.image_path(name)) as image:
+    """The frame's own file, or a resized one: bilinear, 8-bit frames in 8 bits, as the authors do it.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        content = folder.image_path(name).read_bytes()
+        return content if grid is Grid.NATIVE else _resized(content)
+    except OSError as error:  # Pillow's, too
+        raise DataError(f"{name}: {error}") from error
+
+
+def _resized(content: bytes) -> bytes:
+    with Image.open(io.BytesIO(content)) as image:
         if image.mode.startswith("I") or image.mode == "F":
             counts = Image.fromarray(np.asarray(image).astype(np.float32))
             return _npy(np.asarray(counts.resize((SIDE, SIDE), Image.Resampling.BILINEAR)))

@@ -4,6 +4,8 @@ import base64
 import http.client
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -14,11 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.card import Calibration
-from service.detector import Detector, Options
+from service.cpus import available_cpus
+from service.detector import Detection, Detector, Options
 from service.errors import ServiceError
-from service.frames import Budget, decode
+from service.frames import Budget, Frame, decode
 from service.repository import load_detector
-from service.runtime import Device
+from service.runtime import CUDA, Device
 
 TIMEOUT_S: Final = 120.0
 MANY: Final = 100_000
@@ -68,6 +71,8 @@ class FileSource:
         card = self.detector.runtime.card
         if not calibrated:
             self.detector.runtime.card = card.model_copy(update={"calibration": Calibration()})
+        # of CUDA each thread has graphs of its own; on the CPU a lone run leaves cores idle
+        self._device = ThreadPoolExecutor(1 if self.detector.runtime.provider == CUDA else available_cpus(), "device")
         self.name = f"{card.name} {card.version} ({path.name}, {self.detector.runtime.provider})"
 
     def find(self, frame: bytes, probabilities: bool = False) -> Found:
@@ -77,9 +82,17 @@ class FileSource:
             if isinstance(decoded, ServiceError):
                 raise decoded
             _only(others)
-            detection = self.detector.detect(decoded, Options(max_targets=MANY))
+            detection = self._detect(decoded)
         except ServiceError as fault:
             raise SourceError(str(fault)) from fault
+        return self._found(detection, probabilities)
+
+    def _detect(self, frame: Frame) -> Detection:
+        options = Options(max_targets=MANY)
+        prepared = self.detector.prepare(frame, options)
+        return self.detector.finish(prepared, self._device.submit(self.detector.infer, prepared).result(), options)
+
+    def _found(self, detection: Detection, probabilities: bool) -> Found:
         targets = detection.found.targets
         return Found(
             mask=detection.found.mask,
@@ -90,12 +103,17 @@ class FileSource:
 
 
 class HttpSource:
-    """A running service, by its URL."""
+    """A running service, by its URL.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        key: an API key, where the service wants one.
+    """
+
+    def __init__(self, url: str, key: str | None = None) -> None:
         parts = urlsplit(url)
         self._connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._host, self._path = parts.netloc, parts.path.rstrip("/")
+        self._headers = {"Content-Type": "application/octet-stream"} | ({"X-API-Key": key} if key else {})
         self.name = url
 
     def find(self, frame: bytes, probabilities: bool = False) -> Found:
@@ -115,23 +133,34 @@ class HttpSource:
 
     def _detect(self, frame: bytes, mask: str) -> Any:
         answer = self._post(f"{self._path}/v1/detect?mask={mask}&max_targets={MANY}", frame)
-        entry, *others = answer["frames"]
-        _only(others)
+        match answer:
+            case {"frames": [entry, *others]}:
+                _only(others)
+            case _:
+                raise SourceError(f"{self.name} answers, but not as POST /v1/detect does")
         return entry
 
     def _post(self, path: str, body: bytes) -> Any:
-        connection = self._connect(self._host, timeout=TIMEOUT_S)
         try:
-            connection.request("POST", path, body, {"Content-Type": "application/octet-stream"})
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-        except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
+            with closing(self._connect(self._host, timeout=TIMEOUT_S)) as connection:
+                connection.request("POST", path, body, self._headers)
+                response = connection.getresponse()
+                content = response.read()
+        except (OSError, http.client.HTTPException) as error:
             raise SourceError(f"{self.name} does not answer: {error}") from error
-        finally:
-            connection.close()
+        answer = _parsed(content)
         if response.status != http.client.OK:
-            raise SourceError(f"{self.name} answers {response.status}: {answer.get('detail', answer)}")
+            told = answer.get("detail", answer) if isinstance(answer, dict) else response.reason
+            raise SourceError(f"{self.name} answers {response.status}: {told}")
         return answer
+
+
+def _parsed(content: bytes) -> Any:
+    """JSON, or None."""
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
 
 
 def _only(others: list[Any]) -> None:
@@ -163,10 +192,10 @@ def _cut(levels: NDArray[np.uint16], area: int) -> int:
     return int(np.partition(levels, -area - 1, axis=None)[-area - 1])
 
 
-def open_source(model: str, device: Device) -> Source:
-    """A URL is asked, anything else is a file.
+def open_source(model: str, device: Device, key: str | None = None) -> Source:
+    """A URL is asked, with the key, anything else is a file.
 
     Raises:
         ModelFault: the file cannot be served.
     """
-    return HttpSource(model) if model.startswith(("http://", "https://")) else FileSource(Path(model), device)
+    return HttpSource(model, key) if model.startswith(("http://", "https://")) else FileSource(Path(model), device)

@@ -64,25 +64,29 @@ def model_case(runtime: Runtime, shape: Shape) -> Case:
     return Case(shape, lambda: nullcontext(call))
 
 
-def service_case(url: str, shape: Shape) -> Case:
+def service_case(url: str, shape: Shape, key: str | None = None) -> Case:
     """One request with a ``.npy`` of uint8 frames; everything else as the service has it by default."""
     buffer = io.BytesIO()
     np.save(buffer, frames(shape), allow_pickle=False)
     body = buffer.getvalue()
-    return Case(shape, lambda: _client(url, body))
+    headers = {"Content-Type": "application/x-npy"} | ({"X-API-Key": key} if key else {})
+    return Case(shape, lambda: _client(url, body, headers))
 
 
 @contextmanager
-def _client(url: str, body: bytes) -> Iterator[Call]:
+def _client(url: str, body: bytes, headers: dict[str, str]) -> Iterator[Call]:
     """Posts the same body again and again over one connection."""
     parts = urlsplit(url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = connect(parts.netloc, timeout=TIMEOUT_S)
+    try:
+        connection = connect(parts.netloc, timeout=TIMEOUT_S)
+    except http.client.HTTPException as error:
+        raise Unreachable(f"{url} is no address: {error}") from error
     path = f"{parts.path.rstrip('/')}/v1/detect"
 
     def post() -> None:
         try:
-            connection.request("POST", path, body, {"Content-Type": "application/x-npy"})
+            connection.request("POST", path, body, headers)
             response = connection.getresponse()
             answer = response.read()
         except (OSError, http.client.HTTPException) as error:

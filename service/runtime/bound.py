@@ -2,6 +2,7 @@
 
 from collections.abc import Set
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -23,7 +24,9 @@ class Slot:
 
 
 class BoundRuns:
-    """Runs of a session on CUDA, one at a time.
+    """Runs of a session on CUDA, one at a time: whoever calls meanwhile waits.
+
+    Always call from the same thread where time matters: ONNX Runtime captures a graph for each thread.
 
     The number of frames is filled up to a power of two: with the few sizes of ``service.windows`` shapes stay few.
 
@@ -33,6 +36,7 @@ class BoundRuns:
 
     def __init__(self, session: ort.InferenceSession, input_name: str, output_name: str, device: str = "cuda") -> None:
         self._session, self._input, self._output, self._device = session, input_name, output_name, device
+        self._lock = Lock()
         self._slots: dict[tuple[int, ...], Slot] = {}
         self._graphs = 0
 
@@ -43,6 +47,10 @@ class BoundRuns:
 
     def run(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
         """``[N, 1, H, W] -> [N, 1, H, W]``."""
+        with self._lock:  # the buffers are shared
+            return self._run(intensities)
+
+    def _run(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
         frames = len(intensities)
         missing = (1 << (frames - 1).bit_length()) - frames
         filled = np.pad(intensities, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else intensities

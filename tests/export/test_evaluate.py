@@ -3,7 +3,9 @@
 import json
 import shutil
 import zlib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import numpy as np
@@ -11,10 +13,26 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from export.bench_command import bench_command
 from export.calibrate_command import calibrate_command
 from export.card import read_model
 from export.evaluate_command import evaluate_command
+from service.keys import hash_of
+from tests.conftest import StartServer
 from tests.scenes import write_data_set
+
+
+class Other(BaseHTTPRequestHandler):
+    """A service of another kind."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"[1, 2]")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
 
 
 def evaluate(model: object, data: Path, *options: str) -> Result:
@@ -104,13 +122,57 @@ def test_a_frame_that_cannot_be_answered_ends_the_evaluation(
     for model in (model_file, client.base_url):
         result = evaluate(model, tmp_path / "data")
         assert result.exit_code == 1
+        assert "scene_0001: " in result.output
         assert "16-bit" in result.output
+
+
+@pytest.mark.parametrize("grid", ["native", "256"])
+def test_a_truncated_frame_is_named(model_file: Path, scenes: Path, tmp_path: Path, grid: str) -> None:
+    shutil.copytree(scenes, tmp_path / "data")
+    broken = tmp_path / "data" / "images" / "scene_0003.png"
+    broken.write_bytes(broken.read_bytes()[:2000])
+    result = evaluate(model_file, tmp_path / "data", "--grid", grid)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "scene_0003: " in result.output
+
+
+def test_a_service_with_keys_is_asked_with_one(scenes: Path, start_server: StartServer, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(f"us {hash_of('secret')}\n")
+    url = start_server(api_keys_file=tmp_path / "keys").base_url
+    assert "answers 401" in evaluate(url, scenes).output
+    assert float(row(evaluate(url, scenes, "--key", "secret"))["Pd %"]) > 90
+    bench = CliRunner().invoke(
+        bench_command, [str(url), "--size", "16x16", "--seconds", "0.1"], env={"API_KEY": "secret"}
+    )
+    assert bench.exit_code == 0, bench.output
+
+
+def test_scores_that_cannot_be_kept_are_told_before_the_work(model_file: Path, scenes: Path) -> None:
+    result = evaluate(model_file, scenes, "--json", "/proc/nowhere/scores.json")
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "cannot write /proc/nowhere/scores.json" in result.output
+    assert "Pd" not in result.output
 
 
 def test_a_service_that_is_not_there_is_named(scenes: Path) -> None:
     result = evaluate("http://127.0.0.1:9", scenes)
     assert result.exit_code == 1
     assert "127.0.0.1:9" in result.output
+    result = evaluate("http://localhost:abc", scenes)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "http://localhost:abc does not answer" in result.output
+
+
+def test_what_answers_but_is_no_service_of_ours_is_named(scenes: Path) -> None:
+    server = HTTPServer(("127.0.0.1", 0), Other)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    result = evaluate(f"http://127.0.0.1:{server.server_port}", scenes)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "answers, but not as POST /v1/detect does" in result.output
 
 
 def calibrate(model: Path, data: Path, *options: str) -> Result:

@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from export.verify_command import verify_command
-from model.checkpoint import load_checkpoint
+from model.checkpoint import load_checkpoint, save_checkpoint
 from service.card import METADATA_KEY, Card
 from service.runtime import Device, Runtime
 from tests.export.conftest import SMALL, SMALL_COLOUR, export, write_checkpoint
@@ -150,6 +150,26 @@ def test_verify_names_what_is_missing(exported: Exported, tmp_path: Path, missin
 def test_the_model_that_ships_is_the_checkpoint_that_ships(model_file: Path, shipped_checkpoint: Path) -> None:
     result = verify(model_file, shipped_checkpoint)
     assert result.exit_code == 0, result.output
+
+
+def test_a_refused_export_leaves_the_file_that_was_there(exported: Exported, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    shutil.copy(exported[1], model)
+    before = model.read_bytes()
+    trained = load_checkpoint(exported[0])
+    weights = trained.network.state_dict()
+    weights["head.bias"] = torch.full_like(weights["head.bias"], torch.nan)
+    save_checkpoint(tmp_path / "nan.safetensors", weights, trained.record)
+    result = export(tmp_path / "nan.safetensors", model)
+    assert result.exit_code == 1
+    assert model.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["m.onnx", "nan.safetensors"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(exported: Exported) -> None:
+    result = export(exported[0], Path("/proc/nowhere/m.onnx"))
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "cannot write /proc/nowhere/m.onnx" in result.output
 
 
 def test_an_interrupted_write_leaves_the_old_file(exported: Exported, tmp_path: Path) -> None:

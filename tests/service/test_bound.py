@@ -1,5 +1,6 @@
 """Buffers that never move, a graph a shape: the same code as on CUDA, with its buffers in the CPU's memory."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
-from service.runtime.bound import GRAPHS, NO_GRAPH, BoundRuns
+from service.runtime.bound import GRAPHS, NO_GRAPH, BoundRuns, Slot
 from tests.service.small_models import Rule, write_small_model
 
 
@@ -78,3 +79,18 @@ def test_shapes_beyond_the_last_graph_run_without_one(bound: BoundRuns, session:
     graphs = [graph for graph, *_ in session.runs]
     assert graphs[:GRAPHS] == [str(number + 1) for number in range(GRAPHS)]
     assert graphs[GRAPHS:] == [NO_GRAPH, NO_GRAPH, "1"]
+
+
+class Copied(BoundRuns):
+    """Takes a copy of the output, as from CUDA; of the CPU's memory ONNX Runtime gives the buffer itself."""
+
+    def _take(self, slot: Slot) -> NDArray[np.float32]:
+        return super()._take(slot).copy()
+
+
+def test_threads_that_call_at_once_get_their_own_answers(session: Session) -> None:
+    bound = Copied(session, "intensities", "probabilities", device="cpu")
+    given = [np.full((1, 1, 64, 64), level, np.float32) for level in range(200)]
+    with ThreadPoolExecutor(16) as pool:
+        for frame, answer in zip(given, pool.map(bound.run, given), strict=True):
+            np.testing.assert_allclose(answer, frame / 255, atol=1e-6)
