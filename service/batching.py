@@ -1,13 +1,13 @@
 """What waits while the device is busy becomes the next batch: no delay when idle, no polling.
 
-``Queue`` is the policy, without threads and clocks. ``Worker`` is the one thread that owns the device.
+``Queue`` is the policy, without threads and clocks. ``Worker`` is the device's thread; a lone job need not go there.
 """
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Final, Generic, Protocol, TypeVar
 
 from service.errors import Reason, ServiceError
@@ -136,13 +136,28 @@ class Worker(Generic[K, X, Y]):
         self._run, self._queue, self._clock, self._observe = run, queue, clock, observe
         self._arriving: SimpleQueue[Job[K, X, Y] | None] = SimpleQueue()
         self._closed = False
-        self._pace = 0.0
+        self._device, self._pace = Lock(), 0.0
         self._thread = Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
     def submit(self, key: K, work: X, size: int, deadline: float, caller: Caller[Y]) -> None:
         """Queue one job; it is dropped where its caller is gone before its batch begins."""
         self._arriving.put(Job(key, work, size, self._clock(), deadline, caller))
+
+    def run_here(self, key: K, work: X, size: int) -> Done[Y] | None:
+        """Run one job in the calling thread; None while the device is busy.
+
+        Raises:
+            Exception: what ``run`` raises.
+        """
+        if not self._device.acquire(blocking=False):
+            return None
+        try:
+            self._observe(1)
+            (done,) = self._time(key, [work], size)
+        finally:
+            self._device.release()
+        return done
 
     def close(self) -> None:
         """Run what waits, then end."""
@@ -171,9 +186,10 @@ class Worker(Generic[K, X, Y]):
 
     def _answer(self, batch: list[Job[K, X, Y]]) -> None:
         """A batch that fails is halved: a bad job fails alone, and what found no room at once still runs."""
-        began = self._clock()
+        size = sum(job.size for job in batch)
         try:
-            results = list(zip(batch, self._run(batch[0].key, [job.work for job in batch]), strict=True))
+            with self._device:
+                answers = list(zip(batch, self._time(batch[0].key, [job.work for job in batch], size), strict=True))
         except Exception as fault:
             if len(batch) == 1:
                 batch[0].caller.lose(fault)
@@ -182,7 +198,13 @@ class Worker(Generic[K, X, Y]):
                 self._answer(batch[:middle])
                 self._answer(batch[middle:])
             return
+        for job, done in answers:
+            job.caller.keep(done)
+
+    def _time(self, key: K, works: Sequence[X], size: int) -> list[Done[Y]]:
+        """Run a batch on the device, which the caller holds, and learn its pace."""
+        began = self._clock()
+        results = list(self._run(key, works))
         ended = self._clock()
-        self._pace += PACE_SHARE * ((ended - began) / sum(job.size for job in batch) - self._pace)
-        for job, result in results:
-            job.caller.keep(Done(result, began, ended))
+        self._pace += PACE_SHARE * ((ended - began) / size - self._pace)
+        return [Done(result, began, ended) for result in results]

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from service.admission import Admission, Pass
-from service.batching import Caller, Queue, Worker
+from service.batching import Caller, Done, Queue, Worker
 from service.cpus import available_cpus
 from service.detector import Detection, Detector
 from service.errand import Errand
@@ -69,7 +69,7 @@ class Engine:
             return made
 
         try:
-            return await Errand(self._pool, read_admitted, self._infer, answer, latest, timing).run()
+            return await Errand(self._pool, read_admitted, self._infer, self._infer_here, answer, latest, timing).run()
         finally:
             self._observe(timing)
 
@@ -80,6 +80,12 @@ class Engine:
 
     def _infer(self, order: Order, tensor: Tensor, caller: Caller[Tensor]) -> None:
         self._worker.submit((order.detector, tensor.shape), tensor, tensor.size, order.deadline, caller)
+
+    def _infer_here(self, order: Order, tensor: Tensor) -> Done[Tensor] | None:
+        """While nobody else is inside: two hand-overs less are a sixth of what a request costs beside its frame."""
+        if self.admission.inside > 1 or not order.detector.runtime.runs_in_any_thread:
+            return None
+        return self._worker.run_here((order.detector, tensor.shape), tensor, tensor.size)
 
     def _run(self, key: Key, tensors: Sequence[Tensor]) -> Iterable[Tensor]:
         """One batch of one model and one size."""

@@ -26,6 +26,7 @@ class Errand(Generic[A]):
     Args:
         read: makes the work of a request's bytes.
         infer: queues tensors for the device.
+        infer_here: runs a lone tensor in the calling thread, or gives None where it has to be queued.
         answer: makes the answer of the work and of ``[H, W]`` of each of its frames.
         latest: time.monotonic at which nobody waits any more; the work may turn out to be due earlier.
     """
@@ -35,11 +36,13 @@ class Errand(Generic[A]):
         pool: Pool,
         read: Callable[[], Work[A]],
         infer: Callable[[Order, Tensor, Caller[Tensor]], None],
+        infer_here: Callable[[Order, Tensor], Done[Tensor] | None],
         answer: Callable[[Work[A], Sequence[Tensor]], A],
         latest: float,
         timing: Timing,
     ) -> None:
-        self._pool, self._read, self._infer, self._answer, self._timing = pool, read, infer, answer, timing
+        self._pool, self._timing = pool, timing
+        self._read, self._infer, self._infer_here, self._answer = read, infer, infer_here, answer
         self._end: Promise[A] = Promise(latest)
 
     async def run(self) -> A:
@@ -81,6 +84,9 @@ class Errand(Generic[A]):
         inputs = [tensor for one in work.ready for tensor in one.inputs]
         if not inputs:
             self._answer_frames(work, ())
+            return
+        if len(inputs) == 1 and (done := self._infer_here(work.order, inputs[0])) is not None:
+            self._answer_frames(work, (done,))
             return
         waiting = _Waiting(len(inputs), self._end, partial(self._answer_later, work), self._fail)
         for index, tensor in enumerate(inputs):

@@ -141,11 +141,13 @@ class Device:
 
     def __init__(self) -> None:
         self.ran: list[tuple[str, list[int]]] = []
+        self.threads: set[int] = set()
         self.begun, self.go_on = threading.Semaphore(0), threading.Event()
         self.go_on.set()
 
     def __call__(self, key: str, works: Sequence[int]) -> list[int]:
         self.ran.append((key, list(works)))
+        self.threads.add(threading.get_ident())
         self.begun.release()
         assert self.go_on.wait(WITHIN_S)
         if -1 in works:
@@ -191,6 +193,22 @@ def test_an_idle_worker_runs_a_job_at_once_and_alone(bench: Bench) -> None:
     bench.clock.now = 7.0
     assert bench.submit(3).result(WITHIN_S) == Done(9, 7.0, 7.0)
     assert bench.observed == [1]
+
+
+def test_a_lone_job_runs_in_the_thread_that_brings_it(bench: Bench) -> None:
+    bench.clock.now = 7.0
+    assert bench.worker.run_here("a", 3, 1) == Done(9, 7.0, 7.0)
+    assert bench.observed == [1]
+    assert bench.device.threads == {threading.get_ident()}
+    with pytest.raises(ZeroDivisionError, match="a bad frame"):
+        bench.worker.run_here("a", -1, 1)
+    assert bench.submit(4).result(WITHIN_S).result == 16, "and the device is free again"
+
+
+def test_while_the_device_is_busy_nothing_runs_beside_it(bench: Bench) -> None:
+    bench.hold()
+    assert bench.worker.run_here("a", 3, 1) is None
+    bench.device.go_on.set()
 
 
 def test_what_waits_while_the_device_is_busy_becomes_the_next_batch(bench: Bench) -> None:
