@@ -17,9 +17,11 @@ import click
 from benchmarks.gpu.parcels import MANIFEST, PARTS, write_parcel
 from benchmarks.gpu.steps import DATA_SETS, WEIGHTS
 
-PYTHON: Final = "3.12"  # of the machine; its image has torch, onnx, numpy, scipy, pillow, click and tqdm
+PYTHON: Final = "3.12"  # of the machine; its image has torch, onnx, numpy, scipy, pillow and tqdm
 PACKAGES: Final = (
     "onnxruntime-gpu==1.31.1",
+    "click==8.5.1",  # there too, but perhaps before 8.4, whose ParamType takes no subscript
+    "typing-extensions==4.16.0",  # there too, but pydantic needs this one
     "pydantic==2.14.3",
     "pydantic-core==2.50.4",
     "annotated-types==0.8.0",

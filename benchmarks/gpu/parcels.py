@@ -14,7 +14,8 @@ from typing import Final
 
 PARTS: Final = Path(".gpu/parts")
 MANIFEST: Final = Path(".gpu/parts.json")
-PART_BYTES: Final = 27 * 2**20  # two of them and the repository stay below a call's 64 MiB
+CALL_BYTES: Final = 64 * 2**20  # that travel with a call at most: the repository, parts, results
+PART_BYTES: Final = 24 * 2**20  # two of them and the repository stay below it
 
 
 def write_parcel(name: str, folder: Path, into: Path, compress: bool = False, part_bytes: int = PART_BYTES) -> int:

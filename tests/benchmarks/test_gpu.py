@@ -4,17 +4,19 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from packaging.requirements import Requirement
 
 from benchmarks.gpu import steps as gpu_steps
 from benchmarks.gpu.__main__ import advance
-from benchmarks.gpu.pack import calls
-from benchmarks.gpu.parcels import is_there, receive, write_parcel
+from benchmarks.gpu.pack import PACKAGES, calls
+from benchmarks.gpu.parcels import CALL_BYTES, PART_BYTES, is_there, receive, write_parcel
 from benchmarks.gpu.parity import main as parity
 from benchmarks.gpu.results import collect, restore
 from benchmarks.gpu.steps import DATA_SETS, Step, plan
@@ -22,6 +24,7 @@ from benchmarks.gpu.supervised import Outcome, run
 from tests.scenes import write_data_set
 from tests.service.small_models import write_small_model
 
+REPOSITORY = Path(__file__).parents[2]
 ABSENT_THERE = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "multipart")
 
 
@@ -57,6 +60,25 @@ def test_every_part_is_carried_by_some_call_two_at_a_time() -> None:
     carried = " ".join(lines)
     assert all(carried.count(f"{name}") == 1 for name in ("models.000", "site.000", "site.003"))
     assert lines[-1].startswith("then, until")
+
+
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="no checkout")
+def test_the_repository_and_two_parts_travel_with_one_call() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    files = [REPOSITORY / name for name in listed.stdout.split("\0") if name]
+    repository = sum(file.stat().st_size for file in files if file.is_file())
+    manifest = 2**12
+    assert repository + 2 * PART_BYTES + manifest < CALL_BYTES, f"{repository / 2**20:.1f} MiB are tracked"
+
+
+def test_packages_are_those_of_the_development_install_and_bring_what_they_need() -> None:
+    sent = dict(package.replace("-gpu", "").split("==") for package in PACKAGES)
+    lines = (REPOSITORY / "requirements" / "dev.txt").read_text().replace("_", "-").splitlines()
+    pinned = dict(line.split("==") for line in lines if "==" in line)
+    assert sent == {name: pinned[name] for name in sent}
+    required = [Requirement(line) for name in sent for line in metadata.requires(name) or ()]
+    needed = {one.name for one in required if one.marker is None or one.marker.evaluate({"extra": ""})}
+    assert {name.replace("_", "-") for name in needed} <= {*sent, "numpy", "flatbuffers", "packaging", "protobuf"}
 
 
 def test_a_step_that_is_stopped_goes_on_and_one_that_is_done_does_not_run_again(tmp_path: Path) -> None:
