@@ -1,4 +1,4 @@
-"""Makes ``.gpu/`` here, for calls on a GPU machine without a network, and prints what each call carries.
+"""Makes ``.gpu/`` here, for calls on a GPU machine without a network, and prints the calls of the first session.
 
 python -m benchmarks.gpu.pack DATASETS
 """
@@ -8,14 +8,17 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Final
 
 import click
 
+from benchmarks.gpu.calls import FIRST_SESSION, carried_results, session, sizes
 from benchmarks.gpu.parcels import MANIFEST, PARTS, write_parcel
-from benchmarks.gpu.steps import DATA_SETS, WEIGHTS
+from benchmarks.gpu.steps import DATA_SETS, SPLITS, WEIGHTS
+from model.data import FrameFolder
+from model.layouts import all_lists, find_layout, frame_files
 
 PYTHON: Final = "3.12"  # of the machine; its image has torch, onnx, numpy, scipy, pillow and tqdm
 PACKAGES: Final = (
@@ -32,27 +35,29 @@ PACKAGES: Final = (
     "prometheus-client==0.26.0",
 )
 PLATFORMS: Final = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64")
-COMMAND: Final = "python3 -m benchmarks.gpu"
 
 
 @click.command()
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Downloaded before.")
 def main(data: Path, wheels: Path | None) -> None:
-    """Pack models, packages and the data sets of the folder DATA, in the order in which the steps need them."""
-    shutil.rmtree(PARTS.parent, ignore_errors=True)
+    """Pack models, packages and the data sets of the folder DATA. What came back, in ``.gpu/results``, stays."""
+    home = PARTS.parent
+    models, site, ort = (home / name for name in ("models", "site", "ort"))
+    for folder in (models, site, ort, PARTS):
+        shutil.rmtree(folder, ignore_errors=True)
     PARTS.mkdir(parents=True)
-    models, site = PARTS.parent / "models", PARTS.parent / "site"
     export_models(models)
-    unpack_wheels(wheels or download_wheels(PARTS.parent / "wheels"), site)
+    unpack_wheels(wheels or download_wheels(home / "wheels"), site, ort)
     parcels = {
-        "models": write_parcel("models", models, PARTS),
-        "site": write_parcel("site", site, PARTS, compress=True),
+        "models": write_parcel("models", {"models": models}, PARTS),
+        "site": write_parcel("site", {"site": site}, PARTS, compress=True),
+        "ort": write_parcel("ort", {"ort": ort}, PARTS, compress=True),
     }
-    for name in DATA_SETS:
-        parcels[name] = write_parcel(name, data / name, PARTS)
+    for name, split in product(DATA_SETS, SPLITS):
+        parcels[f"{name}-{split}"] = write_parcel(f"{name}-{split}", files_of(data / name, split), PARTS)
     MANIFEST.write_text(json.dumps(parcels) + "\n")
-    click.echo("\n".join(calls(parcels)))
+    click.echo("\n".join(session(sizes(parcels, FIRST_SESSION), carried_results())))
 
 
 def export_models(folder: Path) -> None:
@@ -73,20 +78,25 @@ def download_wheels(folder: Path) -> Path:
     return folder
 
 
-def unpack_wheels(wheels: Path, site: Path) -> None:
-    """A folder for the path, in place of an installation."""
+def unpack_wheels(wheels: Path, site: Path, ort: Path) -> None:
+    """Folders for the path, in place of an installation: ONNX Runtime's own, as it is nearly all of the bytes."""
     for wheel in sorted(wheels.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(site)
+            archive.extractall(ort if wheel.name.startswith("onnxruntime") else site)
 
 
-def calls(parcels: dict[str, int]) -> Iterator[str]:
-    """What to carry in each call, two parts at a time; the command is always the same."""
-    parts = [str(PARTS / f"{name}.{index:03d}") for name, number in parcels.items() for index in range(number)]
-    for number, first in enumerate(range(0, len(parts), 2), 1):
-        pair = parts[first : first + 2]
-        yield f"call {number}: carry {', '.join((str(MANIFEST), *pair))}: {COMMAND}"
-    yield f"then, until it says that all is done: carry {MANIFEST}: {COMMAND}"
+def files_of(root: Path, split: str) -> dict[str, Path]:
+    """Frames and masks of a split, under the names that they have there, with every list of names.
+
+    Raises:
+        DataError: what is missing or wrong.
+    """
+    wanted, layout = set(FrameFolder(root, split).names), find_layout(root)
+    assert layout is not None
+    folders = [frame_files(root / folder) for folder in (layout.images, layout.masks)]
+    found = [path for files in folders for name, paths in files.items() if name in wanted for path in paths]
+    lists = [root / name for name in all_lists(root)]
+    return {f"{root.name}/{path.relative_to(root).as_posix()}": path for path in (*lists, *found)}
 
 
 if __name__ == "__main__":

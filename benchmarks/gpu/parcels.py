@@ -7,7 +7,7 @@ what a call carries of them. On the machine each parcel is unpacked under one ro
 import json
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -18,16 +18,20 @@ CALL_BYTES: Final = 64 * 2**20  # that travel with a call at most: the repositor
 PART_BYTES: Final = 24 * 2**20  # two of them and the repository stay below it
 
 
-def write_parcel(name: str, folder: Path, into: Path, compress: bool = False, part_bytes: int = PART_BYTES) -> int:
-    """Pack a folder under its own name; the number of parts ``NAME.000``, ``NAME.001``...
+def write_parcel(
+    name: str, members: Mapping[str, Path], into: Path, compress: bool = False, part_bytes: int = PART_BYTES
+) -> int:
+    """Pack files and folders; the number of parts ``NAME.000``, ``NAME.001``...
 
     Args:
+        members: each under the path that it gets below the root.
         into: where the parts go.
         compress: unless the files are compressed already.
     """
     whole = into / f"{name}.tar"
     with tarfile.open(whole, "w:xz", preset=1) if compress else tarfile.open(whole, "w") as tar:
-        tar.add(folder, folder.name)
+        for there, here in members.items():
+            tar.add(here, there)
     with whole.open("rb") as stream:
         for index in count():
             part = stream.read(part_bytes)

@@ -45,14 +45,15 @@ class Parity:
 @click.option("--fp32", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--fp16", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True, help="Folder of the data sets.")
+@click.option("--set", "names", type=click.Choice(DATA_SETS), multiple=True, default=DATA_SETS, show_default=True)
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), required=True)
-def main(fp32: Path, fp16: Path, data: Path, device: str, json_file: Path) -> None:
-    """The fp32 file on the CPU, then both on the device, over every data set; the table, and whether they agree."""
+def main(fp32: Path, fp16: Path, data: Path, names: tuple[str, ...], device: str, json_file: Path) -> None:
+    """The fp32 file on the CPU, then both on the device, over each data set; the table, and whether they agree."""
     models: dict[Precision, Path] = dict(zip(PRECISIONS, (fp32, fp16), strict=True))
     runs: list[tuple[Precision, Device]] = [("fp32", Device.CPU), *((one, Device(device)) for one in PRECISIONS)]
     found = {one.key: one for one in kept(json_file)}
-    for name in DATA_SETS:
+    for name in names:
         for precision, where in dict.fromkeys(runs):
             if (name, precision, where.value) not in found:
                 one = measure(data, name, precision, models[precision], where)

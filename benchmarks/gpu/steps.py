@@ -4,14 +4,19 @@ Imports nothing that the machine has to be sent first.
 """
 
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 WEIGHTS: Final = Path(__file__).parents[2] / "model" / "weights" / "generalist.safetensors"
 DATA_SETS: Final = ("NUAA-SIRST", "IRSTD-1k", "DenseSIRST")
-RUNS: Final = ("generalist:0", "nuaa-sirst-best:0", "irstd-1k-best:0", "densesirst-best:0")
-SLACK_S: Final = 90.0  # of training: frames are read before its own clock starts, states are written after it ends
+SPLITS: Final = ("train", "test")  # a parcel each: parity needs no training frames, and they are three quarters
+RECIPES: Final = Path(__file__).parents[2] / "model" / "recipes"
+RUNS: Final = ("nuaa-sirst-authors:0", "nuaa-sirst-best:0")  # of the smallest data set
+SLACK_S: Final = 45.0  # of training: frames are read before its own clock starts, states are written after it ends
+LEAST_S: Final = 30.0  # less is not worth the start of a step
+PARITY_S: Final = 60.0  # that performance leaves
 Device = Literal["cuda", "cpu"]
 
 
@@ -21,6 +26,8 @@ class Step:
 
     Attributes:
         needs: parcels that must be there.
+        after: steps that must be done or have failed.
+        least: seconds that must be left, or it waits for the next call.
         seconds: after which it is stopped, to go on in the next call.
         endless: it uses what time there is, and is never done.
     """
@@ -30,61 +37,86 @@ class Step:
     seconds: float
     command: tuple[str, ...]
     endless: bool = False
+    after: tuple[str, ...] = ()
+    least: float = LEAST_S
 
 
-def plan(root: Path, device: Device, quick: bool, runs: tuple[str, ...], left: float) -> list[Step]:
-    """All steps; ``quick`` is the same in the smallest sizes, to see that each runs.
+def plan(
+    root: Path, device: Device, quick: bool, runs: tuple[str, ...], left: float, fused: bool = False
+) -> list[Step]:
+    """All steps, what matters most first; training runs whenever no other step can.
 
     Args:
         root: where parcels are unpacked, results and training runs are kept.
-        left: seconds of this call, which bound the training.
+        quick: the same in the smallest sizes, to see that each runs.
+        left: seconds of this call, which bound performance and training.
+        fused: train a compiled network.
     """
     results = root / "results"
     files = ("--fp32", f"{root}/models/fp32.onnx", "--fp16", f"{root}/models/fp16.onnx", "--device", device)
     shapes = ("--size", "32x32", "--batch", "1", "--batch", "2", "--seconds", "0.1") if quick else ()
-    minutes = max(left - (SLACK_S / 3 if quick else SLACK_S), 0) / 60
-    fused = ("--compile",) if device == "cuda" else ()
+    minutes = max(left - (SLACK_S / 2 if quick else SLACK_S), 0) / 60
     train = "from model.train_many import train_many_command as run; run()"
+    first = f"parity-{DATA_SETS[0]}"
     return [
         Step(
             "gate",
-            ("models", "site"),
-            120,
+            ("models", "site", "ort"),
+            90,
             _module("benchmarks.gpu.gate", *files, "--json", f"{results}/gate.json"),
         ),
         Step(
+            "performance",
+            ("models", "site", "ort"),
+            max(left - PARITY_S, LEAST_S),
+            _module("benchmarks.gpu.performance", *files, *shapes, "--json", f"{results}/performance.json"),
+        ),
+        *(
+            Step(
+                f"parity-{name}",
+                ("models", "site", "ort", f"{name}-test"),
+                120,
+                _module(
+                    "benchmarks.gpu.parity",
+                    *(*files, "--data", str(root), "--set", name, "--json", f"{results}/parity.json"),
+                ),
+            )
+            for name in DATA_SETS
+        ),
+        Step(
             "throughput",
-            ("site", "NUAA-SIRST"),
-            300,
+            ("site", "NUAA-SIRST-train"),
+            120,
             _module(
                 "benchmarks.train_throughput",
                 *("--data", str(root), "--device", device, "--json", f"{results}/throughput.json"),
                 *(("--steps", "1", "--workers", "0") if quick else ()),
             ),
-        ),
-        Step(
-            "performance",
-            ("models", "site"),
-            600,
-            _module("benchmarks.gpu.performance", *files, *shapes, "--json", f"{results}/performance.json"),
-        ),
-        Step(
-            "parity",
-            ("models", "site", *DATA_SETS),
-            400,
-            _module("benchmarks.gpu.parity", *files, "--data", str(root), "--json", f"{results}/parity.json"),
+            after=("performance", first),
         ),
         Step(
             "training",
-            ("site", *DATA_SETS),
+            ("site", *frames_of(runs)),
             600,
             (
                 *(sys.executable, "-c", train, *runs, "--data", str(root), "--out", f"{root}/runs"),
-                *("--minutes", f"{minutes:.2f}", "--device", device, *fused),
+                *("--minutes", f"{minutes:.2f}", "--device", device, *(("--compile",) if fused else ())),
             ),
             endless=True,
+            least=LEAST_S if quick else SLACK_S + LEAST_S,
         ),
     ]
+
+
+def frames_of(runs: tuple[str, ...]) -> tuple[str, ...]:
+    """Parcels that the recipes of some runs read, each once."""
+    found: dict[str, None] = {}
+    for run in runs:
+        recipe = tomllib.loads((RECIPES / f"{run.partition(':')[0]}.toml").read_text())
+        excluded = (split.rpartition("/") for split in recipe.get("exclude", ()))
+        found |= dict.fromkeys(f"{name}-train" for name in recipe["datasets"])
+        found |= dict.fromkeys(f"{name}-{split}" for name, _, split in excluded)
+    return tuple(found)
 
 
 def _module(name: str, *arguments: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -14,17 +15,31 @@ from click.testing import CliRunner, Result
 from packaging.requirements import Requirement
 
 from benchmarks.gpu import steps as gpu_steps
-from benchmarks.gpu.__main__ import advance
-from benchmarks.gpu.pack import PACKAGES, calls
+from benchmarks.gpu.__main__ import SPARE_S, advance
+from benchmarks.gpu.__main__ import main as gpu
+from benchmarks.gpu.calls import FIRST_SESSION, session
+from benchmarks.gpu.calls import main as print_calls
+from benchmarks.gpu.pack import PACKAGES, files_of, unpack_wheels
+from benchmarks.gpu.pack import main as pack
 from benchmarks.gpu.parcels import CALL_BYTES, PART_BYTES, is_there, receive, write_parcel
 from benchmarks.gpu.parity import main as parity
 from benchmarks.gpu.results import collect, restore
-from benchmarks.gpu.steps import DATA_SETS, Step, plan
+from benchmarks.gpu.steps import DATA_SETS, RUNS, SPLITS, Step, plan
 from benchmarks.gpu.supervised import Outcome, run
+from model.data import FrameFolder
 from tests.scenes import write_data_set
 from tests.service.small_models import write_small_model
 
 REPOSITORY = Path(__file__).parents[2]
+MIB = 2**20
+FIRST_PARTS = {  # as benchmarks.gpu.pack makes them
+    ".gpu/parts/site.000": 4 * MIB,
+    ".gpu/parts/models.000": 2 * MIB,
+    ".gpu/parts/NUAA-SIRST-train.000": 6 * MIB,
+    **{f".gpu/parts/ort.{index:03d}": PART_BYTES for index in range(8)},
+    ".gpu/parts/ort.008": 7 * MIB,
+    ".gpu/parts/NUAA-SIRST-test.000": 6 * MIB,
+}
 ABSENT_THERE = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "multipart")
 
 
@@ -39,7 +54,7 @@ def test_a_parcel_is_unpacked_when_its_last_part_has_come(tmp_path: Path) -> Non
     noise = np.random.default_rng(0).bytes(50_000)
     (tmp_path / "site" / "library.so").write_bytes(noise)
     sent.mkdir()
-    number = write_parcel("site", tmp_path / "site", sent, compress=True, part_bytes=20_000)
+    number = write_parcel("site", {"site": tmp_path / "site"}, sent, compress=True, part_bytes=20_000)
     assert number == 3
     for index, part in enumerate(sorted(sent.iterdir())):
         assert not is_there("site", root)
@@ -54,12 +69,111 @@ def test_a_parcel_is_unpacked_when_its_last_part_has_come(tmp_path: Path) -> Non
     assert list(receive({"site": number}, carried, root)) == [], "and it is not asked for again"
 
 
-def test_every_part_is_carried_by_some_call_two_at_a_time() -> None:
-    lines = list(calls({"models": 1, "site": 4}))
-    assert len(lines) == 4
-    carried = " ".join(lines)
-    assert all(carried.count(f"{name}") == 1 for name in ("models.000", "site.000", "site.003"))
-    assert lines[-1].startswith("then, until")
+def test_every_part_is_carried_by_some_call_and_no_call_carries_too_much() -> None:
+    parts = FIRST_PARTS
+    lines = list(session(parts, results=9 * 2**20))
+    carried = [[path for path in parts if path in line] for line in lines[:-1]]
+    assert [path for paths in carried for path in paths] == list(parts), "each once, in order"
+    bytes_of = [sum(parts[path] for path in paths) for paths in carried]
+    assert bytes_of[0] + 9 * 2**20 <= 2 * PART_BYTES
+    assert all(size <= 2 * PART_BYTES for size in bytes_of)
+    assert all(len(paths) <= 6 for paths in carried)
+    assert [".gpu/results" in line for line in lines] == [True] + [False] * (len(lines) - 1)
+    many = list(session({f"small.{index}": 1 for index in range(20)}))
+    assert max(line.count("small.") for line in many) == 6, "a call carries eight paths at most"
+
+
+def test_the_first_session_fits_its_fifteen_minutes() -> None:
+    lines = list(session(FIRST_PARTS))
+    minutes = [float(line.rpartition(" ")[2]) for line in lines[:-1]]
+    start, a_call = 2.0, 1 / 3
+    assert start + a_call * len(minutes) + sum(minutes) < 15.1
+    assert minutes[0] >= 3, "training, while ONNX Runtime is still to come"
+    assert not any(minutes[1:-1]), "these only bring parts"
+    left = 60 * minutes[-1] - SPARE_S
+    limits = {one.name: one.seconds for one in plan(Path("root"), "cuda", False, RUNS, left)}
+    slowest = left - limits["gate"]
+    performance = next(one for one in plan(Path("root"), "cuda", False, RUNS, slowest) if one.name == "performance")
+    assert 180 <= performance.seconds <= slowest - 60, "and parity has its minute"
+
+
+def test_a_session_that_is_too_short_says_so() -> None:
+    assert not any("too much" in line for line in session(FIRST_PARTS))
+    assert any("too much" in line for line in session(FIRST_PARTS, minutes=9))
+
+
+def test_training_needs_neither_onnx_runtime_for_cuda_nor_frames_of_other_sets() -> None:
+    needs = {one.name: set(one.needs) for one in plan(Path("root"), "cuda", False, RUNS, 600)}
+    assert needs["training"] == {"site", "NUAA-SIRST-train"}
+    assert needs["throughput"] == {"site", "NUAA-SIRST-train"}
+    assert needs["parity-NUAA-SIRST"] == {"site", "models", "ort", "NUAA-SIRST-test"}
+    first = next(session(FIRST_PARTS))
+    assert all(f"{name}.000" in first for name in needs["training"])
+    whole = plan(Path("root"), "cuda", False, ("generalist:0",), 600)[-1]
+    assert set(whole.needs) == {"site", *(f"{name}-{split}" for name in DATA_SETS for split in SPLITS)}
+
+
+def test_onnx_runtime_is_a_parcel_of_its_own(tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    for name in ("onnxruntime_gpu-1-cp312.whl", "click-8-py3.whl"):
+        with zipfile.ZipFile(wheels / name, "w") as archive:
+            archive.writestr(f"{name.partition('-')[0]}/__init__.py", "")
+    unpack_wheels(wheels, tmp_path / "site", tmp_path / "ort")
+    assert [path.name for path in (tmp_path / "site").iterdir()] == ["click"]
+    assert [path.name for path in (tmp_path / "ort").iterdir()] == ["onnxruntime_gpu"]
+
+
+def test_both_splits_of_a_data_set_are_the_data_set_and_either_can_be_read_alone(tmp_path: Path) -> None:
+    data, sent, root = tmp_path / "data" / "NUAA-SIRST", tmp_path / "sent", tmp_path / "root"
+    write_data_set(data, count=4)
+    sent.mkdir()
+    for split in SPLITS:
+        parcel = f"NUAA-SIRST-{split}"
+        assert list(receive({parcel: write_parcel(parcel, files_of(data, split), sent)}, sent, root)) == []
+        there = FrameFolder(root / "NUAA-SIRST", split)
+        assert there.names == FrameFolder(data, split).names
+    (data / "targets.json").unlink()  # known of drawn scenes alone
+    assert _tree(root / "NUAA-SIRST") == _tree(data)
+
+
+def test_packing_again_leaves_what_came_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in DATA_SETS:
+        write_data_set(tmp_path / "data" / name, count=2)
+    (tmp_path / "wheels").mkdir()
+    for name in ("onnxruntime_gpu-1.whl", "click-8.whl"):
+        with zipfile.ZipFile(tmp_path / "wheels" / name, "w") as archive:
+            archive.writestr(name, "")
+    monkeypatch.setattr("benchmarks.gpu.pack.export_models", lambda folder: folder.mkdir())
+    result = CliRunner().invoke(pack, ["data", "--wheels", "wheels"])
+    assert result.exit_code == 0, result.output
+    assert ".gpu/results" not in result.output
+    came_back = tmp_path / ".gpu" / "results" / "kept.tar.000"
+    came_back.parent.mkdir()
+    came_back.write_bytes(b"kept")
+    again = CliRunner().invoke(pack, ["data", "--wheels", "wheels"])
+    assert came_back.read_bytes() == b"kept"
+    assert again.output.startswith("call 1: carry .gpu/parts.json, .gpu/results, .gpu/parts/site.000, ")
+    assert CliRunner().invoke(print_calls).output == again.output
+    assert "no parcel nothing" in CliRunner().invoke(print_calls, ["--parcel", "nothing"]).output
+    assert set(FIRST_SESSION) < set(json.loads(Path(".gpu/parts.json").read_text()))
+
+
+def test_a_step_waits_for_those_that_matter_more(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    late = step("print()", after=("performance",))
+    assert advance(late, tmp_path, 1e12, ()) == "comes after performance"
+    (tmp_path / "results" / "performance.outcome").write_text("failed")
+    assert advance(late, tmp_path, 1e12, ()) == "done"
+
+
+def test_a_call_that_only_brings_parts_runs_nothing_and_sends_nothing_back(tmp_path: Path) -> None:
+    arguments = ["--root", str(tmp_path / "root"), "--out", str(tmp_path / "out"), "--device", "cpu", "--minutes", "0"]
+    result = CliRunner().invoke(gpu, arguments)
+    assert result.exit_code == 0, result.output
+    assert "training: waits for the next call" in result.output
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="no checkout")
@@ -131,8 +245,8 @@ def test_the_command_starts_before_anything_was_sent(name: str) -> None:
 
 
 def test_every_step_needs_only_what_was_sent_or_is_there() -> None:
-    modules = [one.command[2] for one in plan(Path("root"), "cuda", False, ("a:0",), 600) if one.command[1] == "-m"]
-    assert len(modules) == 4
+    modules = [one.command[2] for one in plan(Path("root"), "cuda", False, RUNS, 600) if one.command[1] == "-m"]
+    assert len(set(modules)) == 4
     _import_without(ABSENT_THERE, *modules, "model.train_many")
 
 
@@ -152,7 +266,7 @@ def test_the_files_agree_with_themselves_and_rows_are_kept(tmp_path: Path) -> No
 
 
 def test_steps_of_a_rehearsal_are_the_same_in_small() -> None:
-    whole, small = (plan(Path("root"), "cuda", quick, ("a:0",), 600) for quick in (False, True))
+    whole, small = (plan(Path("root"), "cuda", quick, RUNS, 600) for quick in (False, True))
     assert [one.name for one in whole] == [one.name for one in small]
     assert gpu_steps.WEIGHTS.is_file()
 
@@ -160,6 +274,10 @@ def test_steps_of_a_rehearsal_are_the_same_in_small() -> None:
 def _parity(folder: Path) -> Result:
     files: Sequence[str] = ("--fp32", f"{folder}/fp32.onnx", "--fp16", f"{folder}/fp16.onnx", "--device", "cpu")
     return CliRunner().invoke(parity, [*files, "--data", str(folder), "--json", str(folder / "parity.json")])
+
+
+def _tree(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def _import_without(absent: Sequence[str], *modules: str) -> None:
