@@ -1,6 +1,8 @@
 """Steps per second of training: a plain loop with a data loader against ours, and the floor that memory sets.
 
 python benchmarks/train_throughput.py --data datasets --device cuda --json benchmarks/results/train-h100.json
+
+Every row is printed and kept as soon as it is measured; rows that the file holds already are not measured again.
 """
 
 import json
@@ -8,8 +10,10 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -22,12 +26,16 @@ from intensity import auto_range, to_intensity
 from model.allocator import keep_freed_memory
 from model.checkpoint import TrainingRecord, build_network
 from model.data import FrameFolder
+from model.files import write_atomically
 from model.losses import dptk_loss
-from model.packed import pack
+from model.packed import PackedFrames, pack
 from model.recipe import Precision, load_recipe
 from model.train import Trainer
 
 BATCH, CROP = 8, 128
+SIDE_BY_SIDE = (4, 8, 16)  # runs, each compiled: minutes on the first call
+TRIES = 2  # of a row: what fails, hangs or takes too long must not use up every call
+PLAIN = "plain loop with a data loader"
 
 
 class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -68,7 +76,7 @@ def plain_loop(folder: FrameFolder, device: torch.device, workers: int) -> Itera
 
 
 def ours(
-    folder: FrameFolder,
+    frames: PackedFrames,
     device: torch.device,
     compiled: bool = False,
     seed: int = 0,
@@ -80,7 +88,6 @@ def ours(
     budget = {"batch": BATCH, "crop": CROP, "steps": 1_000_000, "precision": precision}
     plan = recipe.optimisation.model_copy(update=budget)
     recipe = recipe.model_copy(update={"optimisation": plan})
-    frames = pack(folder.load(name) for name in folder.names)
     trainer = Trainer(recipe, frames, TrainingRecord(), seed, device, Path("nowhere"), compile_network=compiled)
     for _ in trainer.run(10**9):
         yield
@@ -95,17 +102,17 @@ def side_by_side(start: Callable[[int], Iterator[None]], count: int) -> Iterator
         yield
 
 
-def one_core(folder: FrameFolder, warm_up: int, measured: int) -> float:
+def one_core(frames: PackedFrames, warm_up: int, measured: int) -> float:
     """Steps per second of a run that has one thread."""
     torch.set_num_threads(1)
     cpu = torch.device("cpu")
-    return rate(ours(folder, cpu, precision=Precision.BF16), cpu, warm_up, measured)
+    return rate(ours(frames, cpu, precision=Precision.BF16), cpu, warm_up, measured)
 
 
-def a_run_a_core(folder: FrameFolder, count: int, warm_up: int, measured: int) -> float:
+def a_run_a_core(frames: PackedFrames, count: int, warm_up: int, measured: int) -> float:
     """Steps per second of so many processes together."""
     with ProcessPoolExecutor(count, get_context("spawn")) as pool:
-        return sum(pool.map(one_core, *zip(*[(folder, warm_up, measured)] * count, strict=True)))
+        return sum(pool.map(one_core, *zip(*[(frames, warm_up, measured)] * count, strict=True)))
 
 
 def rate(steps: Iterator[None], device: torch.device, warm_up: int, measured: int, repeats: int = 3) -> float:
@@ -155,6 +162,66 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize()
 
 
+def ways(
+    folder: FrameFolder, device: torch.device, workers: int, warm_up: int, measured: int
+) -> dict[str, Callable[[], float]]:
+    """By name, what measures steps per second."""
+    frames = pack(folder.load(name) for name in folder.names).to(device)
+
+    def timed(steps: Iterator[None]) -> float:
+        return rate(steps, device, warm_up, measured)
+
+    def beside(count: int) -> float:
+        return count * timed(side_by_side(lambda seed: ours(frames, device, True, seed), count))
+
+    found: dict[str, Callable[[], float]] = {
+        PLAIN: lambda: timed(plain_loop(folder, device, workers)),
+        "ours": lambda: timed(ours(frames, device)),
+        "ours, bfloat16": lambda: timed(ours(frames, device, precision=Precision.BF16)),
+    }
+    cores = torch.get_num_threads()
+    if device.type == "cpu" and cores > 1:
+        name = f"ours, bfloat16, {cores} runs, a thread each"
+        found[name] = lambda: a_run_a_core(frames, cores, warm_up, measured)
+    if device.type == "cuda":
+        found["ours, compiled"] = lambda: timed(ours(frames, device, compiled=True))
+        for count in SIDE_BY_SIDE:
+            found[f"ours, compiled, {count} runs side by side"] = partial(beside, count)
+    return found
+
+
+class Rows:
+    """What ``file`` holds, if it was measured ``on`` the same device with the same versions; else nothing yet."""
+
+    def __init__(self, file: Path | None, on: str, **about: Any) -> None:
+        self._file, self._about = file, {"on": on} | about
+        before = json.loads(file.read_text()) if file is not None and file.exists() else {}
+        same = before.get("on") == on
+        self._figures: dict[str, float] = before["steps_per_s"] if same else {}
+        self._tries: dict[str, int] = before["tries"] if same else {}
+        if before and not same:
+            click.echo(f"{file} was measured on {before.get('on', 'something else')}: all is measured again")
+
+    def measure(self, name: str, work: Callable[[], float]) -> float | None:
+        """The figure of this name: kept, or measured now by ``work``; None if it cannot be measured."""
+        if name in self._figures:
+            return self._figures[name]
+        if self._tries.get(name, 0) < TRIES:
+            self._tries[name] = self._tries.get(name, 0) + 1
+            self._keep()  # before: a try that ends with the process counts too
+            try:
+                self._figures[name] = work()
+            except Exception as error:  # every library has its own
+                click.echo(f"{name}: {type(error).__name__}: {error}".splitlines()[0][:200], err=True)
+            self._keep()
+        return self._figures.get(name)
+
+    def _keep(self) -> None:
+        if self._file is not None:
+            found = self._about | {"steps_per_s": self._figures, "tries": self._tries}
+            write_atomically(self._file, (json.dumps(found, indent=1) + "\n").encode())
+
+
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True)
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cpu", show_default=True)
@@ -165,27 +232,24 @@ def main(data: Path, device: str, steps: int, workers: int, json_file: Path | No
     """Print the table."""
     where, folder = torch.device(device), FrameFolder(data / "NUAA-SIRST", "train")
     steps, warm_up = steps or (200 if device == "cuda" else 5), 20 if device == "cuda" else 2
-    rows = {"plain loop with a data loader": rate(plain_loop(folder, where, workers), where, warm_up, steps)}
-    rows["ours"] = rate(ours(folder, where), where, warm_up, steps)
-    rows["ours, bfloat16"] = rate(ours(folder, where, precision=Precision.BF16), where, warm_up, steps)
-    if device == "cpu" and (cores := torch.get_num_threads()) > 1:
-        rows[f"ours, bfloat16, {cores} runs, a thread each"] = a_run_a_core(folder, cores, warm_up, steps)
-    if device == "cuda":
-        rows["ours, compiled"] = rate(ours(folder, where, compiled=True), where, warm_up, steps)
-        for count in (4, 8, 16):
-            turns = side_by_side(lambda seed: ours(folder, where, True, seed), count)
-            rows[f"ours, compiled, {count} runs side by side"] = count * rate(turns, where, warm_up, steps)
-    lowest = floor(where)
     name = torch.cuda.get_device_name() if device == "cuda" else describe_machine()
-    click.echo(f"{name}, PyTorch {torch.__version__}, batch {BATCH} of {CROP}x{CROP}\n")
+    lowest = floor(where)
+    on = f"{name if device == 'cuda' else 'CPU'}, PyTorch {torch.__version__}, {steps} steps"
+    rows = Rows(json_file, on, device=name, floor=lowest)
+    click.echo(f"{name}, PyTorch {torch.__version__}, batch {BATCH} of {CROP}x{CROP}")
+    click.echo(f"floor: {lowest['bytes_per_step'] / 1e6:.0f} MB a step at {lowest['bandwidth'] / 1e9:.0f} GB/s\n")
     click.echo("| how | steps/s | against the plain loop | of the memory floor |\n| --- | --- | --- | --- |")
-    for how, value in rows.items():
-        plain = rows["plain loop with a data loader"]
-        click.echo(f"| {how} | {value:.2f} | {value / plain:.2f}x | {100 * value / lowest['steps_per_s']:.0f} % |")
-    click.echo(f"\nfloor: {lowest['bytes_per_step'] / 1e6:.0f} MB a step at {lowest['bandwidth'] / 1e9:.0f} GB/s")
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps({"device": name, "steps_per_s": rows, "floor": lowest}, indent=1) + "\n")
+    plain: float | None = None
+    for how, work in ways(folder, where, workers, warm_up, steps).items():
+        value = rows.measure(how, work)
+        plain = value if how == PLAIN else plain
+        click.echo(f"| {how} | {_cells(value, plain, lowest['steps_per_s'])} |")
+
+
+def _cells(value: float | None, plain: float | None, lowest: float) -> str:
+    if value is None:
+        return "failed | - | -"
+    return f"{value:.2f} | {f'{value / plain:.2f}x' if plain else '-'} | {100 * value / lowest:.0f} %"
 
 
 if __name__ == "__main__":
