@@ -1,7 +1,9 @@
 """Ways to run the network, all from intensities on the host to probabilities on the host."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -135,9 +137,25 @@ def bound_session(model: Path, changed: dict[str, str], runs: type[BoundRuns], _
 
 
 def release() -> None:
-    """Give memory back before the next shape."""
+    """Give memory back before the next are prepared."""
     if torch.cuda.is_available():  # pragma: cuda
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):  # see is_alive
+            torch.cuda.empty_cache()
+
+
+def is_alive(device: Device) -> bool:
+    """False after a fault that ends everything on CUDA in this process, such as an illegal address."""
+    if device is Device.CUDA:  # pragma: cuda
+        try:
+            torch.cuda.synchronize()
+        except RuntimeError:
+            return False
+    return True
+
+
+def free_memory(device: Device) -> float:
+    """Bytes; the CPU's are not counted."""
+    return torch.cuda.mem_get_info()[0] if device is Device.CUDA else inf
 
 
 def device_name(device: Device) -> str:

@@ -2,34 +2,32 @@
 
 python3 -m benchmarks.gpu.performance --fp32 fp32.onnx --fp16 fp16.onnx --json performance.json
 
-Cases that the file already holds, measured on the same device with the same versions, are not measured again.
+What the file already holds, measured on the same device with the same versions, is not measured again. What failed is
+tried once more, by the next run: exit code 75 asks for one.
 """
 
-import gc
-import json
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import asdict
+import sys
 from itertools import product
 from pathlib import Path
 from typing import Final
 
 import click
-import numpy as np
 
-from benchmarks.gpu.contenders import Answer, Frames, contenders, device_name, release, variants, versions
-from benchmarks.gpu.speeds import Speed, by_case, main_table, read_speed, variants_table, verdicts
+from benchmarks.gpu.contenders import contenders, device_name, free_memory, is_alive, variants, versions
+from benchmarks.gpu.record import Record
+from benchmarks.gpu.speeds import OURS, Case, Speed, main_table, variants_table, verdicts
 from benchmarks.gpu.steps import WEIGHTS
-from export.bench.cases import Case, Shape, frames
-from export.bench.floor import find_floors
+from benchmarks.gpu.supervised import AGAIN
+from benchmarks.gpu.turns import Ways, at_once, at_shape
+from export.bench.cases import Shape
+from export.bench.floor import Floor, find_floors
 from export.bench.report import describe_machine
-from export.bench.timing import Plan, Timing, measure, warm_up
 from export.bench_command import CUDA_BATCHES, SIZES, SizeType
-from export.graph import PRECISIONS
-from model.files import write_atomically
+from export.graph import PRECISIONS, Precision
 from service.runtime import Device, Runtime
 
 BATCHES: Final = (1, 64, 8, 32)  # the ends first, in case the time does not last
+ENDED: Final = "the process ended before it was timed"
 assert sorted(BATCHES) == sorted(CUDA_BATCHES)
 
 
@@ -58,24 +56,26 @@ def main(
     where = Device(device)
     files = {precision: path for precision, path in zip(PRECISIONS, (fp32, fp16), strict=True) if path}
     on = ", ".join((device_name(where), *versions()))
-    speeds = kept(json_file, on)
-    shapes = [Shape(width, height, batch) for (width, height), batch in product(sizes, batches)]
-    for precision, file in files.items():
-        missing = [shape for shape in shapes if (precision, shape) not in by_case(speeds)]
-        ways = contenders(checkpoint, file, precision, where, compile_network)
-        changed = variants(file, where)
-        _, floors = find_floors(Runtime(file, where), missing) if missing else (None, [])
-        for shape, floor in zip(missing, floors, strict=True):
-            found = [
-                Speed(how, precision, shape, timing, fault, floor)
-                for how, timing, fault in at_shape(ways | (changed if is_tried(shape) else {}), shape, seconds)
-            ]
-            click.echo(main_table(found).splitlines()[-1])
-            speeds += found
-            keep(json_file, on, speeds)
+    record = Record(json_file, on)
+    shapes = [Shape(width, height, batch) for batch, (width, height) in product(batches, sizes)]
+    ways: dict[Case, Ways] = {
+        (precision, shape): contenders(checkpoint, file, precision, where, compile_network)
+        | (variants(file, where) if is_tried(shape) else {})
+        for shape, (precision, file) in product(shapes, files.items())
+    }
+    todo = [case for case, there in ways.items() if record.missing(case, there)]
+    floors = floors_of(todo, files, where)
+    for case in todo:
+        measure_case(record, case, ways[case], floors[case], seconds, free_memory(where))
+        click.echo(main_table(record.of(case).values()).splitlines()[-1])
+        if not is_alive(where):
+            click.echo("nothing runs on CUDA in this process any more")
+            sys.exit(AGAIN)
     about = f"{on}, {describe_machine()}"
-    parts = (f"\n{about}", main_table(speeds), variants_table(speeds), "\n".join(verdicts(speeds)))
+    parts = (f"\n{about}", main_table(record.speeds), variants_table(record.speeds), "\n".join(verdicts(record.speeds)))
     click.echo("\n\n".join(part for part in parts if part))
+    if any(record.missing(case, there) for case, there in ways.items()):
+        sys.exit(AGAIN)
 
 
 def is_tried(shape: Shape) -> bool:
@@ -83,53 +83,34 @@ def is_tried(shape: Shape) -> bool:
     return shape.size in {"256x256", "640x512"} and shape.batch in {1, 64}
 
 
-def kept(json_file: Path | None, on: str) -> list[Speed]:
-    """What an earlier call measured on the same device."""
-    if json_file is None or not json_file.exists():
-        return []
-    before = json.loads(json_file.read_text())
-    if before["on"] != on:
-        click.echo(f"{json_file} was measured on {before['on']}: all is measured again")
-        return []
-    return [read_speed(entry) for entry in before["speeds"]]
+def floors_of(cases: list[Case], files: dict[Precision, Path], device: Device) -> dict[Case, Floor]:
+    """The ceilings of each precision are measured once."""
+    floors: dict[Case, Floor] = {}
+    for precision, file in files.items():
+        own = [case for case in cases if case[0] == precision]
+        if own:
+            _, found = find_floors(Runtime(file, device), [shape for _, shape in own])
+            floors |= zip(own, found, strict=True)
+    return floors
 
 
-def keep(json_file: Path | None, on: str, speeds: list[Speed]) -> None:
-    """Write all of it; a call that ends in the middle leaves the file as it was."""
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        found = {"on": on, "machine": describe_machine(), "speeds": [asdict(one) for one in speeds]}
-        write_atomically(json_file, (json.dumps(found, indent=1) + "\n").encode())
+def measure_case(record: Record, case: Case, ways: Ways, floor: Floor, seconds: float, free: float) -> None:
+    """Time what is missing of a case, beside ours if that was timed before; every try counts, also one that is stopped.
 
-
-def at_shape(
-    ways: dict[str, Callable[[Shape], Answer]], shape: Shape, seconds: float
-) -> list[tuple[str, Timing | None, str]]:
-    """All ways in turns; one that has no memory for the shape, or cannot run it, says so in place of a timing."""
-    intensities = frames(shape).astype(np.float32)[:, None]
-    cases: dict[str, Case] = {}
-    faults: dict[str, str] = {}
-    for how, prepare in ways.items():
-        try:
-            case = case_of(prepare(shape), shape, intensities)
-            warm_up(case)
-            cases[how] = case
-        except Exception as error:  # every library has its own
-            faults[how] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-    timings = dict(zip(cases, measure(list(cases.values()), Plan(seconds)), strict=True))
-    cases.clear()
-    gc.collect()
-    release()
-    return [(how, timings.get(how), faults.get(how, "")) for how in ways]
-
-
-def case_of(answer: Answer, shape: Shape, intensities: Frames) -> Case:
-    """The frames are there before the clock starts."""
-
-    def call() -> None:
-        answer(intensities)
-
-    return Case(shape, lambda: nullcontext(call))
+    Args:
+        free: bytes of the device's memory.
+    """
+    precision, shape = case
+    begun = {how: tries + 1 for how, tries in record.missing(case, ways).items()}
+    rows = record.of(case)
+    chosen = {how: way for how, way in ways.items() if how in begun or (how == OURS and rows[how].timing)}
+    record.put(Speed(how, precision, shape, None, ENDED, floor, tries) for how, tries in begun.items())
+    again = any(tries > 1 for tries in begun.values())  # then one at a time: whatever fails takes no other with it
+    turns = at_shape(chosen, shape, seconds, 1 if again else at_once(free, precision, shape))
+    record.put(
+        Speed(how, precision, shape, turns[how].timing, turns[how].fault, floor, tries, turns[how].beside)
+        for how, tries in begun.items()
+    )
 
 
 if __name__ == "__main__":

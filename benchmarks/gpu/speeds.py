@@ -21,7 +21,12 @@ FLOOR_AIM: Final = 0.5  # of the floor, batch 64 in fp16
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """One way at one shape; ``fault`` is why there is no timing."""
+    """One way at one shape; ``fault`` is why there is no timing.
+
+    Attributes:
+        tries: how often it was begun.
+        beside: frames a second of ours in the same turns; None if it was timed alone.
+    """
 
     how: str
     precision: Precision
@@ -29,6 +34,8 @@ class Speed:
     timing: Timing | None
     fault: str
     floor: Floor
+    tries: int = 1
+    beside: float | None = None
 
     @property
     def of_the_floor(self) -> float | None:
@@ -49,6 +56,8 @@ def read_speed(entry: dict[str, Any]) -> Speed:
         timing=Timing(**timing) if timing else None,
         fault=entry["fault"],
         floor=Floor(**entry["floor"]),
+        tries=entry["tries"],
+        beside=entry["beside"],
     )
 
 
@@ -117,4 +126,4 @@ def _floor(ways: dict[str, Speed]) -> tuple[str, str]:
 def _ratio(one: Speed | None, ours: Speed | None) -> str:
     if one is None or ours is None or one.timing is None or ours.timing is None:
         return "-"
-    return f"{one.timing.frames_per_second / ours.timing.frames_per_second:.2f}"
+    return f"{one.timing.frames_per_second / (one.beside or ours.timing.frames_per_second):.2f}"

@@ -70,6 +70,7 @@ def plan(
             ("models", "site", "ort"),
             max(left - PARITY_S, LEAST_S),
             _module("benchmarks.gpu.performance", *files, *shapes, "--json", f"{results}/performance.json"),
+            least=LEAST_S if quick else PARITY_S + 2 * LEAST_S,  # a shape that is stopped has lost one of its tries
         ),
         *(
             Step(

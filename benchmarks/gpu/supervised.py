@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+AGAIN: Final = 75  # a command's exit code that asks for another run in the next call
 GRACE_S: Final = 15.0  # between the wish and the order to end
 
 
@@ -42,7 +43,7 @@ def run(command: Sequence[str], seconds: float, log: Path, environment: Mapping[
         code = process.wait()
         for timer in timers:
             timer.cancel()
-    if stopped:
+    if stopped or code == AGAIN:
         return Outcome.STOPPED
     return Outcome.DONE if code == 0 else Outcome.FAILED
 

@@ -200,6 +200,7 @@ def test_a_step_that_is_stopped_goes_on_and_one_that_is_done_does_not_run_again(
     count = f"print('x', file=open({str(tmp_path / 'ran')!r}, 'a'))"
     sleeping = step(f"{count}; import time; time.sleep(60)", seconds=2.0)
     far = 1e12
+    assert advance(step("raise SystemExit(75)"), tmp_path, far, ()) == Outcome.STOPPED.value, "as it asks for"
     assert advance(sleeping, tmp_path, far, ()) == Outcome.STOPPED.value
     assert advance(step(count), tmp_path, far, ()) == Outcome.DONE.value
     assert advance(step(count), tmp_path, far, ()).startswith("done (again with --only step)")

@@ -1,0 +1,53 @@
+"""The file of what was measured, written anew at every row: a run that is stopped goes on where it ended."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import click
+
+from benchmarks.gpu.speeds import Case, Speed, by_case, read_speed
+from export.bench.report import describe_machine
+from model.files import write_atomically
+
+TRIES: Final = 2  # of a way at a shape: one that fails, or takes the process with it, must not use up every session
+
+
+class Record:
+    """What ``file`` holds, if it was measured ``on`` the same device with the same versions; else nothing yet."""
+
+    def __init__(self, file: Path | None, on: str) -> None:
+        self._file, self._on = file, on
+        before = json.loads(file.read_text()) if file is not None and file.exists() else {"on": on, "speeds": []}
+        if before["on"] != on:
+            click.echo(f"{file} was measured on {before['on']}: all is measured again")
+        entries = before["speeds"] if before["on"] == on else []
+        self._speeds = {(one.precision, one.shape, one.how): one for one in map(read_speed, entries)}
+
+    @property
+    def speeds(self) -> list[Speed]:
+        """All rows."""
+        return list(self._speeds.values())
+
+    def of(self, case: Case) -> dict[str, Speed]:
+        """Rows of one precision and shape, by name of the way."""
+        return by_case(self.speeds).get(case, {})
+
+    def missing(self, case: Case, names: Iterable[str]) -> dict[str, int]:
+        """Ways that have no timing and were not tried too often: how often, by name."""
+        rows = self.of(case)
+        tries = {how: rows[how].tries if how in rows else 0 for how in names}
+        return {how: number for how, number in tries.items() if not _timed(rows.get(how)) and number < TRIES}
+
+    def put(self, speeds: Iterable[Speed]) -> None:
+        """Keep these in place of what stood there."""
+        self._speeds |= {(one.precision, one.shape, one.how): one for one in speeds}
+        if self._file is not None:
+            found = {"on": self._on, "machine": describe_machine(), "speeds": [asdict(one) for one in self.speeds]}
+            write_atomically(self._file, (json.dumps(found, indent=1) + "\n").encode())
+
+
+def _timed(one: Speed | None) -> bool:
+    return one is not None and one.timing is not None

@@ -1,0 +1,107 @@
+"""Ways to run the network, timed in turns at one shape: as many at once as the device has memory for."""
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from benchmarks.gpu.contenders import Answer, Frames, release
+from benchmarks.gpu.speeds import OURS
+from export.bench.cases import Case, Shape, frames
+from export.bench.timing import Plan, Timing, measure, warm_up
+from export.graph import Precision
+
+BYTES_A_PIXEL: Final = {"fp32": 512, "fp16": 256}  # that one way holds, about
+SHARE: Final = 0.5  # of the free memory: arenas grow in steps, and searching for kernels takes some
+Ways = dict[str, Callable[[Shape], Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What became of one way; ``fault`` is why there is no timing.
+
+    Attributes:
+        beside: frames a second of ours in the same turns; None if it was timed alone.
+    """
+
+    timing: Timing | None
+    fault: str
+    beside: float | None
+
+
+def at_once(free: float, precision: Precision, shape: Shape) -> int:
+    """How many ways may be ready at the same time; one always may try."""
+    needed = BYTES_A_PIXEL[precision] * shape.width * shape.height * shape.batch
+    return int(max(1, min(SHARE * free / needed, 1000)))
+
+
+def groups(names: Sequence[str], number: int) -> Iterator[list[str]]:
+    """So many at once, ours in each of them where there is room for two."""
+    others = [name for name in names if name != OURS]
+    if number >= len(names):
+        yield list(names)
+    elif number == 1 or OURS not in names:
+        yield from ([*names[start : start + number]] for start in range(0, len(names), number))
+    else:
+        yield from ([OURS, *others[start : start + number - 1]] for start in range(0, len(others), number - 1))
+
+
+def at_shape(ways: Ways, shape: Shape, seconds: float, number: int) -> dict[str, Turn]:
+    """Time all ways, so many at once; memory is given back before the next are prepared."""
+    found: dict[str, Turn] = {}
+    for names in groups(list(ways), number):
+        turns = in_turns({name: ways[name] for name in names}, shape, seconds)
+        found = turns | found  # ours is timed with every group, and the first counts
+        give_back()
+    return {name: found[name] for name in ways}
+
+
+def in_turns(ways: Ways, shape: Shape, seconds: float) -> dict[str, Turn]:
+    """One that has no memory for the shape, or cannot run it, says so in place of a timing."""
+    intensities = frames(shape).astype(np.float32)[:, None]
+    cases: dict[str, Case] = {}
+    faults: dict[str, str] = {}
+    for how, prepare in ways.items():
+        try:
+            cases[how] = ready(prepare, shape, intensities)
+        except Exception as error:  # every library has its own
+            faults[how] = told(error)
+        if how in faults:  # what it held is free now, for the next
+            give_back()
+    try:
+        timings = dict(zip(cases, measure(list(cases.values()), Plan(seconds)), strict=True))
+        ours = timings[OURS].frames_per_second if OURS in timings and len(timings) > 1 else None
+    except Exception:  # of one of them: which, each by itself tells
+        timings, ours = {}, None
+        for how, case in cases.items():
+            try:
+                timings |= {how: measure([case], Plan(seconds))[0]}
+            except Exception as error:
+                faults[how] = told(error)
+    return {how: Turn(timings.get(how), faults.get(how, ""), ours if how in timings else None) for how in ways}
+
+
+def told(error: Exception) -> str:
+    """One line of it."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+def ready(prepare: Callable[[Shape], Answer], shape: Shape, intensities: Frames) -> Case:
+    """Prepared and warm; the frames are there before the clock starts."""
+    answer = prepare(shape)
+
+    def call() -> None:
+        answer(intensities)
+
+    case = Case(shape, lambda: nullcontext(call))
+    warm_up(case)
+    return case
+
+
+def give_back() -> None:
+    """Of memory, what nobody holds any more."""
+    gc.collect()
+    release()
