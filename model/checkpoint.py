@@ -4,13 +4,12 @@ Reads the checkpoints of the authors' two code bases too. One that does not fit 
 named.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -98,7 +97,10 @@ def _read_ours(path: Path) -> tuple[dict[str, Tensor], TrainingRecord]:
         raise CheckpointError(f"{path} is no safetensors file: {error}") from error
     if METADATA_KEY not in metadata:
         raise CheckpointError(f"{path} has no {METADATA_KEY!r} in its metadata: not written by rrcanet train")
-    return weights, TrainingRecord.model_validate(json.loads(metadata[METADATA_KEY]))
+    try:
+        return weights, TrainingRecord.model_validate_json(metadata[METADATA_KEY])
+    except ValidationError as error:
+        raise CheckpointError(f"{path} has a record that this version does not read: {error}") from error
 
 
 def _read_official(path: Path) -> tuple[dict[str, Tensor], TrainingRecord]:

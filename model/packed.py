@@ -1,16 +1,19 @@
 """A data set as one buffer on the device that trains: its frames end to end, whatever their sizes."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
 from intensity import FULL_SCALE, auto_range
-from model.data import Sample
+from model.data import DataError, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +37,31 @@ class PackedFrames:
     def __len__(self) -> int:
         return len(self.start)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is trained on: pixels, masks and sizes, in their order."""
+        known = hashlib.sha256()
+        for part in (self.pixels, self.mask, self.height, self.width):
+            known.update(part.cpu().numpy().tobytes())
+        return known.hexdigest()
+
     def to(self, device: torch.device) -> "PackedFrames":
         """A copy on ``device``."""
         return PackedFrames(*(getattr(self, name).to(device) for name in self.__slots__))
 
 
 def pack(samples: Iterable[Sample]) -> PackedFrames:
-    """Lay frames end to end."""
+    """Lay frames end to end.
+
+    Raises:
+        DataError: a frame without a finite pixel.
+    """
     pixels, masks, sizes, targets, counts = [], [], [], [], []
     for sample in samples:
-        low, high = auto_range(sample.counts)
+        counts_of = _finite(sample)
+        low, high = auto_range(counts_of)
         gain = FULL_SCALE / max(high - low, 1e-9)
-        stretched = np.clip((sample.counts.astype(np.float64) - low) * gain, 0, FULL_SCALE)
+        stretched = np.clip((counts_of.astype(np.float64) - low) * gain, 0, FULL_SCALE)
         pixels.append(np.rint(stretched).astype(np.uint8).ravel())
         masks.append(sample.mask.astype(np.uint8).ravel())
         sizes.append(sample.mask.shape)
@@ -64,3 +80,14 @@ def pack(samples: Iterable[Sample]) -> PackedFrames:
         targets=torch.from_numpy(np.concatenate(targets)),
         first_target=F.pad(torch.cumsum(torch.tensor(counts), 0), (1, 0)),
     )
+
+
+def _finite(sample: Sample) -> NDArray[Any]:
+    """Counts with the median in place of NaN and infinity, as the service reads them."""
+    counts: NDArray[Any] = sample.counts
+    valid = np.isfinite(counts)
+    if valid.all():
+        return counts
+    if not valid.any():
+        raise DataError(f"{sample.name}: every pixel is NaN or infinite")
+    return np.where(valid, counts, np.median(counts[valid]))

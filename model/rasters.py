@@ -39,10 +39,18 @@ def read_luminance(path: Path) -> NDArray[np.generic]:
     """
     with _opened(path) as image:
         if image.mode.startswith("I") or image.mode in ("L", "F"):
-            counts = np.asarray(image)
-            return counts.astype(np.uint16) if counts.dtype.kind in "iu" and counts.dtype != np.uint8 else counts
+            return _as_narrow_as_can_be(np.asarray(image))
         luminance: NDArray[np.float32] = np.asarray(image.convert("RGB"), np.float32) @ REC_601
         return luminance
+
+
+def _as_narrow_as_can_be(counts: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Integers in 16 bits where they fit, or in float64, which holds all of 32 bits."""
+    if counts.dtype.kind == "f" or counts.dtype == np.uint8:
+        return counts
+    limits = np.iinfo(np.uint16)
+    fits = counts.size == 0 or (int(counts.min()) >= limits.min and int(counts.max()) <= limits.max)
+    return counts.astype(np.uint16 if fits else np.float64)
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:

@@ -6,10 +6,21 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+def _in_order(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] > span[1]:
+        raise ValueError("the first number of a span must not exceed the second")
+    return span
+
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Span = tuple[float, float]
+Positive = Annotated[float, Field(gt=0)]
+Number = Annotated[int, Field(ge=1)]
+Span = Annotated[tuple[float, float], AfterValidator(_in_order)]
+SpanFromZero = Annotated[tuple[Annotated[float, Field(ge=0)], float], AfterValidator(_in_order)]
+PositiveSpan = Annotated[tuple[Positive, Positive], AfterValidator(_in_order)]
 
 
 class Precision(StrEnum):
@@ -71,41 +82,46 @@ class Augmentation(Part):
     hard_share: Share = 0.0
     native_share: Share = 0.5
     square_share: Share = 0.0
-    scale: Span = (0.6, 1.8)
-    long_side: Span | None = None
+    scale: PositiveSpan = (0.6, 1.8)
+    long_side: PositiveSpan | None = None
     symmetry: Symmetry = Symmetry.ALL
     border: Border = Border.EDGE
-    gain: Span = (0.8, 1.25)
+    gain: PositiveSpan = (0.8, 1.25)
     offset: Span = (-15.0, 15.0)
     blur_share: Share = 0.0
-    blur_sigma: Span = (0.3, 1.0)
+    blur_sigma: SpanFromZero = (0.3, 1.0)
     noise_share: Share = 0.0
-    noise_sigma: Span = (0.0, 6.0)
+    noise_sigma: SpanFromZero = (0.0, 6.0)
     bits_share: Share = 0.0
-    level_step: Span = (1.0, 8.0)
+    level_step: PositiveSpan = (1.0, 8.0)
 
 
 class Network(Part):
     """Shape of RRCA-Net."""
 
-    in_channels: int = 1
-    widths: tuple[int, ...] = (8, 16, 32, 64)
-    units: tuple[int, ...] = (3, 2, 2, 2)
-    passes: int = 3
+    in_channels: Number = 1
+    widths: tuple[Number, ...] = (8, 16, 32, 64)
+    units: tuple[Number, ...] = (3, 2, 2, 2)
+    passes: Number = 3
+
+    @property
+    def stride(self) -> int:
+        """Pixels that sides are multiples of: every level but the first halves them."""
+        return 1 << (len(self.widths) - 1)
 
 
 class Optimisation(Part):
     """How weights move; what is kept in the end are their running averages."""
 
-    steps: int
+    steps: Number
     optimiser: Optimiser = Optimiser.ADAMW
     schedule: Schedule = Schedule.ONE_CYCLE
-    batch: int = 8
-    crop: int = 128
-    peak_learning_rate: float = 3e-3
+    batch: Number = 8
+    crop: Number = 128
+    peak_learning_rate: Positive = 3e-3
     warm_up: Share = 0.1
     weight_decay: float = 1e-2
-    gradient_norm: float | None = 1.0
+    gradient_norm: Positive | None = 1.0
     average_decay: Share = 0.998
     precision: Precision = Precision.FP32
 
@@ -127,10 +143,16 @@ class Recipe(Part):
     held_out: tuple[str, ...] = ()
     start: str | None = None
     mean: float = 90.0
-    std: float = 60.0
+    std: Positive = 60.0
     network: Network = Network()
     augmentation: Augmentation = Augmentation()
     optimisation: Optimisation
+
+    @model_validator(mode="after")
+    def _halves_evenly(self) -> "Recipe":
+        if self.optimisation.crop % self.network.stride:
+            raise ValueError(f"crop {self.optimisation.crop} is no multiple of {self.network.stride}")
+        return self
 
 
 def load_recipe(name_or_path: str) -> Recipe:

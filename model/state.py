@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from model.files import write_atomically
 from model.recipe import Recipe
 
-FINGERPRINT_KEY = "rrcanet.run"
+FINGERPRINT_KEY, DATA_KEY = "rrcanet.run", "rrcanet.data"
 
 
 class ResumeError(Exception):
@@ -61,26 +61,31 @@ class TrainingState:
             tensors |= {f"optimiser/{name}/{key}": value for key, value in moments.items()}
         return tensors
 
-    def save(self, path: Path, recipe: Recipe, seed: int) -> None:
-        """Write the state in one file that is never half written."""
+    def save(self, path: Path, recipe: Recipe, seed: int, data: str) -> None:
+        """Write the state in one file that is never half written; ``data`` is the digest of its frames."""
         tensors = self._tensors()
         tensors["step"] = torch.tensor(self.step)
         whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-        write_atomically(path, save(whole, {FINGERPRINT_KEY: fingerprint(recipe, seed)}))
+        write_atomically(path, save(whole, {FINGERPRINT_KEY: fingerprint(recipe, seed), DATA_KEY: data}))
 
-    def load(self, path: Path, recipe: Recipe, seed: int) -> None:
-        """Take up a state written by ``save`` under the same recipe and seed.
+    def load(self, path: Path, recipe: Recipe, seed: int, data: str) -> None:
+        """Take up a state written by ``save`` under the same recipe and seed, on the same frames.
 
         Raises:
-            ResumeError: the file is no state, or of another recipe or seed.
+            ResumeError: the file is no state, cannot be read, or is of another recipe, seed or data.
         """
         try:
             with safe_open(path, framework="pt") as file:
-                if (file.metadata() or {}).get(FINGERPRINT_KEY) != fingerprint(recipe, seed):
+                metadata = file.metadata() or {}
+                if metadata.get(FINGERPRINT_KEY) != fingerprint(recipe, seed):
                     raise ResumeError(f"{path} was written under another recipe or seed; use another --out")
+                if metadata.get(DATA_KEY, data) != data:  # states of before tell nothing of theirs
+                    raise ResumeError(f"{path} was written while training on other frames; use the same --data")
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
             raise ResumeError(f"{path} is no training state: {error}") from error
+        except OSError as error:
+            raise ResumeError(f"{path} cannot be read: {error}") from error
         self.step = int(tensors.pop("step"))
         self.network.load_state_dict(_under(tensors, "network/"))
         for name, value in _under(tensors, "average/").items():

@@ -75,12 +75,13 @@ class Trainer:
         hard = HardNegatives(device) if recipe.augmentation.hard_share else None
         optimiser, memory = make_optimiser(built, self._plan, learning_rate), hard.tensors() if hard else {}
         self.state = TrainingState(built, average, optimiser, learning_rate, memory)
+        self._data = frames.digest
         sampler = CropSampler(frames.to(device), recipe.augmentation, self._plan.crop, hard)
         self._step = TrainingStep(recipe, self.state, sampler, seed, hard, compile_network, loss)
 
     def resume(self) -> int:
         """Go on from the state in ``out``; returns the number of steps already done."""
-        self.state.load(self._out / STATE_FILE, self._recipe, self._seed)
+        self.state.load(self._out / STATE_FILE, self._recipe, self._seed, self._data)
         return self.state.step
 
     def run(self, checkpoint_every: int, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
@@ -114,7 +115,7 @@ class Trainer:
         self._step.wait()
         record = self._record.model_copy(update={"steps": self.state.step})
         save_checkpoint(self._out / WEIGHTS_FILE, self.state.averaged_weights(), record)
-        self.state.save(self._out / STATE_FILE, self._recipe, self._seed)
+        self.state.save(self._out / STATE_FILE, self._recipe, self._seed, self._data)
 
 
 def learning_rate_of(step: int, plan: Optimisation) -> float:

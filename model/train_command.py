@@ -77,6 +77,8 @@ def _prepare(
     keep_freed_memory()
     if not resume and (out / STATE_FILE).exists():
         raise ResumeError(f"{out / STATE_FILE} exists: add --resume to go on, or use another --out")
+    if resume and not (out / STATE_FILE).exists():
+        raise ResumeError(f"nothing to go on from: there is no {out / STATE_FILE}")
     frames = pack(read_frames(recipe, data))
     trainer = Trainer(recipe, frames, record_of(recipe, seed), seed, device, out, compile_network=compiled)
     trainer.save() if not resume else trainer.resume()  # a folder that cannot be written fails now, not in hours

@@ -36,7 +36,7 @@ def train_many_command(
 ) -> None:
     """Train every RECIPE:SEED, side by side; runs that have a state in --out go on from it.
 
-    After SIGTERM or SIGINT every run writes its state and ends.
+    After SIGTERM or SIGINT every run writes its state and ends. Exit code 1: a run could not go on; the others did.
     """
     keep_freed_memory()
     try:
@@ -69,8 +69,8 @@ def _trainer(
     recipe: Recipe, frames: PackedFrames, seed: int, device: torch.device, folder: Path, compiled: bool
 ) -> Trainer:
     trainer = Trainer(recipe, frames, record_of(recipe, seed), seed, device, folder, compile_network=compiled)
-    if (folder / STATE_FILE).exists():
-        trainer.resume()
+    # a folder that cannot be written fails now, not in hours
+    trainer.resume() if (folder / STATE_FILE).exists() else trainer.save()
     return trainer
 
 
@@ -84,9 +84,15 @@ def _train(trainers: dict[str, tuple[Trainer, int]], minutes: float | None, told
 
     turns: dict[str, Iterator[Progress]] = {name: t.run(1000, stopped) for name, (t, _) in trainers.items()}
     last: dict[str, Progress] = {}
+    faults: list[str] = []
     while turns:
         for name in list(turns):
-            progress = next(turns[name], None)
+            try:
+                progress = next(turns[name], None)
+            except TrainingError as fault:  # the others go on
+                progress = None
+                faults.append(f"{name}: {fault}")
+                click.echo(faults[-1])
             if progress is None:
                 del turns[name]
             else:
@@ -94,6 +100,8 @@ def _train(trainers: dict[str, tuple[Trainer, int]], minutes: float | None, told
         if not turns or time.monotonic() - reported > REPORT_EVERY_S:
             reported = time.monotonic()
             _report(last, first, {name: steps for name, (_, steps) in trainers.items()}, reported - began)
+    if faults:
+        raise TrainingError("; ".join(faults))
 
 
 def _report(last: dict[str, Progress], first: dict[str, int], steps: dict[str, int], elapsed: float) -> None:

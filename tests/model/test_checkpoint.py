@@ -5,9 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
-from model.checkpoint import CheckpointError, TrainingRecord, build_network, load_checkpoint, save_checkpoint
+from model.checkpoint import (
+    METADATA_KEY,
+    CheckpointError,
+    TrainingRecord,
+    build_network,
+    load_checkpoint,
+    save_checkpoint,
+)
 from model.recipe import Network
 from tests import golden
 
@@ -21,6 +29,13 @@ def test_a_checkpoint_comes_back_with_its_record(tmp_path: Path) -> None:
     assert not loaded.network.training
     for name, value in network.state_dict().items():
         assert torch.equal(loaded.network.state_dict()[name], value)
+
+
+@pytest.mark.parametrize("record", ['{"recipe": "tiny", "colour": "red"}', "{", '{"network": {"passes": "many"}}'])
+def test_a_record_that_cannot_be_read_is_named(tmp_path: Path, record: str) -> None:
+    save_file(build_network(Network()).state_dict(), tmp_path / "w.safetensors", {METADATA_KEY: record})
+    with pytest.raises(CheckpointError, match=r"w\.safetensors has a record that this version does not read"):
+        load_checkpoint(tmp_path / "w.safetensors")
 
 
 @pytest.mark.parametrize(("channels", "prefix"), [(3, ""), (1, "model.")])

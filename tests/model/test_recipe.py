@@ -21,11 +21,27 @@ def test_a_recipe_may_be_any_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [("crops = 5", "optimisation.crops"), ("crop = 'x'", "optimisation.crop"), ("= 5", "line 6")],
+    [
+        ("crops = 5", "optimisation.crops"),
+        ("crop = 'x'", "optimisation.crop"),
+        ("= 5", "line 6"),
+        ("crop = 36", "crop 36 is no multiple of 8"),
+        ("batch = 0", "optimisation.batch"),
+        ("peak_learning_rate = 0", "optimisation.peak_learning_rate"),
+        ("[augmentation]\nscale = [0.0, 1.0]", "augmentation.scale"),
+        ("[augmentation]\ngain = [1.2, 1.1]", "augmentation.gain"),
+        ("[network]\npasses = 0", "network.passes"),
+    ],
 )
 def test_a_wrong_field_is_named(tmp_path: Path, change: str, named: str) -> None:
     (tmp_path / "small.toml").write_text(SMALL + change)
     with pytest.raises(RecipeError, match=named):
+        load_recipe(str(tmp_path / "small.toml"))
+
+
+def test_a_run_of_no_steps_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SMALL.replace("steps = 4", "steps = 0"))
+    with pytest.raises(RecipeError, match=r"optimisation\.steps"):
         load_recipe(str(tmp_path / "small.toml"))
 
 

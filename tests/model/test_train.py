@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from safetensors.torch import load
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load, save_file
 
 from model.checkpoint import TrainingRecord, load_checkpoint
 from model.draws import Numbers
 from model.optimisers import make_optimiser
 from model.packed import PackedFrames, pack
 from model.recipe import Augmentation, Network, Optimisation, Optimiser, Precision, Recipe
+from model.state import DATA_KEY
 from model.step import TrainingStep
 from model.train import STATE_FILE, WEIGHTS_FILE, Trainer, TrainingError, learning_rate_of
 from model.train_command import train_command
@@ -97,6 +100,29 @@ def test_a_state_of_another_recipe_or_of_nothing_is_not_resumed(data: Path) -> N
     assert "another recipe or seed" in result.output
     (data / "out" / STATE_FILE).write_bytes(b"broken")
     assert "is no training state" in _train(data, "--resume", steps=1).output
+
+
+def test_a_state_of_other_frames_is_not_resumed(data: Path) -> None:
+    _train(data, steps=2)
+    state = data / "out" / STATE_FILE
+    with safe_open(state, framework="pt") as file:
+        metadata = file.metadata()
+    frame = next((data / "images").iterdir())
+    before = frame.read_bytes()
+    Image.fromarray(np.asarray(Image.open(frame))[::-1]).save(frame)
+    result = _train(data, "--resume", steps=2)
+    assert result.exit_code == 1
+    assert "training on other frames" in result.output
+    save_file(load(state.read_bytes()), state, {key: text for key, text in metadata.items() if key != DATA_KEY})
+    assert _train(data, "--resume", steps=2).exit_code == 0, "a state of before tells nothing of its frames"
+    frame.write_bytes(before)
+    assert "training on other frames" in _train(data, "--resume", steps=2).output
+
+
+def test_there_must_be_something_to_go_on_from(data: Path) -> None:
+    result = _train(data, "--resume", steps=2)
+    assert result.exit_code == 1
+    assert f"nothing to go on from: there is no {data / 'out' / STATE_FILE}" in result.output
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,26 @@ def test_runs_that_are_told_to_end_leave_their_states(tmp_path: Path) -> None:
     assert (tmp_path / "many" / "small-0" / "state.safetensors").is_file()
 
 
+def test_a_run_that_cannot_go_on_takes_no_other_with_it(tmp_path: Path) -> None:
+    write_data_set(tmp_path / "scenes", count=4)
+    (tmp_path / "small.toml").write_text(RECIPE)
+    wild = RECIPE.replace('"small"', '"wild"') + "peak_learning_rate = 1e38\n"
+    (tmp_path / "wild.toml").write_text(wild)
+    result = many(tmp_path, "small:0", f"{tmp_path / 'wild.toml'}:0")
+    assert result.exit_code == 1
+    assert "Error: wild-0: loss is" in result.output
+    assert load_checkpoint(tmp_path / "many" / "small-0" / "weights.safetensors").record.steps == 4
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_training(tmp_path: Path) -> None:
+    write_data_set(tmp_path / "scenes", count=4)
+    (tmp_path / "small.toml").write_text(RECIPE.replace("steps = 4", "steps = 1000000"))
+    (tmp_path / "many").write_text("a file")
+    result = many(tmp_path, "small:0")
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "many" in result.output
+
+
 def test_a_recipe_or_data_set_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "no recipe 'nowhere'" in many(tmp_path, "nowhere:0").output
     (tmp_path / "small.toml").write_text(RECIPE)

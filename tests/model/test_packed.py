@@ -1,0 +1,47 @@
+"""Frames of any depth, as training sees them: as the service would."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.data import DataError, Sample
+from model.packed import pack
+from model.rasters import read_luminance
+
+SCENE = np.random.default_rng(0).integers(1000, 1400, (24, 32)).astype(np.float32)
+MASK = np.zeros(SCENE.shape, np.bool_)
+
+
+def pixels(counts: np.ndarray) -> np.ndarray:
+    return pack([Sample("a", counts, MASK)]).pixels.numpy().reshape(SCENE.shape)
+
+
+def test_pixels_that_are_no_number_are_the_median_of_the_others() -> None:
+    broken, filled = SCENE.copy(), SCENE.copy()
+    broken[3, 4:7] = np.nan, np.inf, -np.inf
+    valid = np.isfinite(broken)
+    filled[3, 4:7] = np.median(broken[valid])
+    np.testing.assert_array_equal(pixels(broken), pixels(filled))
+
+
+def test_a_frame_of_nothing_else_is_named() -> None:
+    with pytest.raises(DataError, match="a: every pixel is NaN or infinite"):
+        pixels(np.full(SCENE.shape, np.nan, np.float32))
+
+
+def test_frames_of_the_same_content_have_one_digest_and_others_another() -> None:
+    same, other = pack([Sample("a", SCENE, MASK)]), pack([Sample("b", SCENE, ~MASK)])
+    assert same.digest == pack([Sample("c", SCENE, MASK)]).digest
+    assert same.digest != other.digest
+    assert pack([Sample("a", SCENE.reshape(32, 24), MASK.reshape(32, 24))]).digest != same.digest
+
+
+@pytest.mark.parametrize(("low", "dtype"), [(0, np.uint16), (70_000, np.float64), (-5, np.float64)])
+def test_counts_beyond_16_bits_are_read_exactly(tmp_path: Path, low: int, dtype: type) -> None:
+    counts = (SCENE - 1000).astype(np.int32) + low
+    Image.fromarray(counts).save(tmp_path / "a.tiff")
+    found = read_luminance(tmp_path / "a.tiff")
+    np.testing.assert_array_equal(found, counts)
+    assert found.dtype == dtype
