@@ -29,7 +29,7 @@ class Sample:
     """One frame with its mask.
 
     Attributes:
-        counts: ``[H, W]`` luminance, uint8, uint16 or float32, as stored.
+        counts: ``[H, W]`` luminance, uint8, uint16, float32 or float64, as stored.
         mask: ``[H, W]`` True on targets.
     """
 

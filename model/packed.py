@@ -58,10 +58,10 @@ def pack(samples: Iterable[Sample]) -> PackedFrames:
     """
     pixels, masks, sizes, targets, counts = [], [], [], [], []
     for sample in samples:
-        counts_of = _finite(sample)
-        low, high = auto_range(counts_of)
+        finite = _finite(sample)
+        low, high = auto_range(finite)
         gain = FULL_SCALE / max(high - low, 1e-9)
-        stretched = np.clip((counts_of.astype(np.float64) - low) * gain, 0, FULL_SCALE)
+        stretched = np.clip((finite.astype(np.float64) - low) * gain, 0, FULL_SCALE)
         pixels.append(np.rint(stretched).astype(np.uint8).ravel())
         masks.append(sample.mask.astype(np.uint8).ravel())
         sizes.append(sample.mask.shape)

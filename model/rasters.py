@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from PIL import Image
 REC_601: Final = np.array([0.299, 0.587, 0.114], np.float32)
 BLACK, WHITE = 31, 224  # up to here, from here: what JPEG makes of 0 and 255
 LABELS: Final = 1  # some masks hold 0 and 1
+PHOTOMETRIC, SAMPLE_FORMAT = 262, 339  # TIFF 6.0 tags
+WHITE_IS_ZERO, UNSIGNED = 0, (1,)  # their values
 
 
 class RasterError(ValueError):
@@ -39,9 +41,25 @@ def read_luminance(path: Path) -> NDArray[np.generic]:
     """
     with _opened(path) as image:
         if image.mode.startswith("I") or image.mode in ("L", "F"):
-            return _as_narrow_as_can_be(np.asarray(image))
+            return _as_narrow_as_can_be(_gray(image))
         luminance: NDArray[np.float32] = np.asarray(image.convert("RGB"), np.float32) @ REC_601
         return luminance
+
+
+def _gray(image: Image.Image) -> NDArray[np.generic]:
+    """Counts as the service reads them: Pillow turns white-is-zero round in 8 bits only, and mistakes signs in TIFF."""
+    counts: NDArray[Any] = np.asarray(image)
+    tags = getattr(image, "tag_v2", None)
+    if tags is None:
+        return counts
+    unsigned = tags.get(SAMPLE_FORMAT, UNSIGNED) == UNSIGNED
+    if image.mode == "L" and not unsigned:
+        raise ValueError("8-bit samples with a sign")
+    if image.mode == "I" and unsigned:
+        return counts.view(np.uint32)
+    if image.mode.startswith("I;16") and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        return np.iinfo(counts.dtype).max - counts
+    return counts
 
 
 def _as_narrow_as_can_be(counts: NDArray[np.generic]) -> NDArray[np.generic]:
