@@ -17,9 +17,11 @@ def _in_order(span: tuple[float, float]) -> tuple[float, float]:
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Number = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=8)]  # channel attention keeps one channel of eight
 Span = Annotated[tuple[float, float], AfterValidator(_in_order)]
-SpanFromZero = Annotated[tuple[Annotated[float, Field(ge=0)], float], AfterValidator(_in_order)]
+SpanFromZero = Annotated[tuple[NotNegative, float], AfterValidator(_in_order)]
 PositiveSpan = Annotated[tuple[Positive, Positive], AfterValidator(_in_order)]
 
 
@@ -100,7 +102,7 @@ class Network(Part):
     """Shape of RRCA-Net."""
 
     in_channels: Number = 1
-    widths: tuple[Number, ...] = (8, 16, 32, 64)
+    widths: tuple[Width, ...] = (8, 16, 32, 64)
     units: tuple[Number, ...] = (3, 2, 2, 2)
     passes: Number = 3
 
@@ -108,6 +110,12 @@ class Network(Part):
     def stride(self) -> int:
         """Pixels that sides are multiples of: every level but the first halves them."""
         return 1 << (len(self.widths) - 1)
+
+    @model_validator(mode="after")
+    def _has_units_for_each_level(self) -> "Network":
+        if not self.widths or len(self.units) != len(self.widths):
+            raise ValueError(f"{len(self.widths)} widths and {len(self.units)} units: one of each for every level")
+        return self
 
 
 class Optimisation(Part):
@@ -120,7 +128,7 @@ class Optimisation(Part):
     crop: Number = 128
     peak_learning_rate: Positive = 3e-3
     warm_up: Share = 0.1
-    weight_decay: float = 1e-2
+    weight_decay: NotNegative = 1e-2
     gradient_norm: Positive | None = 1.0
     average_decay: Share = 0.998
     precision: Precision = Precision.FP32
@@ -159,13 +167,13 @@ def load_recipe(name_or_path: str) -> Recipe:
     """Read a recipe by file, or by the name of one in ``model/recipes``.
 
     Raises:
-        RecipeError: no such recipe, or which fields are wrong.
+        RecipeError: no such recipe, it cannot be read, or which fields are wrong.
     """
     path = Path(name_or_path)
-    text = path.read_text() if path.is_file() else _shipped(name_or_path)
     try:
+        text = path.read_text() if path.is_file() else _shipped(name_or_path)
         return Recipe.model_validate(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise RecipeError(f"recipe {name_or_path}: {error}") from error
 
 

@@ -30,7 +30,11 @@ def test_a_recipe_may_be_any_file(tmp_path: Path) -> None:
         ("peak_learning_rate = 0", "optimisation.peak_learning_rate"),
         ("[augmentation]\nscale = [0.0, 1.0]", "augmentation.scale"),
         ("[augmentation]\ngain = [1.2, 1.1]", "augmentation.gain"),
+        ("weight_decay = -0.1", "optimisation.weight_decay"),
         ("[network]\npasses = 0", "network.passes"),
+        ("[network]\nwidths = [8, 16]", "2 widths and 4 units"),
+        ("[network]\nwidths = [4, 8, 16, 32]", "network.widths.0"),
+        ("[network]\nwidths = []\nunits = []", "0 widths and 0 units"),
     ],
 )
 def test_a_wrong_field_is_named(tmp_path: Path, change: str, named: str) -> None:
@@ -42,6 +46,12 @@ def test_a_wrong_field_is_named(tmp_path: Path, change: str, named: str) -> None
 def test_a_run_of_no_steps_is_refused(tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(SMALL.replace("steps = 4", "steps = 0"))
     with pytest.raises(RecipeError, match=r"optimisation\.steps"):
+        load_recipe(str(tmp_path / "small.toml"))
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_bytes(SMALL.encode() + b"\xff")
+    with pytest.raises(RecipeError, match=r"small\.toml.*utf-8"):
         load_recipe(str(tmp_path / "small.toml"))
 
 
