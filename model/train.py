@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from model.checkpoint import TrainingRecord, save_checkpoint
 from model.folded_norm import fold_norms
@@ -88,34 +88,45 @@ class Trainer:
         """Train to the end of the recipe, or until ``stop`` says so, saving on the way.
 
         Raises:
-            TrainingError: the loss is no finite number.
-            OSError: a checkpoint cannot be written.
+            TrainingError: the loss is no finite number, or a checkpoint cannot be written.
         """
         self.state.network.train()
         loss, every = float("nan"), READ_EVERY[self._device.type]
+        unread: Tensor | None = None
         while self.state.step < self._plan.steps and not stop():
             learning_rate = learning_rate_of(self.state.step, self._plan)
-            on_device = self._step.run(self.state.step, learning_rate)
+            unread = self._step.run(self.state.step, learning_rate)
             due = (self.state.step + 1) % checkpoint_every == 0
             if due or (self.state.step + 1) % every == 0 or self.state.step + 1 == self._plan.steps:
-                self._step.wait()
-                loss = on_device.item()
-                if not math.isfinite(loss):
-                    raise TrainingError(
-                        f"loss is {loss} at step {self.state.step}; lower the learning rate or use fp32"
-                    )
+                loss, unread = self._read(unread, self.state.step), None
             self.state.step += 1
             if due:
                 self.save()
             yield Progress(self.state.step, loss, learning_rate)
+        if unread is not None:  # stopped between two looks
+            self._read(unread, self.state.step - 1)
         self.save()
 
     def save(self) -> None:
-        """Write the state and the averaged weights."""
+        """Write the state and the averaged weights.
+
+        Raises:
+            TrainingError: the disk is full or the folder cannot be written.
+        """
         self._step.wait()
         record = self._record.model_copy(update={"steps": self.state.step})
-        save_checkpoint(self._out / WEIGHTS_FILE, self.state.averaged_weights(), record)
-        self.state.save(self._out / STATE_FILE, self._recipe, self._seed, self._data)
+        try:
+            save_checkpoint(self._out / WEIGHTS_FILE, self.state.averaged_weights(), record)
+            self.state.save(self._out / STATE_FILE, self._recipe, self._seed, self._data)
+        except OSError as error:
+            raise TrainingError(f"cannot write the checkpoint: {error}") from error
+
+    def _read(self, on_device: Tensor, step: int) -> float:
+        self._step.wait()
+        loss = on_device.item()
+        if not math.isfinite(loss):
+            raise TrainingError(f"loss is {loss} at step {step}; lower the learning rate or use fp32")
+        return loss
 
 
 def learning_rate_of(step: int, plan: Optimisation) -> float:

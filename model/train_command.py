@@ -56,10 +56,8 @@ def train_command(
             load_recipe(recipe), data, out, resume, seed, choose_device(device), threads, compiled
         )
         _train(trainer, total, checkpoint_every)
-    except (DataError, RecipeError, ResumeError, TrainingError) as error:
+    except (DataError, RecipeError, ResumeError, TrainingError, OSError) as error:
         raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"cannot write the checkpoint: {error}") from error
 
 
 def _prepare(
@@ -81,7 +79,9 @@ def _prepare(
         raise ResumeError(f"nothing to go on from: there is no {out / STATE_FILE}")
     frames = pack(read_frames(recipe, data))
     trainer = Trainer(recipe, frames, record_of(recipe, seed), seed, device, out, compile_network=compiled)
-    trainer.save() if not resume else trainer.resume()  # a folder that cannot be written fails now, not in hours
+    if resume:
+        trainer.resume()
+    trainer.save()  # a folder that cannot be written fails now, not in hours
     return trainer, recipe.optimisation.steps
 
 

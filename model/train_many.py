@@ -69,8 +69,9 @@ def _trainer(
     recipe: Recipe, frames: PackedFrames, seed: int, device: torch.device, folder: Path, compiled: bool
 ) -> Trainer:
     trainer = Trainer(recipe, frames, record_of(recipe, seed), seed, device, folder, compile_network=compiled)
-    # a folder that cannot be written fails now, not in hours
-    trainer.resume() if (folder / STATE_FILE).exists() else trainer.save()
+    if (folder / STATE_FILE).exists():
+        trainer.resume()
+    trainer.save()  # a folder that cannot be written fails now, not in hours
     return trainer
 
 

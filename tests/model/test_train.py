@@ -25,7 +25,7 @@ from model.packed import PackedFrames, pack
 from model.recipe import Augmentation, Network, Optimisation, Optimiser, Precision, Recipe
 from model.state import DATA_KEY
 from model.step import TrainingStep
-from model.train import STATE_FILE, WEIGHTS_FILE, Trainer, TrainingError, learning_rate_of
+from model.train import READ_EVERY, STATE_FILE, WEIGHTS_FILE, Trainer, TrainingError, learning_rate_of
 from model.train_command import train_command
 from tests.model.conftest import Write
 from tests.model.test_sampler import _sample
@@ -143,15 +143,48 @@ def test_an_unknown_recipe_and_an_absent_gpu_are_named(data: Path) -> None:
 
 
 def test_a_full_disk_is_named_before_training(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("model.files.os.fsync", full)
+    monkeypatch.setattr("model.files.os.fsync", _full)
     result = _train(data, steps=1)
     assert result.exit_code == 1
     assert "cannot write the checkpoint" in result.output
     assert "No space left" in result.output
     assert not [path for path in (data / "out").iterdir() if path.is_file()]
+
+
+@pytest.mark.parametrize("field", ["datasets", "start"])
+def test_what_cannot_be_read_is_not_said_to_be_written(data: Path, field: str) -> None:
+    recipe, name = _recipe(data, 1), "x" * 300
+    value = f'["{name}"]' if field == "datasets" else f'"{name}"'
+    kept = [line for line in recipe.read_text().splitlines() if not line.startswith(field)]
+    recipe.write_text("\n".join([f"{field} = {value}", *kept]))
+    arguments = [str(recipe), "--data", str(data.parent), "--out", str(data / "out"), "--device", "cpu"]
+    result = CliRunner().invoke(train_command, arguments)
+    assert result.exit_code == 1
+    assert "File name too long" in result.output
+    assert "cannot write" not in result.output
+
+
+def test_a_disk_that_is_full_when_a_run_goes_on_is_named_before_its_first_step(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _train(data, steps=1)
+    monkeypatch.setattr("model.files.os.fsync", _full)
+    monkeypatch.setattr(Trainer, "run", lambda *_: pytest.fail("it trains"))
+    assert "cannot write the checkpoint" in _train(data, "--resume", steps=1).output
+
+
+def test_a_run_told_to_stop_keeps_no_weights_that_are_no_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU run looks at its loss only now and then: one stopped in between once saved what it could not go on from."""
+    monkeypatch.setitem(READ_EVERY, "cpu", 50)
+    trainer = _trainer(tmp_path, Optimisation(steps=100, batch=2, crop=32))
+    trainer.save()
+    with torch.no_grad():
+        next(iter(trainer.state.network.parameters())).fill_(float("nan"))
+    with pytest.raises(TrainingError, match="loss is nan at step 1"):
+        list(trainer.run(100, stop=lambda: trainer.state.step == 2))
+    assert _steps(tmp_path / Precision.FP32) == 0
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
@@ -176,6 +209,10 @@ def test_the_learning_rate_goes_up_once_and_down_once() -> None:
     assert rates[:11] == sorted(rates[:11])
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] < 0.01
+
+
+def _full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _trainer(folder: Path, plan: Optimisation) -> Trainer:

@@ -3,12 +3,15 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from model.checkpoint import load_checkpoint
+from model.checkpoint import TrainingRecord, load_checkpoint, save_checkpoint
+from model.train import Trainer
 from model.train_command import train_command
 from model.train_many import train_many_command
 from tests.scenes import write_data_set
@@ -77,6 +80,39 @@ def test_a_run_that_cannot_go_on_takes_no_other_with_it(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "Error: wild-0: loss is" in result.output
     assert load_checkpoint(tmp_path / "many" / "small-0" / "weights.safetensors").record.steps == 4
+
+
+def test_a_run_that_cannot_be_written_takes_no_other_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_data_set(tmp_path / "scenes", count=4)
+    (tmp_path / "small.toml").write_text(RECIPE)
+
+    def write(path: Path, weights: Mapping[str, torch.Tensor], record: TrainingRecord) -> None:
+        if path.parent.name == "small-0" and record.steps > 0:
+            raise PermissionError("no more")
+        save_checkpoint(path, weights, record)
+
+    monkeypatch.setattr("model.train.save_checkpoint", write)
+    result = many(tmp_path, "small:0", "small:1")
+    assert result.exit_code == 1
+    assert "Error: small-0: cannot write the checkpoint: no more" in result.output
+    assert load_checkpoint(tmp_path / "many" / "small-1" / "weights.safetensors").record.steps == 4
+
+
+def test_a_folder_of_a_run_that_goes_on_is_tried_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_data_set(tmp_path / "scenes", count=4)
+    (tmp_path / "small.toml").write_text(RECIPE)
+    assert many(tmp_path, "small:0", minutes="0").exit_code == 0
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("read only")
+
+    monkeypatch.setattr("model.state.write_atomically", refuse)
+    monkeypatch.setattr(Trainer, "run", lambda *_: pytest.fail("it trains"))
+    result = many(tmp_path, "small:0")
+    assert result.exit_code == 1
+    assert "cannot write the checkpoint: read only" in result.output
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_training(tmp_path: Path) -> None:
