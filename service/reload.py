@@ -19,7 +19,7 @@ def signature(folder: Path) -> Signature:
     for path in folder.glob("*.onnx"):
         try:
             state = path.stat()
-        except OSError:  # it went while we looked, or is a link to nothing
+        except OSError:  # it went while we looked, or is a link to itself
             continue
         known[path] = (state.st_mtime_ns, state.st_size, state.st_ino)
     return known

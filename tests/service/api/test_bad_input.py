@@ -204,23 +204,19 @@ def test_a_deadline_that_cannot_be_met_is_told(client: httpx.Client) -> None:
     problem(client.post("/v1/detect?timeout_ms=0.01", content=body), 504, "deadline_exceeded")
 
 
+def slowly() -> Iterator[bytes]:
+    """A body of which most comes late."""
+    yield GOOD[:100]
+    time.sleep(1.5)
+    yield GOOD[100:]
+
+
 def test_a_body_that_does_not_arrive_is_not_waited_for(start_server: StartServer) -> None:
     client = start_server(request_timeout_s=1)
-
-    def slowly() -> Iterator[bytes]:
-        yield GOOD[:100]
-        time.sleep(1.5)
-        yield GOOD[100:]
-
     problem(client.post("/v1/detect", content=slowly()), 408, "request_timeout")
 
 
 def test_the_deadline_of_a_request_bounds_its_body_too(client: httpx.Client) -> None:
-    def slowly() -> Iterator[bytes]:
-        yield GOOD[:100]
-        time.sleep(1.5)
-        yield GOOD[100:]
-
     problem(client.post("/v1/detect?timeout_ms=300", content=slowly()), 504, "deadline_exceeded")
 
 
