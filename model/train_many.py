@@ -54,15 +54,24 @@ def _prepare(
     packed: dict[tuple[object, ...], PackedFrames] = {}
     trainers: dict[str, tuple[Trainer, int]] = {}
     for run in runs:
-        name, _, seed = run.partition(":")
+        name, seed = _name_and_seed(run)
         recipe = load_recipe(name)
         key = (recipe.datasets, recipe.split, recipe.exclude, recipe.held_out)
         if key not in packed:
             packed[key] = pack(read_frames(recipe, data)).to(device)
-        folder = out / f"{recipe.name}-{int(seed or 0)}"
-        trainer = _trainer(recipe, packed[key], int(seed or 0), device, folder, compiled)
+        folder = out / f"{recipe.name}-{seed}"
+        if folder.name in trainers:
+            raise RecipeError(f"{run}: another run writes to {folder} already")
+        trainer = _trainer(recipe, packed[key], seed, device, folder, compiled)
         trainers[folder.name] = (trainer, recipe.optimisation.steps)
     return trainers
+
+
+def _name_and_seed(run: str) -> tuple[str, int]:
+    name, _, seed = run.rpartition(":") if ":" in run else (run, "", "0")
+    if not seed.isdecimal():
+        raise RecipeError(f"{run!r}: a run is RECIPE:SEED, and a seed is a whole number")
+    return name, int(seed)
 
 
 def _trainer(

@@ -124,6 +124,22 @@ def test_a_folder_that_cannot_be_written_is_named_before_training(tmp_path: Path
     assert "many" in result.output
 
 
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        (("small:x",), "a seed is a whole number"),
+        (("small:-1",), "whole number"),
+        (("small:0", "small"), "another run"),
+    ],
+)
+def test_a_run_that_cannot_be_told_apart_is_named(tmp_path: Path, runs: tuple[str, ...], words: str) -> None:
+    write_data_set(tmp_path / "scenes", count=4)
+    (tmp_path / "small.toml").write_text(RECIPE)
+    result = many(tmp_path, *runs)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert words in result.output
+
+
 def test_a_recipe_or_data_set_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "no recipe 'nowhere'" in many(tmp_path, "nowhere:0").output
     (tmp_path / "small.toml").write_text(RECIPE)
