@@ -1,6 +1,5 @@
 """``rrcanet bench``. Needs no torch: it runs where the service runs."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
@@ -13,6 +12,7 @@ from export.bench.cases import Case, Refused, Shape, Unreachable, model_case, se
 from export.bench.floor import find_floors
 from export.bench.report import BenchReport, Row
 from export.bench.timing import Plan, measure, warm_up
+from export.options import json_option, key_option, write_json
 from service.pretrained import DEFAULT
 from service.runtime import CUDA, Device, ModelFault, Runtime
 
@@ -57,10 +57,8 @@ class SizeType(click.ParamType[tuple[int, int]]):
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too."
-)
-@click.option("--key", envvar="API_KEY", show_envvar=True, help="API key, where the service at URL wants one.")
+@json_option
+@key_option
 def bench_command(
     url: str | None,
     model: Path | None,
@@ -95,7 +93,7 @@ def bench_command(
         raise click.ClickException(str(error)) from error
     click.echo(report.text())
     if json_file is not None:
-        json_file.write_text(json.dumps(report.as_json(), indent=1) + "\n")
+        write_json(json_file, report.as_json())
     if all(row.timing is None for row in report.rows):
         raise click.ClickException("no case was answered")
 

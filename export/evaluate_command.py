@@ -1,11 +1,9 @@
 """``rrcanet evaluate``."""
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import click
 import numpy as np
@@ -14,12 +12,12 @@ from tqdm import tqdm
 from export.card import record_measurement
 from export.evaluate import FrameResult, evaluate
 from export.grid import Grid
+from export.options import json_option, key_option, write_json
 from export.report import Report
 from export.source import Source, SourceError, open_source
 from export.study import Study
 from model.calibration import calibration_error
 from model.data import DataError, FrameFolder
-from model.files import write_atomically
 from model.layouts import TEST, default_split
 from model.metrics import score
 from service.runtime import Device, ModelFault
@@ -38,10 +36,10 @@ WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Study], None]
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the scores here too.")
+@json_option
 @click.option("--record", is_flag=True, help="Write the scores into the model file's card.")
 @click.option("--report", "report_folder", type=click.Path(file_okay=False, path_type=Path), help=REPORT_HELP)
-@click.option("--key", envvar="API_KEY", show_envvar=True, help="API key, where the service at URL wants one.")
+@key_option
 @click.option("--worst", type=click.IntRange(0), default=8, show_default=True, help="Pictures in the report.")
 def evaluate_command(
     model: str,
@@ -62,7 +60,6 @@ def evaluate_command(
     """
     if record and not Path(model).is_file():
         raise click.UsageError("--record needs a model file")
-    _make_folder_of(json_file)
     write_report = _report_writer(report_folder, worst) if report_folder else None
     study = Study() if write_report else None
     try:
@@ -74,7 +71,7 @@ def evaluate_command(
     report = summarise(source.name, folder, Path(split or default_split(data)).stem, Grid(grid), results)
     click.echo(f"{source.name}\n\n{report.markdown()}")
     if json_file is not None:
-        write_atomically(json_file, (json.dumps(report.as_json(), indent=1) + "\n").encode())
+        write_json(json_file, report.as_json())
     if write_report and study:
         write_report(report, folder, results, study)
     if record:
@@ -109,16 +106,6 @@ def _answers(source: Source, folder: FrameFolder, grid: Grid, study: Study | Non
             results.append(replace(result, detail=None))
             progress.update()
     return results
-
-
-def _make_folder_of(file: Path | None) -> None:
-    """A folder that cannot be had is said before the work, not after."""
-    try:
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            TemporaryFile(dir=file.parent).close()
-    except OSError as error:
-        raise click.ClickException(f"cannot write {file}: {error.strerror}") from error
 
 
 def _report_writer(target: Path, worst: int) -> WriteReport:

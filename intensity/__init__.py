@@ -1,91 +1,9 @@
-"""Counts of any sensor -> the 8-bit intensity scale that the network reads.
+"""What both worlds know of frames: counts of any sensor, and the 8-bit intensity scale that the network reads.
 
-Both worlds need the same answer: training sees frames exactly as the service will map them.
+Training sees frames exactly as the service will map them.
 """
 
-from typing import Final, NamedTuple
+from intensity.invalid import without_invalid
+from intensity.scale import FULL_SCALE, Range, auto_range, to_intensity
 
-import numpy as np
-from numpy.typing import NDArray
-
-FULL_SCALE: Final = 255.0
-TAIL: Final = 1e-3  # share of pixels at either end that may be hot, dead or a target
-FENCE: Final = 2.0  # how far beyond the tails, in spans between them, counts still map linearly
-
-
-class Range(NamedTuple):
-    """Counts that map to intensity 0 and 255."""
-
-    low: float
-    high: float
-
-
-def auto_range(counts: NDArray[np.generic]) -> Range:
-    """Minimum and maximum, but never farther out than a fence around the bulk of the pixels.
-
-    A rule in the spirit of Tukey's fences: the bulk lies between the order statistics that leave
-    ``TAIL`` of the pixels (at least one) out at either end, the fence ``FENCE`` spans beyond. So a
-    small bright target keeps its contrast, and one hot pixel cannot press the scene into a few levels.
-    The rule commutes with ``a * counts + b``: a frame stored in 8, 14 or 16 bits maps alike.
-
-    Args:
-        counts: any shape, integer or float; NaN and infinity are left out.
-
-    Returns:
-        ``low <= high``; both equal for a constant frame.
-
-    Raises:
-        ValueError: no finite pixel.
-    """
-    values = counts.ravel()
-    if np.issubdtype(values.dtype, np.floating):
-        values = values[np.isfinite(values)]
-    if values.size == 0:
-        raise ValueError("no finite pixel")
-    ordered = _Ordered(values)
-    last = values.size - 1
-    skipped = min(max(1, int(TAIL * values.size)), last // 2)
-    minimum, bulk_low, bulk_high, maximum = (ordered.at(rank) for rank in (0, skipped, last - skipped, last))
-    reach = FENCE * (bulk_high - bulk_low) or _reach_of_sparse_frame(values, bulk_low)
-    return Range(max(minimum, bulk_low - reach), min(maximum, bulk_high + reach))
-
-
-def to_intensity(counts: NDArray[np.generic], span: Range) -> NDArray[np.float32]:
-    """Map ``span`` linearly to 0..255 and clip what lies outside.
-
-    Args:
-        counts: any shape. NaN becomes 0.
-        span: an empty one (constant frame) gives zeros.
-    """
-    if span.high <= span.low:
-        return np.zeros(counts.shape, np.float32)
-    gain = FULL_SCALE / (span.high - span.low)
-    # float64 only where float32 would lose counts that matter
-    scaled = (counts.astype(_working_type(counts.dtype)) - span.low) * gain
-    clipped = np.clip(scaled, 0.0, FULL_SCALE).astype(np.float32, copy=False)
-    return np.nan_to_num(clipped, copy=False, nan=0.0)
-
-
-class _Ordered:
-    """Order statistics; by counting where counts are integers, which is far cheaper than sorting."""
-
-    def __init__(self, values: NDArray[np.generic]) -> None:
-        self._values = values
-        self._cumulative: NDArray[np.intp] | None = None
-        if values.dtype in (np.dtype(np.uint8), np.dtype(np.uint16)):
-            self._cumulative = np.cumsum(np.bincount(values))
-
-    def at(self, rank: int) -> float:
-        if self._cumulative is not None:
-            return float(np.searchsorted(self._cumulative, rank, side="right"))
-        return float(np.partition(self._values, rank)[rank])
-
-
-def _reach_of_sparse_frame(values: NDArray[np.generic], background: float) -> float:
-    """Nearly all pixels equal (a simulated star field): let the few others set the scale."""
-    deviations = np.abs(values[values != background].astype(np.float64) - background)
-    return 4.0 * float(np.median(deviations)) if deviations.size else 0.0
-
-
-def _working_type(dtype: np.dtype[np.generic]) -> type[np.floating]:
-    return np.float32 if dtype in (np.dtype(np.uint8), np.dtype(np.uint16)) else np.float64
+__all__ = ["FULL_SCALE", "Range", "auto_range", "to_intensity", "without_invalid"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.layouts import ALL, LAYOUTS, Layout, all_lists, find_layout, find_lists, frame_files, read_list
-from model.rasters import RasterError, read_luminance, read_mask, read_size
+from model.rasters import RasterError, read_frame, read_mask, read_size
 
 SHOWN = 5  # names in a message
 READERS = 4  # threads; decoding leaves the interpreter free
@@ -78,7 +78,7 @@ class FrameFolder:
             DataError: the frame cannot be read.
         """
         try:
-            counts = read_luminance(self._images[name])
+            counts = read_frame(self._images[name])
         except RasterError as error:
             raise DataError(f"{name}: {error}") from error
         return Sample(name, counts, self.load_mask(name))

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from intensity import FULL_SCALE, auto_range
+from intensity import auto_range, to_intensity, without_invalid
 from model.data import DataError, Sample
 
 
@@ -59,10 +58,7 @@ def pack(samples: Iterable[Sample]) -> PackedFrames:
     pixels, masks, sizes, targets, counts = [], [], [], [], []
     for sample in samples:
         finite = _finite(sample)
-        low, high = auto_range(finite)
-        gain = FULL_SCALE / max(high - low, 1e-9)
-        stretched = np.clip((finite.astype(np.float64) - low) * gain, 0, FULL_SCALE)
-        pixels.append(np.rint(stretched).astype(np.uint8).ravel())
+        pixels.append(np.rint(to_intensity(finite, auto_range(finite))).astype(np.uint8).ravel())
         masks.append(sample.mask.astype(np.uint8).ravel())
         sizes.append(sample.mask.shape)
         labels, number = ndimage.label(sample.mask, np.ones((3, 3)))
@@ -82,12 +78,9 @@ def pack(samples: Iterable[Sample]) -> PackedFrames:
     )
 
 
-def _finite(sample: Sample) -> NDArray[Any]:
-    """Counts with the median in place of NaN and infinity, as the service reads them."""
-    counts: NDArray[Any] = sample.counts
-    valid = np.isfinite(counts)
-    if valid.all():
-        return counts
+def _finite(sample: Sample) -> NDArray[np.generic]:
+    """Counts as the service maps them."""
+    valid = np.isfinite(sample.counts)
     if not valid.any():
         raise DataError(f"{sample.name}: every pixel is NaN or infinite")
-    return np.where(valid, counts, np.median(counts[valid]))
+    return without_invalid(sample.counts, valid)

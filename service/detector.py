@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intensity import FULL_SCALE, Range, auto_range, to_intensity
+from intensity import FULL_SCALE, Range, auto_range, to_intensity, without_invalid
 from service.errors import Reason, ServiceError
 from service.frames import Frame, Sent
 from service.runtime import Runtime
@@ -99,7 +98,7 @@ class Detector:
             ServiceError: a ``range`` that cannot apply to this frame.
         """
         valid = np.isfinite(frame.counts) if frame.invalid_pixels else None
-        counts = _without_invalid_pixels(frame.counts, valid)
+        counts = frame.counts if valid is None else without_invalid(frame.counts, valid)
         span = _span(counts, frame.dtype, options.range)
         intensities = to_intensity(counts, span)
         if intensities.min() == intensities.max():
@@ -122,11 +121,6 @@ class Detector:
         selection = Selection(threshold, options.min_confidence, options.min_area, options.max_targets)
         found = find_targets(probabilities, card.calibration, selection)
         return Detection(prepared.sent, prepared.span, found, probabilities)
-
-
-def _without_invalid_pixels(counts: NDArray[Any], valid: NDArray[np.bool_] | None) -> NDArray[np.generic]:
-    """Counts with the median in place of NaN and infinity: it attracts no attention and widens no range."""
-    return counts if valid is None else np.where(valid, counts, np.median(counts[valid]))
 
 
 def _span(counts: NDArray[np.generic], dtype: str, wanted: RangeMode | Range) -> Range:

@@ -147,11 +147,24 @@ def test_a_service_with_keys_is_asked_with_one(scenes: Path, start_server: Start
     assert bench.exit_code == 0, bench.output
 
 
-def test_scores_that_cannot_be_kept_are_told_before_the_work(model_file: Path, scenes: Path) -> None:
-    result = evaluate(model_file, scenes, "--json", "/proc/nowhere/scores.json")
+@pytest.mark.parametrize("work", ["evaluate", "bench"])
+def test_figures_that_cannot_be_kept_are_told_before_the_work(model_file: Path, scenes: Path, work: str) -> None:
+    command, options = {
+        "evaluate": (evaluate_command, [model_file, "--data", scenes]),
+        "bench": (bench_command, ["--model", model_file, "--size", "16x16", "--seconds", "0.1"]),
+    }[work]
+    result = CliRunner().invoke(command, [*map(str, options), "--json", "/proc/nowhere/figures.json"])
     assert (result.exit_code, type(result.exception)) == (1, SystemExit)
-    assert "cannot write /proc/nowhere/scores.json" in result.output
-    assert "Pd" not in result.output
+    assert "cannot write /proc/nowhere/figures.json" in result.output
+    assert "|" not in result.output  # no table
+
+
+def test_figures_may_go_into_a_folder_that_is_not_there_yet(model_file: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "new" / "folder" / "figures.json"
+    options = ["--model", model_file, "--size", "16x16", "--seconds", "0.1", "--json", kept]
+    result = CliRunner().invoke(bench_command, [str(option) for option in options])
+    assert result.exit_code == 0, result.output
+    assert json.loads(kept.read_text())["cases"]
 
 
 def test_a_service_that_is_not_there_is_named(scenes: Path) -> None:
