@@ -157,10 +157,26 @@ class Recipe(Part):
     optimisation: Optimisation
 
     @model_validator(mode="after")
-    def _halves_evenly(self) -> "Recipe":
-        if self.optimisation.crop % self.network.stride:
-            raise ValueError(f"crop {self.optimisation.crop} is no multiple of {self.network.stride}")
+    def _fits_the_network(self) -> "Recipe":
+        batch, crop = self.optimisation.batch, self.optimisation.crop
+        if crop % self.network.stride:
+            raise ValueError(f"crop {crop} is no multiple of {self.network.stride}")
+        if batch == 1 and crop == self.network.stride:
+            raise ValueError("one crop of one pixel at the deepest level: batch norm needs more, so a larger of either")
         return self
+
+    def budgeted(self, steps: int, batch: int, crop: int) -> "Recipe":
+        """The same under another budget.
+
+        Raises:
+            RecipeError: the network cannot be trained so.
+        """
+        budget = {"steps": steps, "batch": batch, "crop": crop}
+        content = self.model_dump()
+        try:
+            return Recipe.model_validate(content | {"optimisation": content["optimisation"] | budget})
+        except ValidationError as error:
+            raise RecipeError(f"recipe {self.name}: {error}") from error
 
 
 def load_recipe(name_or_path: str) -> Recipe:

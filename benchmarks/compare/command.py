@@ -23,6 +23,7 @@ from model.train_command import choose_device, read_frames
 
 EPILOG = """Example: python -m benchmarks.compare hosts --data datasets --out runs/compare --only acm --only acm-rucb
 --seeds 1 --minutes 9 --device cuda --table hosts.md"""
+STRIDE = 32  # of the deepest of the networks
 FAULTS = (DataError, RecipeError, ResumeError, TrainingError, UnknownContenderError, OSError)
 
 
@@ -36,7 +37,7 @@ FAULTS = (DataError, RecipeError, ResumeError, TrainingError, UnknownContenderEr
 @click.option("--steps", type=click.IntRange(1), default=2400, show_default=True)
 @click.option("--batch", type=click.IntRange(2), default=8, show_default=True)
 @click.option(
-    "--crop", type=click.IntRange(32), default=128, show_default=True, help="Pixels; multiples of 32 suit all networks."
+    "--crop", type=click.IntRange(STRIDE), default=128, show_default=True, help=f"Pixels; a multiple of {STRIDE}."
 )
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many, from 0.")
 @click.option("--minutes", type=click.FloatRange(min=0), help="Stop after this long; the next call goes on.")
@@ -66,10 +67,11 @@ def compare_command(
     """
     deadline = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
     keep_freed_memory()
-    budget = {"steps": steps, "batch": batch, "crop": crop}
+    if crop % STRIDE:
+        raise click.BadParameter(f"{crop} is no multiple of {STRIDE}", param_hint="--crop")
     try:
         contenders = choose(groups, only)
-        comparison = _prepare(_budgeted(load_recipe(recipe), budget), data, split, choose_device(device), out)
+        comparison = _prepare(load_recipe(recipe).budgeted(steps, batch, crop), data, split, choose_device(device), out)
         rows = _run_all(comparison, contenders, range(seeds), deadline)
         table = as_table(rows).markdown()
         click.echo(f"\n{table}")
@@ -79,10 +81,6 @@ def compare_command(
             write_atomically(json_file, json.dumps(_as_json(comparison, rows), indent=1).encode() + b"\n")
     except FAULTS as error:
         raise click.ClickException(str(error)) from error
-
-
-def _budgeted(recipe: Recipe, budget: dict[str, int]) -> Recipe:
-    return recipe.model_copy(update={"optimisation": recipe.optimisation.model_copy(update=budget)})
 
 
 def _prepare(recipe: Recipe, data: Path, split: str, device: torch.device, out: Path) -> Comparison:

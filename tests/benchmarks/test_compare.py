@@ -109,6 +109,13 @@ def test_an_unknown_network_or_group_is_named_with_those_there_are(data: Path) -
     assert "'nothing' is not one of 'hosts', 'ablations'" in compare(data, "nothing").output
 
 
+@pytest.mark.parametrize("crop", ["36", "48"])
+def test_a_crop_that_some_network_cannot_halve_is_refused_before_the_work(data: Path, crop: str) -> None:
+    result = compare(data, "hosts", "--crop", crop)
+    assert result.exit_code == 2
+    assert f"--crop: {crop} is no multiple of 32" in result.output
+
+
 def test_a_host_with_side_maps_learns_from_all_of_them(data: Path) -> None:
     assert compare(data, "hosts", "--only", "dnanet", "--steps", "1").exit_code == 0
     trained = load_file(data / "out" / "dnanet-0" / WEIGHTS_FILE)
