@@ -10,6 +10,7 @@ from tqdm import tqdm
 from export.card import record_calibration
 from export.evaluate import evaluate
 from export.grid import Grid
+from export.options import rewritten, writing
 from export.source import FileSource, SourceError
 from model.calibration import Curve, fit_curve
 from model.data import DataError, FrameFolder
@@ -31,6 +32,7 @@ def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: D
 
     The curve and the frames' origin are written into the model file's card.
     """
+    rewritten(model)
     try:
         folders = [FrameFolder(folder, split) for folder in data]
         curve, count = _fit(FileSource(model, Device(device), calibrated=False), folders)
@@ -38,7 +40,8 @@ def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: D
         raise click.ClickException(str(error)) from error
     names = ", ".join(f"{folder.root.resolve().name} {Path(split).stem}" for folder in folders)
     origin = f"{names}: {count} targets found"
-    record_calibration(model, Calibration(scores=curve.scores, confidences=curve.confidences, fitted_on=origin))
+    with writing(model):
+        record_calibration(model, Calibration(scores=curve.scores, confidences=curve.confidences, fitted_on=origin))
     knots = ", ".join(f"{s:.3f} -> {c:.3f}" for s, c in zip(curve.scores, curve.confidences, strict=True))
     click.echo(f"fitted on {origin}: {knots}")
 

@@ -34,7 +34,7 @@ def describe(checkpoint: Checkpoint, name: str, version: str, threshold: float, 
         stride=checkpoint.network.stride,
         precision=precision,
         opset=OPSET,
-        golden=golden_check(Served(checkpoint).eval(), precision),
+        golden=golden_check(Served(checkpoint).eval(), precision, checkpoint.network.stride),
     )
 
 

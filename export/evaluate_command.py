@@ -12,7 +12,7 @@ from tqdm import tqdm
 from export.card import record_measurement
 from export.evaluate import FrameResult, evaluate
 from export.grid import Grid
-from export.options import json_option, key_option, write_json
+from export.options import json_option, key_option, rewritten, write_json, writing
 from export.report import Report
 from export.source import Source, SourceError, open_source
 from export.study import Study
@@ -60,6 +60,8 @@ def evaluate_command(
     """
     if record and not Path(model).is_file():
         raise click.UsageError("--record needs a model file")
+    if record:
+        rewritten(Path(model))
     write_report = _report_writer(report_folder, worst) if report_folder else None
     study = Study() if write_report else None
     try:
@@ -76,7 +78,8 @@ def evaluate_command(
         write_report(report, folder, results, study)
     if record:
         try:
-            record_measurement(Path(model), report)
+            with writing(Path(model)):
+                record_measurement(Path(model), report)
         except ValueError as error:  # no target, or none found: a card holds numbers
             raise click.ClickException(f"nothing to record: {error}") from error
 

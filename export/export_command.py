@@ -9,6 +9,7 @@ from export.card import describe, record_gate, write_model
 from export.gate import GateFault, pass_gate
 from export.graph import PRECISIONS, Precision, export_graph
 from export.half import HalfOverflow
+from export.options import OutputFile, writing
 from export.verify import agree, verify
 from export.verify_command import print_comparisons
 from model.checkpoint import Checkpoint, CheckpointError, load_checkpoint
@@ -27,7 +28,7 @@ PRECISION_HELP = (
 
 @click.command("export", epilog=EPILOG)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
+@click.option("-o", "--output", type=OutputFile(), required=True, help="The .onnx file to write.")
 @click.option("--name", default="rrcanet", show_default=True, help="Name of the model in answers and metrics.")
 @click.option("--model-version", default="1", show_default=True)
 @click.option("--threshold", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="On pixels.")
@@ -48,12 +49,11 @@ def export_command(
     card = describe(trained, name, model_version, threshold, precision)
     candidate = output.with_name(f"{output.name}.unverified")  # beside it: a server may watch the folder for .onnx
     try:
-        write_model(candidate, graph, card)
-        gate = _hold_against(candidate, trained, precision)
-        record_gate(candidate, gate)
-        os.replace(candidate, output)
-    except OSError as error:
-        raise click.ClickException(f"cannot write {output}: {error.strerror}") from error
+        with writing(output):
+            write_model(candidate, graph, card)
+            gate = _hold_against(candidate, trained, precision)
+            record_gate(candidate, gate)
+            os.replace(candidate, output)
     finally:
         candidate.unlink(missing_ok=True)
     click.echo(f"CUDA: {GATES[gate]}")

@@ -17,9 +17,9 @@ ROWS, COLUMNS = 64, 96
 CENTRES: Final = ((14.3, 20.6), (40.0, 70.0), (51.5, 33.2))  # (y, x)
 
 
-def golden_check(served: Served, precision: Precision) -> GoldenCheck:
+def golden_check(served: Served, precision: Precision, stride: int) -> GoldenCheck:
     """Answer the frame with PyTorch; both go into the card."""
-    frame = golden_frame()
+    frame = golden_frame(stride)
     with torch.no_grad():
         answer = served(torch.from_numpy(frame.astype(np.float32))[None, None])[0, 0].numpy()
     return GoldenCheck(
@@ -29,10 +29,11 @@ def golden_check(served: Served, precision: Precision) -> GoldenCheck:
     )
 
 
-def golden_frame() -> NDArray[np.uint8]:
-    """A gradient with noise and three small targets, the same every time."""
-    y, x = np.mgrid[0:ROWS, 0:COLUMNS]
-    frame = 60 + 0.4 * x + 0.3 * y + np.random.default_rng(0).normal(0, 3, (ROWS, COLUMNS))
+def golden_frame(stride: int = 1) -> NDArray[np.uint8]:
+    """A gradient with noise and three small targets, the same every time; sides are multiples of ``stride``."""
+    rows, columns = (-(-side // stride) * stride for side in (ROWS, COLUMNS))
+    y, x = np.mgrid[0:rows, 0:columns]
+    frame = 60 + 0.4 * x + 0.3 * y + np.random.default_rng(0).normal(0, 3, (rows, columns))
     for row, column in CENTRES:
         frame += 110 * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 2.5)
     pixels: NDArray[np.uint8] = np.clip(np.rint(frame), 0, 255).astype(np.uint8)

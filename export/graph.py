@@ -11,6 +11,7 @@ from export.gate import OPSET
 from export.half import to_float16
 from export.shapes import name_shapes
 from model.checkpoint import Checkpoint
+from model.normalisation import Normalisation
 
 INPUT, OUTPUT = "intensities", "probabilities"
 Precision = Literal["fp32", "fp16"]
@@ -26,12 +27,10 @@ class Served(nn.Module):
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
         self._network = checkpoint.network
-        self._mean, self._std = checkpoint.record.mean, checkpoint.record.std
+        self._normalised = Normalisation(checkpoint.record.mean, checkpoint.record.std, checkpoint.network.in_channels)
 
     def forward(self, intensities: Tensor) -> Tensor:
-        normalised = (intensities - self._mean) / self._std
-        channels = normalised.expand(-1, self._network.in_channels, -1, -1)
-        return torch.sigmoid(self._network(channels))
+        return torch.sigmoid(self._network(self._normalised(intensities)))
 
 
 def export_graph(checkpoint: Checkpoint, precision: Precision = "fp32") -> onnx.ModelProto:

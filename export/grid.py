@@ -2,13 +2,16 @@
 
 import io
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from intensity.rasters import read_counts
 from model.data import DataError, FrameFolder
+from model.rasters import RasterError, opened
 
 SIDE: Final = 256
 
@@ -26,18 +29,18 @@ def frame_on_grid(folder: FrameFolder, name: str, grid: Grid) -> bytes:
     Raises:
         DataError: it cannot be read.
     """
+    path = folder.image_path(name)
     try:
-        content = folder.image_path(name).read_bytes()
-        return content if grid is Grid.NATIVE else _resized(content)
-    except OSError as error:  # Pillow's, too
+        return path.read_bytes() if grid is Grid.NATIVE else _resized(path)
+    except (OSError, RasterError) as error:
         raise DataError(f"{name}: {error}") from error
 
 
-def _resized(content: bytes) -> bytes:
-    with Image.open(io.BytesIO(content)) as image:
-        if image.mode.startswith("I") or image.mode == "F":
-            counts = Image.fromarray(np.asarray(image).astype(np.float32))
-            return _npy(np.asarray(counts.resize((SIDE, SIDE), Image.Resampling.BILINEAR)))
+def _resized(path: Path) -> bytes:
+    with opened(path) as image:
+        counts, dtype = read_counts(image)
+        if dtype != "uint8":
+            return _npy(counts_on_grid(counts, Grid.SQUARE).astype(np.float32))
         pixels = image if image.mode == "L" else image.convert("RGB")
         buffer = io.BytesIO()
         pixels.resize((SIDE, SIDE), Image.Resampling.BILINEAR).save(buffer, "PNG", compress_level=1)

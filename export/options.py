@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -18,18 +20,26 @@ class OutputFile(click.Path):
         super().__init__(dir_okay=False, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The path, in a folder that is there and can be written.
-
-        Raises:
-            click.ClickException: it cannot; exit code 1.
-        """
+        """The path, in a folder that is there and can be written; exit code 1 where it cannot."""
         file = Path(os.fsdecode(super().convert(value, param, ctx)))
-        try:
+        with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             TemporaryFile(dir=file.parent).close()
-        except OSError as error:
-            raise click.ClickException(f"cannot write {file}: {error.strerror}") from error
         return file
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """A disk that is full, or a folder that cannot be written, ends the command with a word and exit code 1."""
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"cannot write {file}: {error.strerror}") from error
+
+
+def rewritten(file: Path) -> Path:
+    """``file``, whose card will be written anew: that its folder cannot be written is said before the work."""
+    return OutputFile().convert(file, None, None)
 
 
 json_option = click.option("--json", "json_file", type=OutputFile(), help="Write the figures here too.")
@@ -38,4 +48,5 @@ key_option = click.option("--key", envvar="API_KEY", show_envvar=True, help="API
 
 def write_json(file: Path, content: Any) -> None:
     """Indented, whole or not at all."""
-    write_atomically(file, (json.dumps(content, indent=1) + "\n").encode())
+    with writing(file):
+        write_atomically(file, (json.dumps(content, indent=1) + "\n").encode())

@@ -7,7 +7,7 @@ import click
 
 from export.graph import Precision
 from export.verify import MAX_FA, MIN_IOU, MIN_PD, TOLERANCE, Comparison, agree, agreement, verify
-from model.checkpoint import CheckpointError, load_checkpoint
+from model.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from service.runtime import Device, ModelFault, Runtime
 
 EPILOG = "Example: rrcanet verify models/nuaa.onnx runs/nuaa/weights.safetensors"
@@ -25,12 +25,20 @@ def verify_command(model: Path, checkpoint: Path, device: Device) -> None:
     """
     try:
         runtime = Runtime(model, Device(device))
-        comparisons = verify(runtime, load_checkpoint(checkpoint))
+        trained = load_checkpoint(checkpoint)
+        _refuse_other_depth(runtime, trained, model, checkpoint)
+        comparisons = verify(runtime, trained)
     except (ModelFault, CheckpointError, FileNotFoundError) as error:
         raise click.ClickException(str(error)) from error
     print_comparisons(comparisons, runtime.card.precision)
     if not agree(comparisons, runtime.card.precision):
         raise click.ClickException(f"{model} does not answer as {checkpoint} does")
+
+
+def _refuse_other_depth(runtime: Runtime, trained: Checkpoint, model: Path, checkpoint: Path) -> None:
+    ours, theirs = runtime.card.stride, trained.network.stride
+    if ours != theirs:
+        raise click.ClickException(f"{model} has the stride {ours}, {checkpoint} the stride {theirs}: another network")
 
 
 def print_comparisons(comparisons: Sequence[Comparison], precision: Precision) -> None:

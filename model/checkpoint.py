@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from model.files import write_atomically
+from model.normalisation import DENSESIRST, IMAGENET, PerChannel
 from model.official import OfficialKeysError, from_official
 from model.recipe import Network
 from model.rrcanet import RRCANet
@@ -39,8 +40,8 @@ class TrainingRecord(BaseModel):
     steps: int = 0
     seed: int = 0
     commit: str = "unknown"
-    mean: float = 90.0
-    std: float = 60.0
+    mean: PerChannel = 90.0
+    std: PerChannel = 60.0
     network: Network = Network()
 
 
@@ -117,10 +118,20 @@ def _read_official(path: Path) -> tuple[dict[str, Tensor], TrainingRecord]:
         weights, in_channels = from_official(state)
     except OfficialKeysError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    record = TrainingRecord(
-        recipe="authors", description=f"authors' checkpoint {path.name}", network=Network(in_channels=in_channels)
+    return weights, _official_record(path, in_channels)
+
+
+def _official_record(path: Path, in_channels: int) -> TrainingRecord:
+    """By its channels a file tells which code base normalised its frames, and so how."""
+    of_imagenet = in_channels == len(IMAGENET[0])
+    mean, std = IMAGENET if of_imagenet else DENSESIRST
+    return TrainingRecord(
+        recipe="authors",
+        description=f"authors' checkpoint {path.name}, normalised as {'ImageNet' if of_imagenet else 'DenseSIRST'}",
+        mean=mean,
+        std=std,
+        network=Network(in_channels=in_channels),
     )
-    return weights, record
 
 
 def _refuse_misfit(path: Path, network: RRCANet, weights: Mapping[str, Tensor]) -> None:

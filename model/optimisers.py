@@ -30,13 +30,20 @@ class Adagrad(Optimizer):
             gradients = tuple(parameter.grad for parameter in moved)
             if group["weight_decay"]:
                 gradients = torch._foreach_add(gradients, moved, alpha=group["weight_decay"])
-            sums = [self.state[parameter].setdefault("sum", torch.zeros_like(parameter)) for parameter in moved]
+            sums = [self._sum_of(parameter) for parameter in moved]
             torch._foreach_addcmul_(sums, gradients, gradients)
             roots = torch._foreach_sqrt(sums)
             torch._foreach_add_(roots, 1e-10)
             updates = torch._foreach_div(gradients, roots)
             torch._foreach_mul_(updates, group["lr"])
             torch._foreach_sub_(moved, updates)
+
+    def _sum_of(self, parameter: Tensor) -> Tensor:
+        state = self.state[parameter]
+        if "sum" not in state:
+            state["sum"] = torch.zeros_like(parameter)
+        total: Tensor = state["sum"]
+        return total
 
 
 def make_optimiser(network: nn.Module, plan: Optimisation, lr: Tensor) -> Optimizer:

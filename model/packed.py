@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from intensity import auto_range, to_intensity, without_invalid
 from model.data import DataError, Sample
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PackedFrames:
     """Frames of any size in one buffer, as 8-bit intensities after the service's ``auto`` range.
 
@@ -36,7 +37,7 @@ class PackedFrames:
     def __len__(self) -> int:
         return len(self.start)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of what is trained on: pixels, masks and sizes, in their order."""
         known = hashlib.sha256()
@@ -46,7 +47,7 @@ class PackedFrames:
 
     def to(self, device: torch.device) -> "PackedFrames":
         """A copy on ``device``."""
-        return PackedFrames(*(getattr(self, name).to(device) for name in self.__slots__))
+        return PackedFrames(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def pack(samples: Iterable[Sample]) -> PackedFrames:

@@ -13,7 +13,6 @@ from intensity.rasters import read_counts
 
 BLACK, WHITE = 31, 224  # up to here, from here: what JPEG makes of 0 and 255
 LABELS: Final = 1  # some masks hold 0 and 1
-FAULTS: Final = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # of files, as Pillow tells them
 
 
 class RasterError(ValueError):
@@ -29,7 +28,7 @@ def read_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.height, image.width
-    except FAULTS as error:
+    except Exception as error:  # damaged bytes raise nearly anything in Pillow's readers
         raise RasterError(f"{path.name} cannot be read: {error}") from error
 
 
@@ -37,9 +36,9 @@ def read_frame(path: Path) -> NDArray[np.generic]:
     """``[H, W]`` counts, as the service reads them.
 
     Raises:
-        RasterError: it cannot be read.
+        RasterError: it cannot be read, or holds several pages.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         return read_counts(image).pixels
 
 
@@ -49,7 +48,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     Raises:
         RasterError: it cannot be read, or gray pixels outnumber white ones: a frame, a palette, a map of classes.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         levels = np.asarray(image.convert("L"))
     top = int(levels.max())
     if top <= LABELS:
@@ -64,10 +63,15 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """What the file is at fault for is a ``RasterError``."""
+def opened(path: Path) -> Iterator[Image.Image]:
+    """One image, not yet decoded; what the file is at fault for, within too, is a ``RasterError``."""
     try:
         with Image.open(path) as image:
+            pages = getattr(image, "n_frames", 1)
+            if image.format == "TIFF" and pages > 1:
+                raise RasterError(f"{path.name} holds {pages} pages: one file, one frame")
             yield image
-    except FAULTS as error:
+    except RasterError:
+        raise
+    except Exception as error:  # as above
         raise RasterError(f"{path.name} cannot be read: {error}") from error

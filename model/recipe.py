@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from model.normalisation import PerChannel
+
 
 def _in_order(span: tuple[float, float]) -> tuple[float, float]:
     if span[0] > span[1]:
@@ -60,6 +62,20 @@ class Border(StrEnum):
     ZERO = "zero"
 
 
+class Placement(StrEnum):
+    """Of crops that lie anywhere: every centre is as likely, and moved inside, or every corner that fits."""
+
+    CENTRE = "centre"
+    CORNER = "corner"
+
+
+class Initialisation(StrEnum):
+    """Of convolutions: PyTorch's own, or Glorot's normal one (``xavier``), as one of the authors' code bases has it."""
+
+    PYTORCH = "pytorch"
+    XAVIER = "xavier"
+
+
 class RecipeError(Exception):
     """A recipe that cannot be used, and why."""
 
@@ -88,6 +104,7 @@ class Augmentation(Part):
     long_side: PositiveSpan | None = None
     symmetry: Symmetry = Symmetry.ALL
     border: Border = Border.EDGE
+    placement: Placement = Placement.CENTRE
     gain: PositiveSpan = (0.8, 1.25)
     offset: Span = (-15.0, 15.0)
     blur_share: Share = 0.0
@@ -119,7 +136,10 @@ class Network(Part):
 
 
 class Optimisation(Part):
-    """How weights move; what is kept in the end are their running averages."""
+    """How weights move; what is kept in the end are their running averages.
+
+    ``gradient_norm`` 0 clips nothing; ``average_decay`` 0 keeps the last weights.
+    """
 
     steps: Number
     optimiser: Optimiser = Optimiser.ADAMW
@@ -129,7 +149,7 @@ class Optimisation(Part):
     peak_learning_rate: Positive = 3e-3
     warm_up: Share = 0.1
     weight_decay: NotNegative = 1e-2
-    gradient_norm: Positive | None = 1.0
+    gradient_norm: NotNegative = 1.0
     average_decay: Share = 0.998
     precision: Precision = Precision.FP32
 
@@ -140,7 +160,8 @@ class Recipe(Part):
     ``exclude`` names splits (``DATA SET/SPLIT``) none of whose frames is trained on, whichever set it stands in:
     the sets share scenes under one name. ``held_out`` names scenes kept back for calibration and for a look at
     unseen sequences, as patterns of names (``S7_*``). ``start`` names the weights to begin with, a file or one of
-    ``model/weights``; by default they are random.
+    ``model/weights``; by default they are random. ``mean`` and ``std`` are of intensities, for
+    all channels or for each.
     """
 
     name: str
@@ -150,8 +171,9 @@ class Recipe(Part):
     exclude: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
     start: str | None = None
-    mean: float = 90.0
-    std: Positive = 60.0
+    initialisation: Initialisation = Initialisation.PYTORCH
+    mean: PerChannel = 90.0
+    std: Positive | tuple[Positive, ...] = 60.0
     network: Network = Network()
     augmentation: Augmentation = Augmentation()
     optimisation: Optimisation
@@ -163,6 +185,9 @@ class Recipe(Part):
             raise ValueError(f"crop {crop} is no multiple of {self.network.stride}")
         if batch == 1 and crop == self.network.stride:
             raise ValueError("one crop of one pixel at the deepest level: batch norm needs more, so a larger of either")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if isinstance(values, tuple) and len(values) != self.network.in_channels:
+                raise ValueError(f"{name} has {len(values)} numbers for {self.network.in_channels} channels")
         return self
 
     def budgeted(self, steps: int, batch: int, crop: int) -> "Recipe":

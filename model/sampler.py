@@ -13,7 +13,7 @@ from model.draws import Draws, Numbers
 from model.hard_negatives import HardNegatives
 from model.packed import PackedFrames
 from model.photometry import photometry
-from model.recipe import Augmentation, Border, Symmetry
+from model.recipe import Augmentation, Border, Placement, Symmetry
 
 SQUARE: Final = 256  # side of the grid to which the field's usual protocol resizes every frame
 SPREAD: Final = math.sqrt(3 / 16)  # of the four samples: at half size 1, 3, 3, 1 pixels, as Pillow weighs them
@@ -114,9 +114,10 @@ class CropSampler:
     def _place(self, frame: Tensor, near: Tensor, anywhere: Tensor, scale: Tensor, draws: Draws) -> Tensor:
         """Crop centre ``[N, 2]``, near a place or anywhere, inside the frame if it fits."""
         window, size = self._crop / scale, self._size(frame)  # [N, 2] in frame pixels
-        centre, jitter = draws.pair() * size, (draws.pair() - 0.5) * 0.9 * window
-        centre = torch.where(anywhere.unsqueeze(1), centre, near + jitter)
         half = torch.minimum(window, size) / 2
+        first = half if self._augmentation.placement is Placement.CORNER else torch.zeros_like(half)
+        centre, jitter = first + draws.pair() * (size - 2 * first), (draws.pair() - 0.5) * 0.9 * window
+        centre = torch.where(anywhere.unsqueeze(1), centre, near + jitter)
         return torch.minimum(torch.maximum(centre, half), size - half) - 0.5
 
     def _size(self, frame: Tensor) -> Tensor:

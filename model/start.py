@@ -3,8 +3,10 @@
 from importlib import resources
 from pathlib import Path
 
+from torch import nn
+
 from model.checkpoint import Checkpoint, CheckpointError, build_network, load_checkpoint
-from model.recipe import Recipe, RecipeError
+from model.recipe import Initialisation, Recipe, RecipeError
 from model.rrcanet import RRCANet
 
 
@@ -16,7 +18,19 @@ def first_network(recipe: Recipe) -> RRCANet:
             normalisation.
     """
     before = start_of(recipe)
-    return build_network(recipe.network) if before is None else before.network
+    if before is not None:
+        return before.network
+    network = build_network(recipe.network)
+    if recipe.initialisation is Initialisation.XAVIER:
+        _initialise(network)
+    return network
+
+
+def _initialise(network: RRCANet) -> None:
+    """Glorot & Bengio, AISTATS 2010, normal, on the kernels of every convolution; biases as PyTorch draws them."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.xavier_normal_(module.weight)
 
 
 def start_of(recipe: Recipe) -> Checkpoint | None:

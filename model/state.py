@@ -8,6 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from model.checkpoint import METADATA_KEY, TrainingRecord
 from model.files import write_atomically
 from model.recipe import Recipe
 
@@ -61,15 +62,24 @@ class TrainingState:
             tensors |= {f"optimiser/{name}/{key}": value for key, value in moments.items()}
         return tensors
 
-    def save(self, path: Path, recipe: Recipe, seed: int, data: str) -> None:
+    def is_finite(self) -> bool:
+        """Whether weights and averages are numbers; waits for the device."""
+        weights = (*self.network.state_dict().values(), *self.average.values())
+        return bool(torch.stack([value.isfinite().all() for value in weights if value.is_floating_point()]).all())
+
+    def save(self, path: Path, recipe: Recipe, seed: int, data: str, record: TrainingRecord) -> None:
         """Write the state in one file that is never half written; ``data`` is the digest of its frames."""
         tensors = self._tensors()
         tensors["step"] = torch.tensor(self.step)
         whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-        write_atomically(path, save(whole, {FINGERPRINT_KEY: fingerprint(recipe, seed), DATA_KEY: data}))
+        of_run = {FINGERPRINT_KEY: fingerprint(recipe, seed), DATA_KEY: data, METADATA_KEY: record.model_dump_json()}
+        write_atomically(path, save(whole, of_run))
 
-    def load(self, path: Path, recipe: Recipe, seed: int, data: str) -> None:
+    def load(self, path: Path, recipe: Recipe, seed: int, data: str) -> TrainingRecord | None:
         """Take up a state written by ``save`` under the same recipe and seed, on the same frames.
+
+        Returns:
+            How it came about; states of before do not tell.
 
         Raises:
             ResumeError: the file is no state, cannot be read, or is of another recipe, seed or data.
@@ -98,6 +108,8 @@ class TrainingState:
                 key: (value.to(self.device) if key == "step" else torch.empty_like(parameter).copy_(value))
                 for key, value in moments.items()
             }
+        told = metadata.get(METADATA_KEY)
+        return TrainingRecord.model_validate_json(told) if told else None
 
 
 def fingerprint(recipe: Recipe, seed: int) -> str:

@@ -15,6 +15,7 @@ from model.draws import Numbers, mixed_seed
 from model.hard_negatives import HardNegatives
 from model.hosts.host import Host
 from model.losses import Loss, dptk_loss
+from model.normalisation import Normalisation
 from model.recipe import Precision, Recipe
 from model.sampler import CropSampler
 from model.state import TrainingState
@@ -43,7 +44,8 @@ class TrainingStep:
         loss: Loss = dptk_loss,
     ) -> None:
         self._hard, self._loss_of = hard, loss
-        self._recipe, self._plan, self._state, self._sampler = recipe, recipe.optimisation, state, sampler
+        self._plan, self._state, self._sampler = recipe.optimisation, state, sampler
+        self._normalised = Normalisation(recipe.mean, recipe.std, recipe.network.in_channels).to(state.device)
         self._seed, self._device = seed, state.device
         self._maps: Maps = state.network.forward_all if isinstance(state.network, Host) else state.network
         if compile_network:
@@ -57,6 +59,8 @@ class TrainingStep:
         self._moving = [v for k, v in state.network.state_dict().items() if state.average[k].is_floating_point()]
         self._graph: torch.cuda.CUDAGraph | None = None
         self._stream = torch.cuda.Stream() if self._device.type == "cuda" else None
+        if self._stream is not None:  # pragma: cuda
+            self._stream.wait_stream(torch.cuda.current_stream())  # what was made above is filled there
 
     def run(self, step: int, learning_rate: float) -> Tensor:
         """Do step ``step``, counted from 0; returns its loss, a tensor that the next step overwrites."""
@@ -100,7 +104,7 @@ class TrainingStep:
         loss.backward()
         if self._hard is not None:
             self._hard.note(maps[-1], crops.masks, crops.frame, crops.centre, crops.matrix)
-        if self._plan.gradient_norm is not None:
+        if self._plan.gradient_norm:
             nn.utils.clip_grad_norm_(state.network.parameters(), self._plan.gradient_norm)
         state.optimiser.step()
         self._loss.copy_(loss.detach())
@@ -108,8 +112,7 @@ class TrainingStep:
 
     def _forward(self, intensities: Tensor) -> tuple[Tensor, ...]:
         """Intensities ``[N, 1, S, S]`` (0 to 255) -> logits of that shape: each map supervised, the prediction last."""
-        inputs = (intensities - self._recipe.mean) / self._recipe.std
-        inputs = inputs.expand(-1, self._recipe.network.in_channels, -1, -1)
+        inputs = self._normalised(intensities)
         with self._arithmetic():
             logits = self._maps(inputs.contiguous(memory_format=torch.channels_last))
         return logits if isinstance(logits, tuple) else (logits,)

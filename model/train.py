@@ -21,6 +21,7 @@ from model.state import TrainingState
 from model.step import TrainingStep
 
 STATE_FILE, WEIGHTS_FILE = "state.safetensors", "weights.safetensors"
+CURE = "lower the learning rate or use fp32"
 READ_EVERY = {"cpu": 1, "cuda": 50}  # steps between two looks at the loss: each makes the host wait for the device
 
 
@@ -66,6 +67,7 @@ class Trainer:
         self._recipe, self._record, self._seed, self._device, self._out = recipe, record, seed, device, out
         self._plan = recipe.optimisation
         torch.manual_seed(seed)
+        torch.backends.cudnn.allow_tf32 = False  # float32 means float32; who wants less has bfloat16
         built: nn.Module = (network or (lambda: first_network(recipe)))().to(device)
         built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if device.type == "cpu":
@@ -80,15 +82,21 @@ class Trainer:
         self._step = TrainingStep(recipe, self.state, sampler, seed, hard, compile_network, loss)
 
     def resume(self) -> int:
-        """Go on from the state in ``out``; returns the number of steps already done."""
-        self.state.load(self._out / STATE_FILE, self._recipe, self._seed, self._data)
+        """Go on from the state in ``out``; returns the number of steps already done.
+
+        Raises:
+            ResumeError: it is of another run, or cannot be read.
+        """
+        before = self.state.load(self._out / STATE_FILE, self._recipe, self._seed, self._data)
+        if before is not None:
+            self._record = before if self.state.step >= self._plan.steps else _continued(before, self._record)
         return self.state.step
 
     def run(self, checkpoint_every: int, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
         """Train to the end of the recipe, or until ``stop`` says so, saving on the way.
 
         Raises:
-            TrainingError: the loss is no finite number, or a checkpoint cannot be written.
+            TrainingError: the loss or a weight is no finite number, or a checkpoint cannot be written.
         """
         self.state.network.train()
         loss, every = float("nan"), READ_EVERY[self._device.type]
@@ -111,13 +119,15 @@ class Trainer:
         """Write the state and the averaged weights.
 
         Raises:
-            TrainingError: the disk is full or the folder cannot be written.
+            TrainingError: a weight is no finite number, the disk is full or the folder cannot be written.
         """
         self._step.wait()
+        if not self.state.is_finite():
+            raise TrainingError(f"a weight is no finite number after {self.state.step} steps; {CURE}")
         record = self._record.model_copy(update={"steps": self.state.step})
         try:
             save_checkpoint(self._out / WEIGHTS_FILE, self.state.averaged_weights(), record)
-            self.state.save(self._out / STATE_FILE, self._recipe, self._seed, self._data)
+            self.state.save(self._out / STATE_FILE, self._recipe, self._seed, self._data, record)
         except OSError as error:
             raise TrainingError(f"cannot write the checkpoint: {error}") from error
 
@@ -125,8 +135,14 @@ class Trainer:
         self._step.wait()
         loss = on_device.item()
         if not math.isfinite(loss):
-            raise TrainingError(f"loss is {loss} at step {step}; lower the learning rate or use fp32")
+            raise TrainingError(f"loss is {loss} at step {step}; {CURE}")
         return loss
+
+
+def _continued(before: TrainingRecord, now: TrainingRecord) -> TrainingRecord:
+    """A run that another commit goes on with tells of both."""
+    commits = dict.fromkeys([*before.commit.split(", "), now.commit])
+    return now.model_copy(update={"commit": ", ".join(commits)})
 
 
 def learning_rate_of(step: int, plan: Optimisation) -> float:

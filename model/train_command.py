@@ -23,6 +23,7 @@ from model.start import start_of
 from model.state import ResumeError
 from model.train import STATE_FILE, Progress, Trainer, TrainingError
 
+LARGEST_SEED = 2**31 - 1
 EPILOG = "Example: rrcanet train nuaa-sirst --data datasets --out runs/nuaa"
 
 
@@ -31,7 +32,7 @@ EPILOG = "Example: rrcanet train nuaa-sirst --data datasets --out runs/nuaa"
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder that holds the data sets.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for checkpoints.")
 @click.option("--resume", is_flag=True, help="Go on from the state in --out.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="CPU threads of this run; all by default.")
 @click.option("--compile", "compiled", is_flag=True, help="Fuse the network's operations: for GPUs, a minute's wait.")
@@ -49,7 +50,8 @@ def train_command(
 ) -> None:
     """Train a model by RECIPE, the name of a shipped recipe or a TOML file.
 
-    Ctrl-C or SIGTERM saves a checkpoint; --resume goes on from it with the same result as a run never stopped.
+    Ctrl-C or SIGTERM saves a checkpoint; --resume goes on from it, on the CPU with the very result of a run never
+    stopped.
     """
     try:
         trainer, total = _prepare(
@@ -186,9 +188,15 @@ def choose_device(name: str) -> torch.device:
 
 
 def _commit() -> str:
-    """Commit of the code that trains, ``unknown`` outside a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
+    """Commit of the code that trains, ``-dirty`` where it was changed since, ``unknown`` outside its own checkout."""
+    home = Path(__file__).parents[1]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        if Path(_git(home, "rev-parse", "--show-toplevel")) != home.resolve():
+            return "unknown"  # installed inside a repository of something else
+        return _git(home, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _git(home: Path, *command: str) -> str:
+    return subprocess.run(["git", "-C", str(home), *command], capture_output=True, text=True, check=True).stdout.strip()

@@ -18,7 +18,7 @@ from model.packed import PackedFrames, pack
 from model.recipe import Recipe, RecipeError, load_recipe
 from model.state import ResumeError
 from model.train import STATE_FILE, Progress, Trainer, TrainingError
-from model.train_command import choose_device, read_frames, record_of, stop_signals
+from model.train_command import LARGEST_SEED, choose_device, read_frames, record_of, stop_signals
 
 EPILOG = "Example: rrcanet train-many generalist:0 densesirst-best:0 densesirst-best:1 --data datasets --out runs"
 REPORT_EVERY_S = 20.0
@@ -69,8 +69,8 @@ def _prepare(
 
 def _name_and_seed(run: str) -> tuple[str, int]:
     name, _, seed = run.rpartition(":") if ":" in run else (run, "", "0")
-    if not seed.isdecimal():
-        raise RecipeError(f"{run!r}: a run is RECIPE:SEED, and a seed is a whole number")
+    if not (seed.isascii() and seed.isdecimal() and len(seed) <= len(str(LARGEST_SEED)) and int(seed) <= LARGEST_SEED):
+        raise RecipeError(f"{run!r}: a run is RECIPE:SEED, and a seed is a whole number up to {LARGEST_SEED}")
     return name, int(seed)
 
 

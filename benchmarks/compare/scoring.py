@@ -13,6 +13,7 @@ from intensity import auto_range, to_intensity
 from model.data import FrameFolder, Sample
 from model.hosts import Host
 from model.metrics import Counts, Scores, count_frame, score
+from model.normalisation import Normalisation
 from model.recipe import Recipe
 from model.rrcanet import RRCANet
 
@@ -42,8 +43,9 @@ def _inputs(counts: NDArray[np.generic], recipe: Recipe, stride: int, device: to
     height, width = counts.shape
     margins = ((0, -height % stride), (0, -width % stride))
     padded = np.pad(to_intensity(counts, auto_range(counts)), margins, mode="symmetric")
-    inputs = (torch.from_numpy(padded)[None, None].to(device) - recipe.mean) / recipe.std
-    return inputs.expand(-1, recipe.network.in_channels, -1, -1)
+    normalised = Normalisation(recipe.mean, recipe.std, recipe.network.in_channels).to(device)
+    inputs: Tensor = normalised(torch.from_numpy(padded)[None, None].to(device))
+    return inputs
 
 
 def stride_of(network: nn.Module) -> int:

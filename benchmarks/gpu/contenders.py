@@ -18,6 +18,7 @@ from benchmarks.gpu.speeds import CAPTURED, EAGER, OURS, PLAIN
 from export.bench.cases import Shape
 from export.graph import INPUT, OUTPUT, Precision, Served
 from model.checkpoint import load_checkpoint
+from model.normalisation import Normalisation
 from service.runtime import CPU, CUDA, Device, ModelFault, Runtime
 from service.runtime.bound import BoundRuns
 from service.runtime.device import CUDA_SETTINGS
@@ -71,12 +72,11 @@ class Half(nn.Module):
     def __init__(self, checkpoint: Path) -> None:
         super().__init__()
         trained = load_checkpoint(checkpoint)
-        self._network, self._record = trained.network.half(), trained.record
+        self._network = trained.network.half()
+        self._normalised = Normalisation(trained.record.mean, trained.record.std, trained.network.in_channels)
 
     def forward(self, intensities: Tensor) -> Tensor:
-        normalised = ((intensities - self._record.mean) / self._record.std).half()
-        channels = normalised.expand(-1, self._network.in_channels, -1, -1)
-        return torch.sigmoid(self._network(channels).float())
+        return torch.sigmoid(self._network(self._normalised(intensities).half()).float())
 
 
 def network(checkpoint: Path, precision: Precision) -> nn.Module:

@@ -75,11 +75,11 @@ def describe_machine() -> str:
     """Processor, CPUs that may be used, and the load, which spoils timings where it is high."""
     load = os.getloadavg()[0]
     python = f"Python {platform.python_version()}"
-    return f"{_processor()}, {available_cpus()} CPUs, load {load:.1f}, {platform.system()}, {python}"
+    return f"{processor()}, {available_cpus()} CPUs, load {load:.1f}, {platform.system()}, {python}"
 
 
-def _processor() -> str:
-    """Its name and its widest vectors, which decide how ONNX Runtime lays channels out."""
+def processor() -> str:
+    """Name of this machine's processor and its widest vectors, which decide how ONNX Runtime lays channels out."""
     try:
         with open("/proc/cpuinfo") as lines:
             first = dict(reversed([_entry(line) for line in lines]))

@@ -49,6 +49,7 @@ def test_rows_are_kept_as_they_are_measured_and_not_measured_again(
     assert result.exit_code == 0, result.output
     assert rows(tmp_path) == dict(zip(ROWS, [1.0, 2.0, 3.0], strict=True))
     assert "| ours | 2.00 | 2.00x | 2 % |" in result.output
+    assert "| ours, bfloat16 | 3.00 | 3.00x | 2 % |" in result.output  # of half the bytes, twice the steps
     run(tmp_path)
     assert len(measured) == 3
 

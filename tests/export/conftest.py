@@ -1,6 +1,7 @@
 """A small network exported once, and scenes to score it on."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,15 +16,24 @@ SMALL = Network(in_channels=1, widths=(8, 16), units=(1, 1), passes=2)
 SMALL_COLOUR = Network(in_channels=3, widths=(8, 16), units=(1, 1), passes=1)
 
 
-def write_checkpoint(path: Path, network: Network, seed: int = 0) -> Path:
-    """Random weights whose batch norms have seen something, so that a wrong graph shows."""
+def write_checkpoint(path: Path, network: Network, seed: int = 0, **record: Any) -> Path:
+    """Random weights whose batch norms have seen something, so that a wrong graph shows.
+
+    ``record`` tells more of them.
+    """
     torch.manual_seed(seed)
     built = build_network(network).train()
     with torch.no_grad():
         for _ in range(3):
             built(torch.randn(4, network.in_channels, 32, 32))
-    record = TrainingRecord(recipe="small", description="for tests", datasets=("scenes",), steps=3, network=network)
-    save_checkpoint(path, built.state_dict(), record)
+    told: dict[str, Any] = {
+        "recipe": "small",
+        "description": "for tests",
+        "datasets": ("scenes",),
+        "steps": 3,
+        "network": network,
+    }
+    save_checkpoint(path, built.state_dict(), TrainingRecord(**(told | record)))
     return path
 
 

@@ -20,6 +20,7 @@ from export.evaluate_command import evaluate_command
 from service.keys import hash_of
 from tests.conftest import StartServer
 from tests.scenes import write_data_set
+from tests.service.frames import by_hand
 
 
 class Other(BaseHTTPRequestHandler):
@@ -124,6 +125,22 @@ def test_a_frame_that_cannot_be_answered_ends_the_evaluation(
         assert result.exit_code == 1
         assert "scene_0001: " in result.output
         assert "16-bit" in result.output
+
+
+def test_white_is_zero_on_both_grids(model_file: Path, scenes: Path, tmp_path: Path) -> None:
+    """Once the resized frames were read as if white were white: their targets were dark."""
+    shutil.copytree(scenes, tmp_path / "data")
+    for path in (tmp_path / "data" / "images").iterdir():
+        counts = np.asarray(Image.open(path)).astype(np.uint16) * 100
+        height, width = counts.shape
+        fields = by_hand.gray(width, height, 16, counts.nbytes) | {by_hand.PHOTOMETRIC: 0}
+        path.with_suffix(".tif").write_bytes(by_hand.tiff((65535 - counts).tobytes(), fields))
+        path.unlink()
+    for grid in ("native", "256"):
+        turned, plain = (row(evaluate(model_file, data, "--grid", grid)) for data in (tmp_path / "data", scenes))
+        assert turned["targets"] == plain["targets"]
+        assert float(turned["Pd %"]) == pytest.approx(float(plain["Pd %"]), abs=3)  # 8-bit frames are resized in 8 bits
+        assert float(turned["IoU %"]) == pytest.approx(float(plain["IoU %"]), abs=1)
 
 
 @pytest.mark.parametrize("grid", ["native", "256"])

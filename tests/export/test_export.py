@@ -10,8 +10,10 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from export.graph import PRECISIONS, Precision
 from export.verify_command import verify_command
-from model.checkpoint import load_checkpoint, save_checkpoint
+from model.checkpoint import TrainingRecord, build_network, load_checkpoint, save_checkpoint
+from model.recipe import Network
 from service.card import METADATA_KEY, Card
 from service.runtime import Device, Runtime
 from tests.export.conftest import SMALL, SMALL_COLOUR, export, write_checkpoint
@@ -79,7 +81,8 @@ def test_batch_height_and_width_are_free(exported: Exported) -> None:
 def test_normalisation_and_sigmoid_are_inside(exported: Exported) -> None:
     checkpoint = load_checkpoint(exported[0])
     intensities = np.random.default_rng(0).uniform(0, 255, (2, 1, 16, 24)).astype(np.float32)
-    inputs = (torch.from_numpy(intensities) - checkpoint.record.mean) / checkpoint.record.std
+    assert (checkpoint.record.mean, checkpoint.record.std) == (90.0, 60.0)
+    inputs = (torch.from_numpy(intensities) - 90.0) / 60.0
     with torch.no_grad():
         expected = torch.sigmoid(checkpoint.network(inputs)).numpy()
     answer = Runtime(exported[1], Device.CPU).probabilities(intensities)
@@ -100,6 +103,41 @@ def test_three_channels_are_repeated_inside_the_graph(tmp_path: Path) -> None:
     runtime = Runtime(tmp_path / "m.onnx", Device.CPU)
     assert runtime.card.in_channels == 3
     assert runtime.probabilities(np.zeros((1, 1, 8, 8), np.float32)).shape == (1, 1, 8, 8)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_each_channel_may_have_a_normalisation_of_its_own(tmp_path: Path, precision: Precision) -> None:
+    mean, std = (130.0, 116.0, 80.0), (70.0, 57.0, 20.0)
+    path = write_checkpoint(tmp_path / "w.safetensors", SMALL_COLOUR, mean=mean, std=std)
+    result = export(path, tmp_path / "m.onnx", "--precision", precision)
+    assert result.exit_code == 0, result.output
+    intensities = np.random.default_rng(0).uniform(0, 255, (2, 1, 16, 24)).astype(np.float32)
+    channels = [(intensities - one) / other for one, other in zip(mean, std, strict=True)]
+    with torch.no_grad():
+        expected = torch.sigmoid(load_checkpoint(path).network(torch.from_numpy(np.concatenate(channels, 1)))).numpy()
+    answer = Runtime(tmp_path / "m.onnx", Device.CPU).probabilities(intensities)
+    np.testing.assert_allclose(answer, expected, atol=1e-5 if precision == "fp32" else 2e-2)
+
+
+@pytest.mark.parametrize("levels", [1, 5, 7, 8])
+def test_networks_of_any_depth_are_exported(tmp_path: Path, levels: int) -> None:
+    shape = Network(widths=(8,) * levels, units=(1,) * levels, passes=1)
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "w.safetensors", build_network(shape).state_dict(), TrainingRecord(network=shape))
+    result = export(tmp_path / "w.safetensors", tmp_path / "m.onnx")
+    assert result.exit_code == 0, result.output
+    runtime = Runtime(tmp_path / "m.onnx", Device.CPU)
+    runtime.check_golden()
+    assert runtime.card.stride == 2 ** (levels - 1)
+
+
+def test_verify_names_a_network_of_another_depth(exported: Exported, tmp_path: Path) -> None:
+    shape = Network(widths=(8, 8, 8), units=(1, 1, 1), passes=1)
+    save_checkpoint(tmp_path / "w.safetensors", build_network(shape).state_dict(), TrainingRecord(network=shape))
+    result = verify(exported[1], tmp_path / "w.safetensors")
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "has the stride 2" in result.output
+    assert "the stride 4: another network" in result.output
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_no_file(tmp_path: Path) -> None:

@@ -48,6 +48,11 @@ def test_both_code_bases_of_the_authors_load(tmp_path: Path, channels: int, pref
     torch.save({"epoch": 9, "state_dict": _official(channels, prefix), "loss": 0.1, "mean_IOU": np.float64(0.75)}, path)
     checkpoint = load_checkpoint(path)
     assert checkpoint.record.network.in_channels == channels
+    # facts of the two code bases: ImageNet's, in intensities of 0 to 255; DenseSIRST's own
+    mean = (0.485 * 255, 0.456 * 255, 0.406 * 255) if channels == 3 else 101.856
+    std = (0.229 * 255, 0.224 * 255, 0.225 * 255) if channels == 3 else 39.014
+    assert checkpoint.record.mean == pytest.approx(mean)
+    assert checkpoint.record.std == pytest.approx(std)
     with torch.no_grad():
         logits = checkpoint.network(torch.from_numpy(arrays["input"]))
     torch.testing.assert_close(logits, torch.from_numpy(arrays["logits"]), rtol=0, atol=1e-5)

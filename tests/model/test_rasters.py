@@ -61,8 +61,10 @@ def test_training_reads_what_the_service_reads(tmp_path: Path, body: bytes) -> N
         (tiff_by_hand(EIGHT.astype(np.int8), format=by_hand.SIGNED), "8-bit samples with a sign"),
         (by_hand.png(1, 1, 16, 2, b"\0" + struct.pack(">3H", 1000, 1001, 1002)), "a 16-bit PNG with colour"),
         (BODIES["png16"][:-300], "truncated"),
+        (BODIES["tiff16"][:60], ""),
+        (b"II*\0" + b"\xff" * 40, ""),
     ],
-    ids=["sign", "deep colour", "cut off"],
+    ids=["sign", "deep colour", "cut off", "half a header", "noise"],
 )
 def test_what_would_be_mistaken_is_refused(tmp_path: Path, body: bytes, fault: str) -> None:
     (tmp_path / "a.x").write_bytes(body)
@@ -74,3 +76,10 @@ def test_a_header_that_names_a_huge_image_is_a_fault_of_that_file(tmp_path: Path
     (tmp_path / "a.png").write_bytes(by_hand.png(2**20, 2**20, 8, 0, b""))
     with pytest.raises(RasterError, match=r"a\.png cannot be read: .*decompression bomb"):
         read_size(tmp_path / "a.png")
+
+
+def test_a_file_of_several_frames_is_refused_and_not_read_in_part(tmp_path: Path) -> None:
+    page = Image.fromarray(EIGHT)
+    page.save(tmp_path / "a.tif", save_all=True, append_images=[page, page])
+    with pytest.raises(RasterError, match=r"a\.tif holds 3 pages"):
+        read_frame(tmp_path / "a.tif")

@@ -31,6 +31,7 @@ def test_a_recipe_may_be_any_file(tmp_path: Path) -> None:
         ("peak_learning_rate = 0", "optimisation.peak_learning_rate"),
         ("[augmentation]\nscale = [0.0, 1.0]", "augmentation.scale"),
         ("[augmentation]\ngain = [1.2, 1.1]", "augmentation.gain"),
+        ("gradient_norm = -1", "optimisation.gradient_norm"),
         ("weight_decay = -0.1", "optimisation.weight_decay"),
         ("[network]\npasses = 0", "network.passes"),
         ("[network]\nwidths = [8, 16]", "2 widths and 4 units"),
@@ -59,3 +60,16 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
     with pytest.raises(RecipeError, match="nuaa-sirst"):
         load_recipe("nowhere")
+
+
+def test_a_mean_for_each_channel_must_be_one_for_each(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text("mean = [1.0, 2.0]\n" + SMALL)
+    with pytest.raises(RecipeError, match="mean has 2 numbers for 1 channels"):
+        load_recipe(str(tmp_path / "small.toml"))
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if name.endswith("-authors")])
+def test_the_authors_recipes_neither_clip_nor_average(name: str) -> None:
+    plan = load_recipe(name).optimisation
+    assert (plan.optimiser, plan.schedule, plan.peak_learning_rate) == ("adagrad", "constant", 0.05)
+    assert (plan.gradient_norm, plan.average_decay) == (0, 0)

@@ -10,7 +10,7 @@ from scipy import ndimage
 from model.data import Sample
 from model.draws import Numbers
 from model.packed import PackedFrames, pack
-from model.recipe import Augmentation, Border, Symmetry
+from model.recipe import Augmentation, Border, Placement, Symmetry
 from model.sampler import CropSampler
 
 PLAIN = Augmentation(target_share=1, native_share=1, gain=(1, 1), offset=(0, 0))
@@ -112,6 +112,19 @@ def test_zeros_lie_outside_the_frame_where_the_recipe_says_so() -> None:
     flat = Sample("a", np.pad(np.full((8, 8), 200, np.uint8), 1, constant_values=60), np.zeros((10, 10), bool))
     pixels, _ = draw(pack([flat]), PLAIN.model_copy(update={"border": Border.ZERO}), 32, 2, seed=10)
     assert ((pixels > 250).sum((1, 2, 3)) == 64).all()
+
+
+@pytest.mark.parametrize(("placement", "at_the_border"), [(Placement.CENTRE, 0.3), (Placement.CORNER, 1 / 33)])
+def test_corners_that_fit_are_equally_likely_where_the_recipe_says_so(
+    placement: Placement, at_the_border: float
+) -> None:
+    rows = np.repeat(np.arange(64, dtype=np.uint8)[:, None] * 4, 32, 1)
+    anywhere = PLAIN.model_copy(update={"target_share": 0.0, "symmetry": Symmetry.MIRROR, "placement": placement})
+    frames = pack([Sample("a", rows, np.zeros(rows.shape, bool))])
+    pixels = torch.cat([draw(frames, anywhere, 32, 100, seed=seed)[0] for seed in range(20)])
+    first = (pixels[:, 0, 0, 0] / 255 * 63).round()
+    assert set(first.tolist()) == set(range(33))
+    assert (first == 0).float().mean().item() == pytest.approx(at_the_border, abs=0.06 if at_the_border > 0.1 else 0.02)
 
 
 def test_mirrored_crops_are_never_turned() -> None:

@@ -7,6 +7,8 @@ import torch
 from click.testing import CliRunner, Result
 
 from model.checkpoint import load_checkpoint
+from model.recipe import load_recipe
+from model.start import first_network
 from model.train import WEIGHTS_FILE
 from model.train_command import train_command
 from tests.model.conftest import Write
@@ -72,3 +74,13 @@ def _train(folder: Path, out: str, top: str = "", *, steps: int, seed: str = "5"
     recipe.write_text(RECIPE.format(top=top, dataset=folder.name, steps=steps))
     arguments = [str(recipe), "--data", str(folder.parent), "--out", str(folder / out), "--seed", seed]
     return CliRunner().invoke(train_command, [*arguments, "--device", "cpu", "--threads", "1"])
+
+
+def test_kernels_may_begin_as_one_of_the_authors_code_bases_has_them() -> None:
+    torch.manual_seed(0)
+    recipe = load_recipe("nuaa-sirst-authors")
+    network = first_network(recipe)
+    for conv in (module for module in network.modules() if isinstance(module, torch.nn.Conv2d)):
+        fan = (conv.in_channels + conv.out_channels) * conv.kernel_size[0] * conv.kernel_size[1]
+        if conv.weight.numel() > 2000:
+            assert conv.weight.std().item() == pytest.approx((2 / fan) ** 0.5, rel=0.1)

@@ -187,6 +187,41 @@ def test_a_run_told_to_stop_keeps_no_weights_that_are_no_numbers(
     assert _steps(tmp_path / Precision.FP32) == 0
 
 
+def test_a_last_step_that_ends_in_no_numbers_keeps_the_weights_of_before(tmp_path: Path) -> None:
+    """The loss of a step is that of the weights before it."""
+    trainer = _trainer(tmp_path, Optimisation(steps=1, batch=2, crop=32))
+    trainer.save()
+    weight = next(iter(trainer.state.network.parameters()))
+    weight.register_hook(lambda gradient: torch.full_like(gradient, torch.nan))
+    with pytest.raises(TrainingError, match="a weight is no finite number after 1 steps"):
+        list(trainer.run(100))
+    assert _steps(tmp_path / Precision.FP32) == 0
+
+
+def test_a_run_tells_of_every_commit_that_trained_it_and_a_finished_one_of_no_other(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def commit_after(commit: str, *options: str) -> str:
+        monkeypatch.setattr("model.train_command._commit", lambda: commit)
+        result = _train(data, *options, steps=4)
+        assert result.exit_code == 0, result.output
+        return load_checkpoint(data / "out" / WEIGHTS_FILE).record.commit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingStep, "run", _step_after_a_signal(TrainingStep.run))
+        assert commit_after("aaaa") == "aaaa"
+    assert commit_after("bbbb", "--resume") == "aaaa, bbbb"
+    assert commit_after("cccc", "--resume") == "aaaa, bbbb"
+
+
+def test_without_averaging_the_last_weights_are_kept(tmp_path: Path) -> None:
+    trainer = _trainer(tmp_path, Optimisation(steps=3, batch=2, crop=32, average_decay=0.0, gradient_norm=0.0))
+    list(trainer.run(100))
+    kept = load((tmp_path / Precision.FP32 / WEIGHTS_FILE).read_bytes())
+    for name, value in trainer.state.network.state_dict().items():
+        torch.testing.assert_close(kept[name], value, rtol=0, atol=1e-6)
+
+
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     trainer = _trainer(tmp_path, Optimisation(steps=2, batch=2, crop=32))
     with torch.no_grad():
