@@ -73,8 +73,9 @@ class ChannelAttention(nn.Module):
 
     def __init__(self, channels: int, reduction: int = 8) -> None:
         super().__init__()
-        self.squeeze = nn.Conv2d(channels, channels // reduction, 1, bias=False)
-        self.excite = nn.Conv2d(channels // reduction, channels, 1, bias=False)
+        squeezed = max(1, channels // reduction)
+        self.squeeze = nn.Conv2d(channels, squeezed, 1, bias=False)
+        self.excite = nn.Conv2d(squeezed, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         mean = x.mean((2, 3), keepdim=True)
