@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from tests.conftest import require_tool
-from tests.deploy.files import ALERTS
+from tests.deploy.files import ALERTS, DOCKER_PAGE
 from tests.deploy.prometheus import scraping, wait_until
 
 CASES = Path(__file__).with_name("alerts_test.yml")
@@ -27,10 +27,11 @@ def test_alerts_fire_when_they_should_and_only_then() -> None:
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
-def test_every_alert_has_a_case_in_which_it_fires() -> None:
+def test_every_alert_has_a_case_in_which_it_fires_and_a_row_on_the_page() -> None:
     alerts = re.findall(r"- alert: (\w+)", ALERTS.read_text())
     assert alerts
     assert set(alerts) == set(re.findall(r'alertname="(\w+)"', CASES.read_text()))
+    assert alerts == re.findall(r"^\| `(Rrcanet\w+)` \|", DOCKER_PAGE.read_text(), re.MULTILINE)
 
 
 def test_prometheus_evaluates_every_rule_on_metrics_that_a_server_has(client: httpx.Client, tmp_path: Path) -> None:
