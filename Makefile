@@ -1,22 +1,25 @@
 PYTHON ?= python3
-DEVICE ?= $(or $(RRCANET_DEVICE),auto)
 PIP := -m pip --disable-pip-version-check --require-virtualenv -q install
 
-# the GPU build of ONNX Runtime where an NVIDIA driver is present, unless DEVICE says otherwise
+# DEVICE, then the environment, then .env, as the service has it; the service reads the last two itself
+DOTENV := $(lastword $(shell sed -nE 's/^(export )? *RRCANET_DEVICE *= *["'\'']?([a-z]+).*/\2/p' .env 2>/dev/null))
+WANTED := $(or $(DEVICE),$(RRCANET_DEVICE),$(DOTENV),auto)
+
+# the GPU build of ONNX Runtime where an NVIDIA driver is present, unless told otherwise
 DRIVER := $(wildcard /proc/driver/nvidia/version)
 RUNTIME_auto := $(if $(DRIVER),gpu,cpu)
 RUNTIME_cuda := gpu
 RUNTIME_cpu := cpu
-RUNTIME := $(RUNTIME_$(DEVICE))
+RUNTIME := $(RUNTIME_$(WANTED))
 ifeq ($(RUNTIME),)
-$(error DEVICE=$(DEVICE): must be auto, cuda or cpu)
+$(error device $(WANTED): must be auto, cuda or cpu)
 endif
 
 .PHONY: serve test check format fuzz clean
 .DEFAULT_GOAL := serve
 
 serve: .venv/installed-$(RUNTIME)
-	RRCANET_DEVICE=$(DEVICE) exec .venv/bin/rrcanet serve
+	$(if $(DEVICE),RRCANET_DEVICE=$(DEVICE) )exec .venv/bin/rrcanet serve
 
 test: .venv-dev/installed
 	.venv-dev/bin/python -m pytest --cov --cov-report=term-missing:skip-covered --durations=10

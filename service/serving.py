@@ -48,7 +48,9 @@ class Serving:
         self._stop = stop
         self._changed = asyncio.Event()
         self._seen = signature(settings.models)
-        self.telemetry.watch(lambda: self.engine.admission.inside, lambda: self.phase is Phase.READY)
+        self.telemetry.watch(
+            lambda: self.engine.admission.inside, settings.queue_size, lambda: self.phase is Phase.READY
+        )
 
     async def load(self) -> None:
         """Load and check every model, off the event loop; then requests are let in."""

@@ -4,10 +4,10 @@ import os
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.canary import Canary, parse_canary
@@ -40,7 +40,10 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    device: Device = Field(Device.AUTO, description="Where models run; `cuda` refuses to start anywhere else.")
+    device: Device = Field(
+        Device.AUTO,
+        description="Where models run: `auto` (CUDA if it can be had), `cuda` (refuses to start elsewhere) or `cpu`.",
+    )
     models: Path = Field(SHIPPED, description="Folder of model files (`.onnx` with a card).")
     canary: Annotated[Canary | None, NoDecode] = Field(
         None, description="`NAME@VERSION:SHARE`: this version answers that share of the requests without a version."
@@ -51,11 +54,15 @@ class Settings(BaseSettings):
         4_194_304, ge=1, description="Pixels of one request, all frames together; a side counts as 32 at least."
     )
     max_frames: int = Field(64, ge=1, description="Frames of one request.")
-    queue_size: int = Field(64, ge=1, description="Frames accepted and not yet answered, all requests together.")
+    queue_size: int = Field(
+        64,
+        ge=1,
+        description="Frames accepted and not yet answered, all requests together; at least `MAX_FRAMES`.",
+    )
     max_batch: int = Field(8, ge=1, description="Frames that one run of the network takes.")
     request_timeout_s: Seconds = Field(30.0, gt=0, description="Time for one request, reading its body included.")
     drain_delay_s: Seconds = Field(0.0, description="Time between SIGTERM and refusing new requests.")
-    log_format: LogFormat = Field(LogFormat.TEXT, description="How log lines look.")
+    log_format: LogFormat = Field(LogFormat.TEXT, description="How log lines look: `text` or `json`.")
 
     @field_validator("host")
     @classmethod
@@ -83,11 +90,15 @@ class Settings(BaseSettings):
             read_keys(path)  # raises a ValueError that names the line
         return path
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if self.queue_size < self.max_frames:
-            raise ValueError("QUEUE_SIZE must be at least MAX_FRAMES, or such a request could never be accepted")
-        return self
+    @field_validator("queue_size")
+    @classmethod
+    def _holds_a_request(cls, queue_size: int, others: ValidationInfo) -> int:
+        max_frames = others.data.get("max_frames", 0)  # absent where it is wrong itself
+        if queue_size < max_frames:
+            raise ValueError(
+                f"must be at least {PREFIX}MAX_FRAMES, {max_frames}, or such a request could never be accepted"
+            )
+        return queue_size
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -112,4 +123,4 @@ def _is_unknown(variable: str) -> bool:
 
 def _describe(location: tuple[str | int, ...], message: str, value: object) -> str:
     message = message.removeprefix("Value error, ")
-    return f"{PREFIX}{str(location[0]).upper()}: {message} (is {value!r})" if location else message
+    return f"{PREFIX}{str(location[0]).upper()}: {message} (is {value!r})"

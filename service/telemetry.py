@@ -6,6 +6,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import generate_latest
 
+from service.errors import Reason
+
 # from a quarter of a millisecond, by doublings, to half a minute
 SECONDS: Final = tuple(0.00025 * 2**k for k in range(18))
 FRAMES: Final = tuple(2**k for k in range(8))
@@ -43,6 +45,9 @@ class Telemetry:
             "rrcanet_batch_frames", "Frames that ran together.", buckets=FRAMES, registry=registry
         )
         self.queue_frames = Gauge("rrcanet_queue_frames", "Frames accepted and not yet answered.", registry=registry)
+        self._queue_limit = Gauge(
+            "rrcanet_queue_limit_frames", "Frames that may be accepted and not yet answered.", registry=registry
+        )
         self.rejected = Counter(
             "rrcanet_rejected", "Requests refused, by the reason told.", ["reason"], registry=registry
         )
@@ -57,10 +62,13 @@ class Telemetry:
         # a series that is absent until the first request breaks alerts
         self.stages = {stage: stage_duration.labels(stage) for stage in STAGES}
         self.frames_ok, self.frames_error = (frames.labels(outcome) for outcome in ("ok", "error"))
+        for reason in Reason:
+            self.rejected.labels(reason.value)
 
-    def watch(self, queue_frames: Callable[[], float], ready: Callable[[], bool]) -> None:
-        """Read these two at every scrape."""
+    def watch(self, queue_frames: Callable[[], float], queue_limit: int, ready: Callable[[], bool]) -> None:
+        """Read the queue and the readiness at every scrape."""
         self.queue_frames.set_function(queue_frames)
+        self._queue_limit.set(queue_limit)
         self.ready.set_function(lambda: float(ready()))
 
     def count_request(self, route: str, status: str, seconds: float) -> None:

@@ -7,7 +7,12 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 DOCKERFILE: Final = ROOT / "Dockerfile"
 COMPOSE: Final = ROOT / "docker-compose.yml"
+DOCKER_PAGE: Final = ROOT / "docs" / "docker.md"
+COMPOSE_WITH_KEYS: Final = ROOT / "docker-compose.keys.yml"
 PROMETHEUS: Final = ROOT / "deploy" / "prometheus" / "prometheus.yml"
+ALERTS: Final = PROMETHEUS.with_name("alerts.yml")
+GRAFANA: Final = ROOT / "deploy" / "grafana"
+DASHBOARD: Final = GRAFANA / "dashboards" / "rrcanet.json"
 
 
 def settings_in(file: Path) -> dict[str, str]:

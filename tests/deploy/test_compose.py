@@ -6,7 +6,16 @@ import pytest
 
 from service.settings import PREFIX, Settings, load_settings
 from tests.conftest import require_tool
-from tests.deploy.files import COMPOSE, DOCKERFILE, PROMETHEUS, settings_in
+from tests.deploy.files import (
+    COMPOSE,
+    COMPOSE_WITH_KEYS,
+    DASHBOARD,
+    DOCKERFILE,
+    GRAFANA,
+    PROMETHEUS,
+    ROOT,
+    settings_in,
+)
 
 
 def test_prometheus_accepts_its_configuration() -> None:
@@ -19,13 +28,28 @@ def test_prometheus_accepts_its_configuration() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_prometheus_scrapes_every_server_of_the_compose_file() -> None:
-    servers = re.findall(r"^  (\S+):\n    <<: \*server$", COMPOSE.read_text(), re.MULTILINE)
+def servers() -> list[str]:
+    return re.findall(r"^  (\S+):\n    <<: \*server$", COMPOSE.read_text(), re.MULTILINE)
 
+
+def test_prometheus_scrapes_every_server_of_the_compose_file() -> None:
     scraped = re.findall(r"targets: \[(\S+):8000\]", PROMETHEUS.read_text())
 
-    assert servers
-    assert scraped == servers
+    assert servers()
+    assert scraped == servers()
+
+
+def test_every_server_has_keys_where_there_are_keys() -> None:
+    assert re.findall(r"^  (\S+): \*keys$", COMPOSE_WITH_KEYS.read_text(), re.MULTILINE) == servers()
+
+
+def test_what_is_mounted_is_there_and_is_where_the_files_look_for_it() -> None:
+    mounts = {ROOT / host: inside for host, inside in re.findall(r"- \./(\S+):(/\S+):ro$", COMPOSE.read_text(), re.M)}
+    dashboards = mounts[DASHBOARD.parent]
+
+    assert [host for host in mounts if not host.is_dir()] == []
+    assert f"path: {dashboards}\n" in (GRAFANA / "provisioning" / "dashboards" / "rrcanet.yml").read_text()
+    assert f"DEFAULT_HOME_DASHBOARD_PATH: {dashboards}/{DASHBOARD.name}\n" in COMPOSE.read_text()
 
 
 def test_a_stop_waits_for_the_slowest_request() -> None:

@@ -1,14 +1,16 @@
 """The playground page in a real browser: what a person who chooses a frame sees."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from service.keys import hash_of
 from tests import frames
-from tests.conftest import require_tool
+from tests.conftest import StartServer, require_tool
 from tests.scenes import make_scene
 
 SCENE = make_scene(3, 96, 128, targets=2)
@@ -30,14 +32,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def faults() -> list[str]:
-    """What the browser complained about."""
-    return []
+def page(browser: Browser, client: httpx.Client) -> Iterator[Page]:
+    """The page of a server that asks for no key."""
+    with opened(browser, client) as page:
+        yield page
 
 
-@pytest.fixture
-def page(browser: Browser, client: httpx.Client, faults: list[str]) -> Iterator[Page]:
-    """The page, opened; no other host may be asked for anything."""
+@contextmanager
+def opened(browser: Browser, client: httpx.Client) -> Iterator[Page]:
+    """The page, opened; the browser may complain about nothing, and no other host may be asked for anything."""
+    faults: list[str] = []
     page = browser.new_page()
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("request", lambda request: None if _is_own(request.url, client) else faults.append(request.url))
@@ -97,3 +101,31 @@ def test_a_frame_that_cannot_be_read_is_named(page: Page, tmp_path: Path) -> Non
     choose(page, tmp_path, "whole.png", frames.png(SCENE.counts(8)))
     expect(page.get_by_role("alert")).to_have_text("")
     expect(page.locator("#view")).to_be_visible()
+
+
+def test_a_key_is_asked_for_once_the_service_wants_one(
+    browser: Browser, start_server: StartServer, tmp_path: Path
+) -> None:
+    (tmp_path / "keys.txt").write_text(f"visitor {hash_of('open sesame')}\n")
+    client = start_server(api_keys_file=tmp_path / "keys.txt")
+    with opened(browser, client) as page:
+        field = page.get_by_label("API key")
+        expect(field).to_be_hidden()
+        choose(page, tmp_path, "frame.png", frames.png(SCENE.counts(8)))
+        expect(page.get_by_role("alert")).to_contain_text("a valid key is needed")
+        field.fill("open barley")
+        field.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("a valid key is needed")
+        field.fill("open sesame")
+        field.press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("128x96 pixels")
+        expect(page.get_by_role("alert")).to_have_text("")
+        choose(page, tmp_path, "another.png", frames.png(SCENE.counts(8)))
+        expect(page.get_by_role("status")).to_contain_text("128x96 pixels")
+        assert page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length") == 0
+
+
+def test_no_key_is_asked_for_where_none_is_needed(page: Page, tmp_path: Path) -> None:
+    choose(page, tmp_path, "frame.png", frames.png(SCENE.counts(8)))
+    expect(page.get_by_role("status")).to_contain_text("128x96 pixels")
+    expect(page.get_by_label("API key")).to_be_hidden()

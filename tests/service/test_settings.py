@@ -1,14 +1,17 @@
 """Settings from the environment and ``.env``."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+from pydantic.fields import FieldInfo
 
 from service.canary import Canary
 from service.pretrained import SHIPPED
 from service.settings import PREFIX, LogFormat, Settings, SettingsFault, load_settings
 
+SETTINGS_PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 DEFAULTS = {
     "host": "127.0.0.1",
     "port": 8000,
@@ -42,7 +45,16 @@ def faults(**overrides: object) -> list[str]:
 def test_every_default_is_as_documented() -> None:
     settings = load_settings().model_dump()
     assert {name: settings[name] for name in DEFAULTS} == DEFAULTS
-    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_the_page_of_settings_says_what_the_code_says() -> None:
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.+) \|$", SETTINGS_PAGE.read_text(), re.MULTILINE))
+    assert rows == {name.upper(): _row(field) for name, field in Settings.model_fields.items()}
+
+
+def _row(field: FieldInfo) -> str:
+    default = {None: "none", SHIPPED: "the shipped models"}.get(field.default, field.default)
+    return f"{default} | {field.description}"
 
 
 def test_every_setting_is_read_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,8 +114,15 @@ def test_a_fault_in_the_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_queue_that_could_never_hold_a_request_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = "must be at least RRCANET_MAX_FRAMES, {}, or such a request could never be accepted (is {!r})"
+    monkeypatch.setenv("RRCANET_MAX_FRAMES", "65")
+    assert faults() == [f"RRCANET_QUEUE_SIZE: {told.format(65, 64)}"], "the default is checked too"
     monkeypatch.setenv("RRCANET_QUEUE_SIZE", "63")
-    assert faults() == ["QUEUE_SIZE must be at least MAX_FRAMES, or such a request could never be accepted"]
+    monkeypatch.setenv("RRCANET_PORT", "99999")
+    port, queue_size = faults()
+    assert port.startswith("RRCANET_PORT: ")
+    assert queue_size == f"RRCANET_QUEUE_SIZE: {told.format(65, '63')}"
+    monkeypatch.setenv("RRCANET_PORT", "0")
     monkeypatch.setenv("RRCANET_MAX_FRAMES", "63")
     assert load_settings().queue_size == 63
 

@@ -1,0 +1,92 @@
+"""A real Prometheus with the configuration that ships, which scrapes a server of the tests."""
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from tests.conftest import require_tool
+from tests.deploy.files import PROMETHEUS
+
+WITHIN_S: Final = 60.0
+Series = dict[str, Any]
+
+
+class Prometheus:
+    """Its API."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def query(self, expression: str) -> list[Series]:
+        """What an instant query gives."""
+        return self._ask("query", query=expression)["result"]  # type: ignore[no-any-return]
+
+    def rules(self) -> list[dict[str, Any]]:
+        """The rules of all groups, as they are evaluated."""
+        return [rule for group in self._ask("rules")["groups"] for rule in group["rules"]]
+
+    def targets(self) -> list[dict[str, Any]]:
+        """The servers it scrapes."""
+        return self._ask("targets", state="active")["activeTargets"]  # type: ignore[no-any-return]
+
+    def _ask(self, path: str, **parameters: str) -> dict[str, Any]:
+        answer = self._client.get(f"/api/v1/{path}", params=parameters).json()
+        assert answer["status"] == "success", answer
+        data: dict[str, Any] = answer["data"]
+        return data
+
+
+@contextmanager
+def scraping(server: httpx.Client, folder: Path, key: str = "") -> Iterator[Prometheus]:
+    """Prometheus in a folder of its own; the CPU's server of the Compose file is ``server``, the other is not there.
+
+    Args:
+        key: what the file of its credentials holds.
+    """
+    program = require_tool("prometheus")
+    configured = folder / "configuration"
+    shutil.copytree(PROMETHEUS.parent, configured)
+    (configured / "credentials" / "scrape-key").write_text(key)
+    for file in configured.glob("*.yml"):
+        text = file.read_text().replace("rrcanet:8000", f"127.0.0.1:{server.base_url.port}")
+        file.write_text(re.sub(r"interval: \d+[sm]$", "interval: 500ms", text, flags=re.MULTILINE))  # not for minutes
+    address = f"127.0.0.1:{_free_port()}"
+    command = [program, f"--config.file={configured / PROMETHEUS.name}", f"--storage.tsdb.path={folder / 'data'}"]
+    process = subprocess.Popen([*command, f"--web.listen-address={address}", "--log.level=error"])
+    try:
+        with httpx.Client(base_url=f"http://{address}", timeout=WITHIN_S) as client:
+            wait_until(lambda: process.poll() is None and _is_ready(client), "Prometheus does not start")
+            yield Prometheus(client)
+    finally:
+        process.terminate()
+        process.wait(WITHIN_S)
+
+
+def wait_until(condition: Callable[[], bool], otherwise: object) -> None:
+    """Ask again and again, for a while; ``otherwise`` is what a failure tells."""
+    deadline = time.monotonic() + WITHIN_S
+    while not condition():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.2)
+
+
+def _is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/-/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
