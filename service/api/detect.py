@@ -58,5 +58,5 @@ async def detect(request: Request) -> Response:
             return read_json_work(taken, order, query.mask, budget)
 
         content = await while_present(request, serving.engine.answer(read, places, timing, deadline))
-    request.state.stages = timing.stages
+    request.state.stages = timing.told
     return Response(content, media_type=answer.value)

@@ -106,11 +106,11 @@ class Frame(Schema):
 
 
 class TimingMs(Schema):
-    """Milliseconds."""
+    """Milliseconds; 0 for a stage that had nothing to do, as the device with a constant frame."""
 
     decode: float
-    queue: float | None = None
-    inference: float | None = None
+    queue: float
+    inference: float
     postprocess: float
     total: float
 

@@ -176,7 +176,7 @@ async def _infer(request: Request, model: Model) -> Response:
             if fault.reason is Reason.UNDECODABLE_FRAME:
                 serving.telemetry.frames_error.inc()  # the one that failed the request
             raise
-    request.state.stages = timing.stages
+    request.state.stages = timing.told
     return Response(answer.content, headers=answer.headers)
 
 

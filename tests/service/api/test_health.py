@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -61,6 +62,13 @@ def test_a_detection_is_counted_with_its_stages(client: httpx.Client) -> None:
     assert grown("rrcanet_target_confidence_count") == len(answer["frames"][0]["targets"])
     assert grown("rrcanet_batch_frames_count") == 1
     assert after[("rrcanet_queue_frames", frozenset())] == 0
+
+
+def test_a_stage_that_did_not_run_is_not_counted(client: httpx.Client) -> None:
+    before = value(client, "rrcanet_stage_duration_seconds_count", stage="inference")
+    constant = frames.png(np.full((16, 16), 9, np.uint8))
+    assert client.post("/v1/detect", content=constant).json()["timing_ms"]["inference"] == 0
+    assert value(client, "rrcanet_stage_duration_seconds_count", stage="inference") == before
 
 
 def test_a_frame_that_was_not_answered_is_not_counted_as_one(client: httpx.Client) -> None:
