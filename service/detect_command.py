@@ -11,7 +11,7 @@ from tqdm import tqdm
 from intensity import Range
 from service.detector import Detector, Options, Polarity, RangeMode
 from service.errors import ServiceError
-from service.frames import Budget, Frame, decode, undecodable
+from service.frames import Budget, Frame, decode_file, undecodable
 from service.pretrained import DEFAULT
 from service.ranges import parse_range
 from service.repository import load_detector
@@ -113,7 +113,7 @@ def _sound(frame: Frame | ServiceError) -> Frame:
 
 def _read(source: Path) -> list[Frame | ServiceError]:
     try:
-        return decode(source.read_bytes(), None, Budget(MAX_FRAMES, MAX_PIXELS), name=source.name)
+        return decode_file(source.read_bytes(), Budget(MAX_FRAMES, MAX_PIXELS), source.name)
     except ServiceError as fault:
         return [fault]
     except OSError as error:

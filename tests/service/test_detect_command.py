@@ -264,7 +264,8 @@ def test_the_command_runs_as_a_process_without_torch(brightness_model: Path, sce
     assert ended.stdout == ""
     assert ended.stderr.splitlines()[-1] == "Error: 1 of the frames could not be read"
     bad, good = json.loads((tmp_path / "out" / "targets.json").read_text())["frames"]
-    assert bad["error"]["reason"] == "unsupported_media_type"
+    assert bad["error"]["reason"] == "undecodable_frame"
+    assert "does not begin like any format read here: PNG, TIFF" in bad["error"]["detail"]
     assert boxes(good) == BOXES
 
 
