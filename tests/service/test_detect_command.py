@@ -149,6 +149,7 @@ def test_a_bad_page_fails_alone(detect: Detect, tmp_path: Path) -> None:
     assert ended.exit_code == 1
     first, second, third = frames_of(ended)
     assert boxes(first) == boxes(third) == BOXES
+    assert [(frame["name"], frame["page"]) for frame in (first, second, third)] == [("stack.npy", n) for n in range(3)]
     assert second["error"] == {"reason": "undecodable_frame", "detail": "every pixel is NaN or infinite"}
 
 
