@@ -19,7 +19,7 @@ from service.card import Calibration
 from service.cpus import available_cpus
 from service.detector import Detection, Detector, Options
 from service.errors import ServiceError
-from service.frames import Budget, Frame, decode
+from service.frames import Budget, Frame, decode_file
 from service.repository import load_detector
 from service.runtime import CUDA, Device
 
@@ -78,7 +78,7 @@ class FileSource:
     def find(self, frame: bytes, probabilities: bool = False) -> Found:
         """Decode, infer, group."""
         try:
-            decoded, *others = decode(frame, None, Budget(max_pixels=MANY_PIXELS))
+            decoded, *others = decode_file(frame, Budget(max_pixels=MANY_PIXELS))
             if isinstance(decoded, ServiceError):
                 raise decoded
             _only(others)

@@ -11,17 +11,21 @@ from tqdm import tqdm
 from intensity import Range
 from service.detector import Detector, Options, Polarity, RangeMode
 from service.errors import ServiceError
-from service.frames import Budget, Frame, decode, undecodable
+from service.frames import Budget, Frame, decode_file, undecodable
 from service.pretrained import DEFAULT
 from service.ranges import parse_range
 from service.repository import load_detector
 from service.runtime import Device, ModelFault
-from service.writers import Format, Result, Writer, open_writer
+from service.writers import FILES, Format, Result, Writer, open_writer
 
 EPILOG: Final = "Example: rrcanet detect frames/ --format csv --out results"
 SUFFIXES: Final = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy")
 FORMATS: Final = click.Choice([one.value for one in Format])
 POLARITIES: Final = click.Choice([one.value for one in Polarity])
+FORMAT_HELP: Final = (
+    f"{', '.join(f'{form} writes {name}' for form, name in FILES.items())}, png a mask a frame; "
+    "docs/detect.md has the fields."
+)
 LINES_EVERY: Final = 50
 MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only bombs are refused
 
@@ -51,7 +55,7 @@ class RangeType(click.ParamType[RangeMode | Range]):
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results; else standard output."
 )
-@click.option("--format", "form", type=FORMATS, default=Format.JSON.value, show_default=True)
+@click.option("--format", "form", type=FORMATS, default=Format.JSON.value, show_default=True, help=FORMAT_HELP)
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
@@ -101,7 +105,7 @@ def _detect_file(detector: Detector, source: Path, options: Options, writer: Wri
         except ServiceError as fault:
             bad += 1
             tqdm.write(f"{source}: {fault.detail}", file=sys.stderr)
-            writer.add_fault(source.name, fault)
+            writer.add_fault(source.name, page, fault)
     return bad
 
 
@@ -113,7 +117,7 @@ def _sound(frame: Frame | ServiceError) -> Frame:
 
 def _read(source: Path) -> list[Frame | ServiceError]:
     try:
-        return decode(source.read_bytes(), None, Budget(MAX_FRAMES, MAX_PIXELS), name=source.name)
+        return decode_file(source.read_bytes(), Budget(MAX_FRAMES, MAX_PIXELS), source.name)
     except ServiceError as fault:
         return [fault]
     except OSError as error:

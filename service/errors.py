@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Reason(StrEnum):
@@ -30,29 +30,66 @@ class Reason(StrEnum):
 
     @property
     def status(self) -> HTTPStatus:
-        return STATUS[self]
+        return TABLE[self].status
+
+    @property
+    def when(self) -> str:
+        """When it is told, as documents say it (Markdown)."""
+        return TABLE[self].when
 
 
-STATUS: Final[dict[Reason, HTTPStatus]] = {
-    Reason.BAD_PARAMETER: HTTPStatus.BAD_REQUEST,
-    Reason.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
-    Reason.UNKNOWN_MODEL: HTTPStatus.NOT_FOUND,
-    Reason.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    Reason.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
-    Reason.NOT_ACCEPTABLE: HTTPStatus.NOT_ACCEPTABLE,
-    Reason.REQUEST_TIMEOUT: HTTPStatus.REQUEST_TIMEOUT,
-    Reason.HEADERS_TOO_LARGE: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    Reason.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    Reason.TOO_MANY_PIXELS: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    Reason.TOO_MANY_FRAMES: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    Reason.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    Reason.UNDECODABLE_FRAME: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Reason.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
-    Reason.NOT_READY: HTTPStatus.SERVICE_UNAVAILABLE,
-    Reason.DRAINING: HTTPStatus.SERVICE_UNAVAILABLE,
-    Reason.OUT_OF_MEMORY: HTTPStatus.SERVICE_UNAVAILABLE,
-    Reason.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
-    Reason.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
+class Row(NamedTuple):
+    """Of the table: how HTTP has it, and when it is told."""
+
+    status: HTTPStatus
+    when: str
+
+
+TABLE: Final[dict[Reason, Row]] = {
+    Reason.BAD_PARAMETER: Row(
+        HTTPStatus.BAD_REQUEST, "a query parameter, a header or the form of a body is not what it must be"
+    ),
+    Reason.UNAUTHORIZED: Row(HTTPStatus.UNAUTHORIZED, "keys are set up, and none of them came with the request"),
+    Reason.UNKNOWN_MODEL: Row(
+        HTTPStatus.NOT_FOUND, "no model of this name or version is served; `detail` lists those that are"
+    ),
+    Reason.NOT_FOUND: Row(HTTPStatus.NOT_FOUND, "no route has this path"),
+    Reason.METHOD_NOT_ALLOWED: Row(
+        HTTPStatus.METHOD_NOT_ALLOWED, "the route has other methods; the header `Allow` lists them"
+    ),
+    Reason.NOT_ACCEPTABLE: Row(
+        HTTPStatus.NOT_ACCEPTABLE, "`Accept` allows neither JSON nor, for a single frame, `image/png`"
+    ),
+    Reason.REQUEST_TIMEOUT: Row(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive within `REQUEST_TIMEOUT_S`"),
+    Reason.HEADERS_TOO_LARGE: Row(
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "address and headers are larger than 32 KiB together"
+    ),
+    Reason.BODY_TOO_LARGE: Row(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "the body is larger than `MAX_BODY_BYTES`, or its JSON than what is read of JSON",
+    ),
+    Reason.TOO_MANY_PIXELS: Row(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "all frames together have more than `MAX_PIXELS`, or one more than the raw network takes",
+    ),
+    Reason.TOO_MANY_FRAMES: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request has more than `MAX_FRAMES`"),
+    Reason.UNSUPPORTED_MEDIA_TYPE: Row(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "the body is of no type read here, or compressed as a whole (`Content-Encoding`)",
+    ),
+    Reason.UNDECODABLE_FRAME: Row(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "the frame, or each of several, is empty, damaged or cannot be read exactly"
+    ),
+    Reason.QUEUE_FULL: Row(
+        HTTPStatus.TOO_MANY_REQUESTS, "there is no place for these frames among the `QUEUE_SIZE` inside"
+    ),
+    Reason.NOT_READY: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the models are being loaded, or the device is lost"),
+    Reason.DRAINING: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the process is stopping"),
+    Reason.OUT_OF_MEMORY: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the device has no memory for the frame"),
+    Reason.DEADLINE_EXCEEDED: Row(
+        HTTPStatus.GATEWAY_TIMEOUT, "the answer was not ready within `timeout_ms` or `REQUEST_TIMEOUT_S`"
+    ),
+    Reason.INTERNAL: Row(HTTPStatus.INTERNAL_SERVER_ERROR, "a bug; the service's log has more under the request's id"),
 }
 
 

@@ -104,7 +104,7 @@ class JsonWork(FramesWork):
         answer = {
             "model": describe_model(self.order.detector),
             "frames": frames,
-            "timing_ms": {stage: round(milliseconds, 3) for stage, milliseconds in timing.stages.items()},
+            "timing_ms": {stage: round(milliseconds, 3) for stage, milliseconds in timing.told.items()},
         }
         return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
 

@@ -7,12 +7,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.exposition import generate_latest
 
 from service.errors import Reason
+from service.timing import STAGES
 
 # from a quarter of a millisecond, by doublings, to half a minute
 SECONDS: Final = tuple(0.00025 * 2**k for k in range(18))
 FRAMES: Final = tuple(2**k for k in range(8))
 SHARES: Final = tuple(k / 20 for k in range(1, 21))
-STAGES: Final = ("decode", "queue", "inference", "postprocess")
 
 
 class Telemetry:

@@ -2,6 +2,10 @@
 
 import time
 from dataclasses import dataclass, field
+from typing import Final
+
+STAGES: Final = ("decode", "queue", "inference", "postprocess")
+TOTAL: Final = "total"
 
 
 @dataclass(slots=True)
@@ -10,12 +14,17 @@ class Timing:
 
     Attributes:
         began: time.monotonic of the request's begin.
-        stages: milliseconds, as the answer tells them.
+        stages: milliseconds of those that ran.
     """
 
     began: float = field(default_factory=time.monotonic)
     stages: dict[str, float] = field(default_factory=dict)
     _mark: float = field(default_factory=time.monotonic)
+
+    @property
+    def told(self) -> dict[str, float]:
+        """Milliseconds of every stage, as answers have them: 0 for one that had nothing to do."""
+        return {stage: self.stages.get(stage, 0.0) for stage in (*STAGES, TOTAL)}
 
     def mark(self) -> None:
         """The next stage begins now."""
@@ -35,6 +44,6 @@ class Timing:
 
     def finish(self) -> None:
         """``postprocess`` ends, and all; an answer that tells its own stages does this before the engine does."""
-        if "total" not in self.stages:
+        if TOTAL not in self.stages:
             self.lap("postprocess")
-            self.stages["total"] = 1e3 * (time.monotonic() - self.began)
+            self.stages[TOTAL] = 1e3 * (time.monotonic() - self.began)

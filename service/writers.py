@@ -62,7 +62,7 @@ class Writer(ABC):
     def add(self, result: Result) -> None:
         """A frame that was answered."""
 
-    def add_fault(self, name: str, fault: ServiceError) -> None:  # noqa: B027 (formats without a place for faults)
+    def add_fault(self, name: str, page: int, fault: ServiceError) -> None:  # noqa: B027 (some have no place for it)
         """A frame that could not be read."""
 
     def close(self) -> None:  # noqa: B027 (masks are written as they come)
@@ -70,7 +70,7 @@ class Writer(ABC):
 
 
 class JsonWriter(Writer):
-    """The service's own answer, without masks."""
+    """The service's own answer, without masks and times; every frame has its ``page`` too."""
 
     def __init__(self, stream: TextIO, model: dict[str, str]) -> None:
         self._stream, self._model = stream, model
@@ -78,16 +78,19 @@ class JsonWriter(Writer):
 
     def add(self, result: Result) -> None:
         """One entry of ``frames``."""
-        self._frames.append(describe_detection(len(self._frames), result.detection, MaskEncoding.NONE))
+        self._append(result.page, describe_detection(len(self._frames), result.detection, MaskEncoding.NONE))
 
-    def add_fault(self, name: str, fault: ServiceError) -> None:
+    def add_fault(self, name: str, page: int, fault: ServiceError) -> None:
         """One entry of ``frames`` that carries ``error``."""
-        self._frames.append(describe_fault(len(self._frames), name, fault))
+        self._append(page, describe_fault(len(self._frames), name, fault))
 
     def close(self) -> None:
         """The document."""
         json.dump({"model": self._model, "frames": self._frames}, self._stream, indent=1, ensure_ascii=False)
         self._stream.write("\n")
+
+    def _append(self, page: int, entry: dict[str, Any]) -> None:
+        self._frames.append({"index": entry["index"], "name": entry["name"], "page": page} | entry)
 
 
 class CsvWriter(Writer):

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 
 from service.api import detect, health, models, openinference
 from service.api.docs import add_docs
+from service.api.document import Documented
 from service.api.envelope import Envelope
 from service.api.gate import Gate
 from service.api.problems import on_bad_parameter, on_http_error, on_service_error
@@ -27,11 +28,12 @@ DISTRIBUTION: Final = "rrcanet-serve"
 
 def create_app(serving: Serving) -> FastAPI:
     """Routes, errors and the surrounding of every answer; models load when the server starts."""
-    app = FastAPI(
+    app = Documented(
         title="RRCA-Net Serve",
         summary="Infrared small-target detection",
         version=_version(),
         lifespan=_lifespan(serving),
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         telemetry=_telemetry(),

@@ -13,11 +13,10 @@ from starlette.requests import ClientDisconnect, Request
 
 from service.api.interrupt import Interrupt, Interrupted
 from service.errors import Reason, ServiceError
-from service.frames import RawLayout
+from service.frames import RAW_TYPE, RawLayout
 from service.parts import Part
 
 PART_NAMES: Final = ("image", "file")
-RAW_TYPE: Final = "application/octet-stream"
 MULTIPART: Final = "multipart/form-data"
 
 

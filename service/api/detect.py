@@ -6,10 +6,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.accept import Answer, negotiate
-from service.api.body import MULTIPART, read_parts
+from service.api.body import MULTIPART, PART_NAMES, read_parts
+from service.api.headers import SERVER_TIMING, refer
 from service.api.presence import while_present
 from service.api.query import PARAMETERS, read_query
-from service.api.schemas import DetectAnswer, Responses, problems
+from service.api.refusals import Responses, problems
+from service.api.schemas import DetectAnswer
 from service.errors import Reason
 from service.frames import ACCEPTED, Budget
 from service.parts import FramesWork, read_json_work, read_mask_work
@@ -22,19 +24,47 @@ router: Final = APIRouter()
 
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 FILES: Final = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
+FORM: Final = {
+    "type": "object",
+    "properties": dict.fromkeys(PART_NAMES, FILES),
+    "additionalProperties": False,
+    "minProperties": 1,
+}
 BODY: Final[dict[str, Any]] = {
     "required": True,
-    "content": dict.fromkeys(ACCEPTED, BINARY)
-    | {MULTIPART: {"schema": {"type": "object", "properties": {"image": FILES}, "required": ["image"]}}},
+    "content": dict.fromkeys(ACCEPTED, BINARY) | {MULTIPART: {"schema": FORM}},
 }
-FOUND: Final[Responses] = {200: {"model": DetectAnswer, "content": {"image/png": BINARY}}}
+FOUND: Final[Responses] = {
+    200: {
+        "description": "Targets; with `Accept: image/png` the mask of a single frame",
+        "model": DetectAnswer,
+        "content": {"image/png": BINARY},
+        "headers": refer(SERVER_TIMING),
+    }
+}
+REFUSED: Final = (
+    Reason.BAD_PARAMETER,
+    Reason.UNKNOWN_MODEL,
+    Reason.NOT_ACCEPTABLE,
+    Reason.REQUEST_TIMEOUT,
+    Reason.BODY_TOO_LARGE,
+    Reason.TOO_MANY_PIXELS,
+    Reason.TOO_MANY_FRAMES,
+    Reason.UNSUPPORTED_MEDIA_TYPE,
+    Reason.UNDECODABLE_FRAME,
+    Reason.QUEUE_FULL,
+    Reason.NOT_READY,
+    Reason.DRAINING,
+    Reason.OUT_OF_MEMORY,
+    Reason.DEADLINE_EXCEEDED,
+)
 
 
 @router.post(
     PATH,
     summary="Find small targets in infrared frames",
     openapi_extra={"parameters": PARAMETERS, "requestBody": BODY},
-    responses=FOUND | problems(400, 404, 406, 408, 413, 415, 422, 429, 500, 503, 504),
+    responses=FOUND | problems(*REFUSED),
 )
 async def detect(request: Request) -> Response:
     """One frame or many. Every page of a TIFF and every part of a multipart body is a frame."""
@@ -58,5 +88,5 @@ async def detect(request: Request) -> Response:
             return read_json_work(taken, order, query.mask, budget)
 
         content = await while_present(request, serving.engine.answer(read, places, timing, deadline))
-    request.state.stages = timing.stages
+    request.state.stages = timing.told
     return Response(content, media_type=answer.value)

@@ -1,32 +1,46 @@
-"""``GET /docs``: Swagger UI from a package of this machine, so that it works where nothing else can be reached."""
+"""``GET /openapi.json``, and ``GET /docs``: Swagger UI from a package of this machine, to work without a network."""
 
 from typing import Final
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import HTMLResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
+DOCUMENT: Final = "/openapi.json"
 PATH: Final = "/docs"
 SCRIPT: Final = f"{PATH}/swagger-ui-bundle.js"
 STYLE: Final = f"{PATH}/swagger-ui.css"
 ASSETS: Final = ("fastapi_standalone_docs", "static/swagger")
 NO_ICON: Final = "data:,"
+READ: Final = ["GET", "HEAD"]
 
 
 def add_docs(app: FastAPI) -> None:
-    """The page and what it loads; all addresses are relative, so a proxy may put the service below any path."""
+    """The document, the page, and what that loads; all addresses are relative: a proxy may put them below any path.
+
+    Routes of the application's own, so that metrics tell them from paths that are none.
+    """
     page = get_swagger_ui_html(
-        openapi_url="openapi.json",
+        openapi_url=DOCUMENT.removeprefix("/"),
         title=app.title,
         swagger_js_url=SCRIPT.removeprefix("/"),
         swagger_css_url=STYLE.removeprefix("/"),
         swagger_favicon_url=NO_ICON,
         swagger_ui_parameters={"validatorUrl": "none"},  # the default sends the document to swagger.io
     )
+    files = StaticFiles(packages=[ASSETS])
+
+    async def document() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    async def asset(name: str, request: Request) -> Response:
+        return await files.get_response(name, request.scope)
 
     async def docs() -> HTMLResponse:
         return page
 
     app.add_api_route(PATH, docs, include_in_schema=False, response_class=HTMLResponse)
-    app.mount(PATH, StaticFiles(packages=[ASSETS]))
+    app.add_api_route(DOCUMENT, document, methods=READ, include_in_schema=False)
+    app.add_api_route(f"{PATH}/{{name}}", asset, methods=READ, include_in_schema=False)

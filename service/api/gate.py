@@ -6,14 +6,14 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api import docs
+from service.api import docs, headers
 from service.api.problems import problem
 from service.errors import Reason, ServiceError
 from service.keys import Keys
 
 HEALTH: Final = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
-OPEN: Final = HEALTH | {"/", "/openapi.json", docs.PATH, docs.SCRIPT, docs.STYLE}
-CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="rrcanet"'}
+OPEN: Final = HEALTH | {"/", docs.DOCUMENT, docs.PATH, docs.SCRIPT, docs.STYLE}
+CHALLENGE: Final = {headers.CHALLENGE: 'Bearer realm="rrcanet"'}
 
 
 class Gate:

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import Response
 
-from service.api.schemas import problems
+from service.api.refusals import problems
+from service.errors import Reason
 from service.serving import Serving
 
 router: Final = APIRouter()
@@ -18,7 +19,9 @@ async def livez() -> dict[str, str]:
     return {"status": "live"}
 
 
-@router.get("/readyz", summary="Whether requests should be sent here", responses=problems(503))
+@router.get(
+    "/readyz", summary="Whether requests should be sent here", responses=problems(Reason.NOT_READY, Reason.DRAINING)
+)
 async def readyz(request: Request) -> dict[str, str]:
     """200 once every model has answered its golden frame as PyTorch did; 503 before, and while draining."""
     serving: Serving = request.app.state.serving
@@ -26,7 +29,12 @@ async def readyz(request: Request) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 async def metrics(request: Request) -> Response:
     """Prometheus' text format 0.0.4."""
     serving: Serving = request.app.state.serving

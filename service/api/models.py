@@ -4,12 +4,13 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request
 
-from service.api.schemas import problems
+from service.api.refusals import problems
 from service.detector import Detector
+from service.errors import Reason
 from service.repository import Repository
 from service.serving import Serving
 
-router: Final = APIRouter(responses=problems(503))
+router: Final = APIRouter(responses=problems(Reason.NOT_READY, Reason.DRAINING))
 
 
 @router.get("/v1/models", summary="Every model served")
@@ -23,7 +24,7 @@ async def list_models(request: Request) -> dict[str, Any]:
     return {"models": [_describe(detector, repository) for detector in repository]}
 
 
-@router.get("/v1/models/{name}", summary="One model", responses=problems(404))
+@router.get("/v1/models/{name}", summary="One model", responses=problems(Reason.UNKNOWN_MODEL))
 async def show_model(request: Request, name: Annotated[str, Path(examples=["rrcanet"])]) -> dict[str, Any]:
     """By `NAME` or `NAME@VERSION`."""
     serving: Serving = request.app.state.serving

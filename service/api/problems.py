@@ -24,7 +24,7 @@ def problem(request: Request, error: ServiceError, headers: Mapping[str, str] | 
     extra = dict(headers or {})
     if error.retry_after_s is not None:
         extra["Retry-After"] = str(math.ceil(error.retry_after_s))
-    if _is_open_inference(request):
+    if is_open_inference(request.scope["path"]):
         return Response(json.dumps({"error": error.detail}).encode(), status.value, extra, "application/json")
     return Response(problem_body(error, request.state.request_id), status.value, extra, MEDIA_TYPE)
 
@@ -42,6 +42,11 @@ def problem_body(error: ServiceError, request_id: str) -> bytes:
             "request_id": request_id,
         }
     ).encode()
+
+
+def is_open_inference(path: str) -> bool:
+    """Whether a path is the protocol's."""
+    return path == OPEN_INFERENCE or path.startswith(f"{OPEN_INFERENCE}/")
 
 
 async def on_service_error(request: Request, error: Exception) -> Response:
@@ -66,11 +71,6 @@ async def on_http_error(request: Request, error: Exception) -> Response:
         Reason.METHOD_NOT_ALLOWED: f"{request.method} is not allowed at {request.url.path}",
     }.get(reason, str(error.detail))
     return problem(request, ServiceError(reason, detail), error.headers)
-
-
-def _is_open_inference(request: Request) -> bool:
-    path: str = request.scope["path"]
-    return path == OPEN_INFERENCE or path.startswith(f"{OPEN_INFERENCE}/")
 
 
 def _name(location: tuple[str | int, ...]) -> str:

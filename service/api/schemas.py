@@ -1,10 +1,10 @@
 """The shapes of answers, for the OpenAPI document; the tests hold real answers against them."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Responses = dict[int | str, dict[str, Any]]
+from service.errors import Reason
 
 
 class Schema(BaseModel):
@@ -77,10 +77,10 @@ class RunLengths(Schema):
     counts: str
 
 
-class Fault(Schema):
+class FrameFault(Schema):
     """Why a frame among others could not be read."""
 
-    reason: str
+    reason: Literal[Reason.UNDECODABLE_FRAME, Reason.UNSUPPORTED_MEDIA_TYPE]
     detail: str
 
 
@@ -89,7 +89,7 @@ class BadFrame(Schema):
 
     index: int
     name: str | None
-    error: Fault
+    error: FrameFault
 
 
 class Frame(Schema):
@@ -106,11 +106,11 @@ class Frame(Schema):
 
 
 class TimingMs(Schema):
-    """Milliseconds."""
+    """Milliseconds; 0 for a stage that had nothing to do, as the device with a constant frame."""
 
     decode: float
-    queue: float | None = None
-    inference: float | None = None
+    queue: float
+    inference: float
     postprocess: float
     total: float
 
@@ -130,14 +130,5 @@ class Problem(Schema):
     status: int
     title: str
     detail: str
-    reason: str
+    reason: Reason
     request_id: str
-
-
-def problems(*statuses: int) -> Responses:
-    """Error answers of a route."""
-    schema = Problem.model_json_schema()
-    return {
-        status: {"description": "Problem", "content": {"application/problem+json": {"schema": schema}}}
-        for status in statuses
-    }

@@ -1,7 +1,11 @@
 """Bytes -> frames. What a frame is: its magic bytes win over the declared type."""
 
-from service.frames.decode import ACCEPTED, decode
+from service.frames.decode import ACCEPTED, decode, decode_file
 from service.frames.frame import SMALLEST_SIDE, Budget, Frame, Sent, undecodable
+from service.frames.raw import MEDIA_TYPE as RAW_TYPE
 from service.frames.raw import RawLayout, RawType
 
-__all__ = ["ACCEPTED", "SMALLEST_SIDE", "Budget", "Frame", "RawLayout", "RawType", "Sent", "decode", "undecodable"]
+__all__ = [
+    "ACCEPTED", "RAW_TYPE", "SMALLEST_SIDE", "Budget", "Frame", "RawLayout", "RawType", "Sent", "decode",
+    "decode_file", "undecodable",
+]  # fmt: skip

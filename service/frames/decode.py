@@ -1,11 +1,15 @@
 """Which decoder reads a body."""
 
+from typing import Final
+
 from service.errors import Reason, ServiceError
 from service.frames import npy, raster
 from service.frames.frame import Budget, Frame, undecodable
-from service.frames.raw import RawLayout, read_raw
+from service.frames.raw import MEDIA_TYPE as RAW_TYPE
+from service.frames.raw import RawLayout, RawType, read_raw
 
-ACCEPTED = (*raster.MEDIA_TYPES, npy.MEDIA_TYPE, "application/octet-stream")
+ACCEPTED: Final = (*raster.MEDIA_TYPES, npy.MEDIA_TYPE, RAW_TYPE)
+FORMATS: Final = f"{', '.join(raster.MAGICS)} and NumPy's .npy"
 
 
 def decode(
@@ -34,12 +38,42 @@ def decode(
         raise undecodable("the body is empty")
     if raw is not None:
         return read_raw(body, raw, budget, name)
+    frames = _read_by_magic(body, budget, name)
+    if frames is None:
+        raise _unknown(media_type)
+    return frames
+
+
+def decode_file(content: bytes, budget: Budget, name: str | None = None) -> list[Frame | ServiceError]:
+    """As ``decode``, of a file that nothing but its content describes.
+
+    Raises:
+        ServiceError: a limit, or ``undecodable_frame`` when not even the number of frames can be told.
+    """
+    if not content:
+        raise undecodable("the file is empty")
+    frames = _read_by_magic(content, budget, name)
+    if frames is None:
+        raise undecodable(f"the file does not begin like any format read here: {FORMATS}")
+    return frames
+
+
+def _read_by_magic(body: bytes, budget: Budget, name: str | None) -> list[Frame | ServiceError] | None:
+    """Frames of a body that begins like one of the formats; None of any other."""
     if body.startswith(npy.MAGIC):
         return npy.read_npy(body, budget, name)
     for format_name, magics in raster.MAGICS.items():
         if body.startswith(magics):
             return raster.read_raster(body, format_name, budget, name)
+    return None
+
+
+def _unknown(media_type: str | None) -> ServiceError:
+    """The fault of a body that begins like no format, by what it was declared to be."""
+    if media_type == RAW_TYPE:
+        needed = f"width, height and dtype ({', '.join(RawType)})"
+        return undecodable(f"{RAW_TYPE}: raw rows need {needed} in the query; without them, send {FORMATS}")
     if media_type in ACCEPTED:
-        raise undecodable(f"the body does not begin like {media_type} or any other format read here")
-    accepted = ", ".join(ACCEPTED)
-    raise ServiceError(Reason.UNSUPPORTED_MEDIA_TYPE, f"{media_type or 'no media type'}; accepted: {accepted}")
+        return undecodable(f"the body does not begin like {media_type} or any other format read here: {FORMATS}")
+    declared = media_type or "no media type"
+    return ServiceError(Reason.UNSUPPORTED_MEDIA_TYPE, f"{declared}; accepted: {', '.join(ACCEPTED)}")

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 
 from service.errors import ServiceError
 from service.frames.frame import Budget, Frame, frame_or_fault, undecodable
+
+MEDIA_TYPE: Final = "application/octet-stream"
 
 
 class RawType(StrEnum):

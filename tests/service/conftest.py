@@ -1,12 +1,15 @@
-"""Small models, loaded once."""
+"""Small models, loaded once, and a browser."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from service.detector import Detector
 from service.repository import load_detector
 from service.runtime import Device
+from tests.conftest import require_tool
 from tests.service.small_models import Rule, write_small_model
 
 
@@ -27,3 +30,13 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Detector:
     """Finds a target in every pixel."""
     path = tmp_path_factory.mktemp("models") / "everything.onnx"
     return load_detector(write_small_model(path, Rule.EVERYTHING), Device.CPU)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    program = require_tool("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])  # CI runs as root
+        yield browser
+        browser.close()

@@ -149,6 +149,7 @@ def test_a_bad_page_fails_alone(detect: Detect, tmp_path: Path) -> None:
     assert ended.exit_code == 1
     first, second, third = frames_of(ended)
     assert boxes(first) == boxes(third) == BOXES
+    assert [(frame["name"], frame["page"]) for frame in (first, second, third)] == [("stack.npy", n) for n in range(3)]
     assert second["error"] == {"reason": "undecodable_frame", "detail": "every pixel is NaN or infinite"}
 
 
@@ -264,7 +265,8 @@ def test_the_command_runs_as_a_process_without_torch(brightness_model: Path, sce
     assert ended.stdout == ""
     assert ended.stderr.splitlines()[-1] == "Error: 1 of the frames could not be read"
     bad, good = json.loads((tmp_path / "out" / "targets.json").read_text())["frames"]
-    assert bad["error"]["reason"] == "unsupported_media_type"
+    assert bad["error"]["reason"] == "undecodable_frame"
+    assert "does not begin like any format read here: PNG, TIFF" in bad["error"]["detail"]
     assert boxes(good) == BOXES
 
 

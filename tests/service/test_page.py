@@ -6,11 +6,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from service.keys import hash_of
 from tests import frames
-from tests.conftest import StartServer, require_tool
+from tests.conftest import StartServer
 from tests.scenes import make_scene
 
 SCENE = make_scene(3, 96, 128, targets=2)
@@ -20,15 +20,6 @@ RED = """(canvas) => {
     for (let i = 0; i < data.length; i += 4) count += data[i] > data[i + 1] + 100 ? 1 : 0;
     return count;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = require_tool("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])  # CI runs as root
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -34,17 +34,18 @@ def write(form: Format, folder: Path | None, detector: Detector, *results: Resul
     with open_writer(form, folder, detector) as writer:
         for one in results:
             writer.add(one)
-        writer.add_fault("bad.png", undecodable("it is damaged"))
+        writer.add_fault("bad.tif", 2, undecodable("it is damaged"))
 
 
 def test_json_is_the_services_answer_without_masks(tmp_path: Path, brightness: Detector) -> None:
-    write(Format.JSON, tmp_path / "new" / "out", brightness, result("ä.tif", 0), result("b.png", 0, EMPTY))
+    write(Format.JSON, tmp_path / "new" / "out", brightness, result("ä.tif", 4), result("b.png", 0, EMPTY))
     answer = json.loads((tmp_path / "new" / "out" / "targets.json").read_text(encoding="utf-8"))
     assert answer["model"] == {"name": "small", "version": "1", "sha256": brightness.runtime.sha256}
     first, second, bad = answer["frames"]
     assert first == {
         "index": 0,
         "name": "ä.tif",
+        "page": 4,
         "width": 9,
         "height": 6,
         "input": {"dtype": "uint8", "range": [0, 255]},
@@ -70,7 +71,8 @@ def test_json_is_the_services_answer_without_masks(tmp_path: Path, brightness: D
     assert second["targets"] == []
     assert bad == {
         "index": 2,
-        "name": "bad.png",
+        "name": "bad.tif",
+        "page": 2,
         "error": {"reason": "undecodable_frame", "detail": "it is damaged"},
     }
 

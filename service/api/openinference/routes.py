@@ -6,12 +6,13 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from service.api.body import MULTIPART, read_parts
+from service.api.headers import SERVER_TIMING, refer
 from service.api.openinference.inference import Body
 from service.api.openinference.models import Model, find_model, versions_of
 from service.api.openinference.request import JSON_LENGTH, read_json_length
-from service.api.openinference.wire import Fault, InferResponse, Live, ModelMetadata, Ready, ServerMetadata
+from service.api.openinference.wire import InferResponse, Live, ModelMetadata, Ready, ServerMetadata
 from service.api.presence import while_present
-from service.api.schemas import Responses
+from service.api.refusals import Responses, faults
 from service.errors import Reason, ServiceError
 from service.serving import Serving
 from service.timing import Timing
@@ -53,17 +54,28 @@ BODY: Final[dict[str, Any]] = {
         },
     }
 }
-
-
-def faults(*statuses: int) -> Responses:
-    """Error answers of a route."""
-    return {status: {"model": Fault, "description": "Fault"} for status in statuses}
-
-
-INFER: Final[Responses] = {
-    200: {"model": InferResponse, "content": {"application/octet-stream": BINARY}},
-    **faults(400, 404, 408, 413, 415, 422, 429, 500, 503, 504),
+CLOSED: Final = (Reason.NOT_READY, Reason.DRAINING)
+FOUND: Final[Responses] = {
+    200: {
+        "model": InferResponse,
+        "content": {"application/octet-stream": BINARY},
+        "headers": refer(SERVER_TIMING),
+    }
 }
+INFER: Final = FOUND | faults(
+    Reason.BAD_PARAMETER,
+    Reason.UNKNOWN_MODEL,
+    Reason.REQUEST_TIMEOUT,
+    Reason.BODY_TOO_LARGE,
+    Reason.TOO_MANY_PIXELS,
+    Reason.TOO_MANY_FRAMES,
+    Reason.UNSUPPORTED_MEDIA_TYPE,
+    Reason.UNDECODABLE_FRAME,
+    Reason.QUEUE_FULL,
+    *CLOSED,
+    Reason.OUT_OF_MEMORY,
+    Reason.DEADLINE_EXCEEDED,
+)
 
 
 Name = Annotated[str, Path(examples=["rrcanet-detector"])]
@@ -100,7 +112,7 @@ async def live() -> Live:
 @router.get(
     "/health/ready",
     summary="Whether requests should be sent here",
-    responses=faults(503),
+    responses=faults(*CLOSED),
     response_model_exclude_none=True,
 )
 async def ready(request: Request) -> Ready:
@@ -108,20 +120,25 @@ async def ready(request: Request) -> Ready:
     return _ready(request)
 
 
-@router.get(MODEL, summary="What a model takes and gives", responses=faults(404, 503))
+@router.get(MODEL, summary="What a model takes and gives", responses=faults(Reason.UNKNOWN_MODEL, *CLOSED))
 async def model_metadata(request: Request, model: Newest) -> ModelMetadata:
     """`NAME` is the network of a model file, `NAME-detector` the whole detector."""
     return _metadata(request, model)
 
 
-@router.get(VERSION, summary="What a version of a model takes and gives", responses=faults(404, 503))
+@router.get(
+    VERSION, summary="What a version of a model takes and gives", responses=faults(Reason.UNKNOWN_MODEL, *CLOSED)
+)
 async def version_metadata(request: Request, model: Pinned) -> ModelMetadata:
     """As without the version."""
     return _metadata(request, model)
 
 
 @router.get(
-    f"{MODEL}/ready", summary="Whether a model is ready", responses=faults(404, 503), response_model_exclude_none=True
+    f"{MODEL}/ready",
+    summary="Whether a model is ready",
+    responses=faults(Reason.UNKNOWN_MODEL, *CLOSED),
+    response_model_exclude_none=True,
 )
 async def model_ready(request: Request, model: Newest) -> Ready:
     """As the server: it is ready once all of its models are."""
@@ -131,7 +148,7 @@ async def model_ready(request: Request, model: Newest) -> Ready:
 @router.get(
     f"{VERSION}/ready",
     summary="Whether a version of a model is ready",
-    responses=faults(404, 503),
+    responses=faults(Reason.UNKNOWN_MODEL, *CLOSED),
     response_model_exclude_none=True,
 )
 async def version_ready(request: Request, model: Pinned) -> Ready:
@@ -176,7 +193,7 @@ async def _infer(request: Request, model: Model) -> Response:
             if fault.reason is Reason.UNDECODABLE_FRAME:
                 serving.telemetry.frames_error.inc()  # the one that failed the request
             raise
-    request.state.stages = timing.stages
+    request.state.stages = timing.told
     return Response(answer.content, headers=answer.headers)
 
 

@@ -106,6 +106,12 @@ def test_the_type_of_floats_has_no_range(client: httpx.Client) -> None:
     problem(client.post("/v1/detect?range=dtype", content=body), 400, "bad_parameter")
 
 
+def test_raw_rows_without_a_description_are_told_what_they_need(client: httpx.Client) -> None:
+    answer = client.post("/v1/detect", content=bytes(64), headers={"Content-Type": "application/octet-stream"})
+    detail = problem(answer, 422, "undecodable_frame").detail
+    assert all(name in detail for name in ("width", "height", "dtype", "u16be"))
+
+
 def test_raw_rows_must_be_whole_frames(client: httpx.Client) -> None:
     headers = {"Content-Type": "application/octet-stream"}
     answer = client.post("/v1/detect?width=8&height=8&dtype=u16le", content=bytes(100), headers=headers)

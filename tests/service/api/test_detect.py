@@ -240,6 +240,18 @@ def test_a_constant_frame_has_no_target(client: httpx.Client) -> None:
     assert frame["input"]["range"] == [4000, 4000]
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (1, 1)])
+def test_a_stage_that_had_nothing_to_do_took_no_time(client: httpx.Client, shape: tuple[int, int]) -> None:
+    response = post(client, frames.png(np.full(shape, 9, np.uint8)))
+    only_frame(response)
+    timing = response.json()["timing_ms"]
+    assert list(timing) == ["decode", "queue", "inference", "postprocess", "total"]
+    assert (timing["queue"], timing["inference"]) == (0, 0)
+    assert timing["total"] >= timing["decode"] > 0
+    header = [one.split(";")[0] for one in response.headers["server-timing"].split(", ")]
+    assert header == list(timing)
+
+
 def test_pixels_that_are_no_number_are_counted_and_never_a_target(client: httpx.Client) -> None:
     counts = SCENE.counts(8).astype(np.float32)
     counts[10:14, 20:30] = np.nan

@@ -1,9 +1,11 @@
 """Health, readiness, metrics and model cards as an orchestrator and Prometheus see them."""
 
 import subprocess
+import time
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -63,6 +65,13 @@ def test_a_detection_is_counted_with_its_stages(client: httpx.Client) -> None:
     assert after[("rrcanet_queue_frames", frozenset())] == 0
 
 
+def test_a_stage_that_did_not_run_is_not_counted(client: httpx.Client) -> None:
+    before = value(client, "rrcanet_stage_duration_seconds_count", stage="inference")
+    constant = frames.png(np.full((16, 16), 9, np.uint8))
+    assert client.post("/v1/detect", content=constant).json()["timing_ms"]["inference"] == 0
+    assert value(client, "rrcanet_stage_duration_seconds_count", stage="inference") == before
+
+
 def test_a_frame_that_was_not_answered_is_not_counted_as_one(client: httpx.Client) -> None:
     before = value(client, "rrcanet_frames_total", outcome="ok")
     large = frames.png(make_scene(0, 512, 512).counts(8))
@@ -79,8 +88,35 @@ def test_refusals_are_counted_by_reason(client: httpx.Client) -> None:
 def test_paths_that_are_no_route_share_one_label(client: httpx.Client) -> None:
     for path in ("/a", "/b/c", "/v1/models/x/y"):
         client.get(path)
-    templates = {"unmatched", "/docs", "/openapi.json", *client.get("/openapi.json").json()["paths"], "/"}
+    templates = {
+        "unmatched",
+        "/docs",
+        "/docs/{name}",
+        "/openapi.json",
+        *client.get("/openapi.json").json()["paths"],
+        "/",
+    }
     assert {dict(labels).get("route") for _, labels in samples(client)} <= templates | {None}
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/openapi.json", "/openapi.json"),
+        ("/docs", "/docs"),
+        ("/docs/swagger-ui.css", "/docs/{name}"),
+        ("/", "/"),
+    ],
+)
+def test_pages_are_counted_under_routes_of_their_own(client: httpx.Client, path: str, route: str) -> None:
+    before, unmatched = (
+        value(client, "rrcanet_requests_total", route=one, status="200") for one in (route, "unmatched")
+    )
+    client.get(path)
+    deadline = time.monotonic() + 10  # a file is closed, in a thread, before its request is counted
+    while value(client, "rrcanet_requests_total", route=route, status="200") != before + 1:
+        assert time.monotonic() < deadline
+    assert value(client, "rrcanet_requests_total", route="unmatched", status="200") == unmatched
 
 
 def test_buckets_fit_milliseconds(client: httpx.Client) -> None:

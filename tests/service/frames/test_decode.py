@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from service.errors import Reason, ServiceError
-from service.frames import ACCEPTED, Budget, Frame, decode
+from service.frames import ACCEPTED, Budget, Frame, decode, decode_file
 from tests import frames as files
 
 PIXELS = np.arange(12, dtype=np.uint8).reshape(3, 4)
@@ -31,6 +31,19 @@ def test_an_unknown_body_of_an_accepted_type_is_undecodable(declared: str) -> No
     fault = refusal(b"GIF89a", declared)
     assert fault.reason is Reason.UNDECODABLE_FRAME
     assert declared in fault.detail
+
+
+def test_raw_rows_that_nothing_describes_are_told_what_they_need() -> None:
+    detail = refusal(b"rows", "application/octet-stream").detail
+    assert "width, height and dtype (u8, u16le, u16be, f32le)" in detail
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"junk", "PNG, TIFF, JPEG, BMP and NumPy's .npy"), (b"", "empty")])
+def test_a_file_that_is_no_frame_is_undecodable_whatever_its_type(content: bytes, said: str) -> None:
+    with pytest.raises(ServiceError) as caught:
+        decode_file(content, Budget())
+    assert caught.value.reason is Reason.UNDECODABLE_FRAME
+    assert said in caught.value.detail
 
 
 @pytest.mark.parametrize("declared", ["image/gif", None])
