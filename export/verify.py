@@ -25,6 +25,7 @@ MIN_IOU: Final = 0.99  # of fp16 masks with PyTorch's; a pixel at the threshold 
 MIN_PD: Final = 0.99
 MAX_FA: Final = 10.0  # pixels per million, by identity
 BATCHES: Final = (1, 3)
+SIZES: Final = ((1, 1), (96, 40), (72, 168), (256, 256))  # height and width, before both become multiples of the stride
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,8 @@ def agree(comparisons: Sequence[Comparison], precision: Precision) -> bool:
 
 def verify(runtime: Runtime, checkpoint: Checkpoint) -> list[Comparison]:
     """Compare on the smallest size, a tall one, a wide one and a large one, by two batch sizes."""
-    stride = runtime.card.stride
-    sizes = ((stride, stride), (12 * stride, 5 * stride), (9 * stride, 21 * stride), (32 * stride, 32 * stride))
-    served = Served(checkpoint).eval()
+    served, stride = Served(checkpoint).eval(), runtime.card.stride
+    sizes = [tuple(-(-side // stride) * stride for side in size) for size in SIZES]
     return [_compare(runtime, served, scenes(batch, height, width)) for height, width in sizes for batch in BATCHES]
 
 

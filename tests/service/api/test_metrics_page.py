@@ -8,7 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.errors import Reason
-from service.telemetry import STAGES
+from service.timing import STAGES
 from tests import frames
 from tests.scenes import make_scene
 
