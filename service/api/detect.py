@@ -10,7 +10,7 @@ from service.api.body import MULTIPART, PART_NAMES, read_parts
 from service.api.headers import SERVER_TIMING, refer
 from service.api.presence import while_present
 from service.api.query import PARAMETERS, read_query
-from service.api.refusals import Responses, problems
+from service.api.refusals import OF_FRAMES, Responses, problems
 from service.api.schemas import DetectAnswer
 from service.errors import Reason
 from service.frames import ACCEPTED, Budget
@@ -42,29 +42,13 @@ FOUND: Final[Responses] = {
         "headers": refer(SERVER_TIMING),
     }
 }
-REFUSED: Final = (
-    Reason.BAD_PARAMETER,
-    Reason.UNKNOWN_MODEL,
-    Reason.NOT_ACCEPTABLE,
-    Reason.REQUEST_TIMEOUT,
-    Reason.BODY_TOO_LARGE,
-    Reason.TOO_MANY_PIXELS,
-    Reason.TOO_MANY_FRAMES,
-    Reason.UNSUPPORTED_MEDIA_TYPE,
-    Reason.UNDECODABLE_FRAME,
-    Reason.QUEUE_FULL,
-    Reason.NOT_READY,
-    Reason.DRAINING,
-    Reason.OUT_OF_MEMORY,
-    Reason.DEADLINE_EXCEEDED,
-)
 
 
 @router.post(
     PATH,
     summary="Find small targets in infrared frames",
     openapi_extra={"parameters": PARAMETERS, "requestBody": BODY},
-    responses=FOUND | problems(*REFUSED),
+    responses=FOUND | problems(Reason.NOT_ACCEPTABLE, *OF_FRAMES),
 )
 async def detect(request: Request) -> Response:
     """One frame or many. Every page of a TIFF and every part of a multipart body is a frame."""

@@ -6,8 +6,7 @@ from fastapi import APIRouter, Request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import Response
 
-from service.api.refusals import problems
-from service.errors import Reason
+from service.api.refusals import CLOSED, problems
 from service.serving import Serving
 
 router: Final = APIRouter()
@@ -19,9 +18,7 @@ async def livez() -> dict[str, str]:
     return {"status": "live"}
 
 
-@router.get(
-    "/readyz", summary="Whether requests should be sent here", responses=problems(Reason.NOT_READY, Reason.DRAINING)
-)
+@router.get("/readyz", summary="Whether requests should be sent here", responses=problems(*CLOSED))
 async def readyz(request: Request) -> dict[str, str]:
     """200 once every model has answered its golden frame as PyTorch did; 503 before, and while draining."""
     serving: Serving = request.app.state.serving

@@ -4,13 +4,13 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request
 
-from service.api.refusals import problems
+from service.api.refusals import CLOSED, problems
 from service.detector import Detector
 from service.errors import Reason
 from service.repository import Repository
 from service.serving import Serving
 
-router: Final = APIRouter(responses=problems(Reason.NOT_READY, Reason.DRAINING))
+router: Final = APIRouter(responses=problems(*CLOSED))
 
 
 @router.get("/v1/models", summary="Every model served")

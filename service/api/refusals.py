@@ -14,6 +14,21 @@ CARRIED: Final = {
     HTTPStatus.TOO_MANY_REQUESTS: RETRY_AFTER,
     HTTPStatus.SERVICE_UNAVAILABLE: RETRY_AFTER,
 }
+CLOSED: Final = (Reason.NOT_READY, Reason.DRAINING)
+OF_FRAMES: Final = (  # of routes that run frames through a network
+    Reason.BAD_PARAMETER,
+    Reason.UNKNOWN_MODEL,
+    Reason.REQUEST_TIMEOUT,
+    Reason.BODY_TOO_LARGE,
+    Reason.TOO_MANY_PIXELS,
+    Reason.TOO_MANY_FRAMES,
+    Reason.UNSUPPORTED_MEDIA_TYPE,
+    Reason.UNDECODABLE_FRAME,
+    Reason.QUEUE_FULL,
+    *CLOSED,
+    Reason.OUT_OF_MEMORY,
+    Reason.DEADLINE_EXCEEDED,
+)
 
 
 def problems(*reasons: Reason) -> Responses:

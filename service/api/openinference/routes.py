@@ -12,7 +12,7 @@ from service.api.openinference.models import Model, find_model, versions_of
 from service.api.openinference.request import JSON_LENGTH, read_json_length
 from service.api.openinference.wire import InferResponse, Live, ModelMetadata, Ready, ServerMetadata
 from service.api.presence import while_present
-from service.api.refusals import Responses, faults
+from service.api.refusals import CLOSED, OF_FRAMES, Responses, faults
 from service.errors import Reason, ServiceError
 from service.serving import Serving
 from service.timing import Timing
@@ -54,7 +54,6 @@ BODY: Final[dict[str, Any]] = {
         },
     }
 }
-CLOSED: Final = (Reason.NOT_READY, Reason.DRAINING)
 FOUND: Final[Responses] = {
     200: {
         "model": InferResponse,
@@ -62,20 +61,7 @@ FOUND: Final[Responses] = {
         "headers": refer(SERVER_TIMING),
     }
 }
-INFER: Final = FOUND | faults(
-    Reason.BAD_PARAMETER,
-    Reason.UNKNOWN_MODEL,
-    Reason.REQUEST_TIMEOUT,
-    Reason.BODY_TOO_LARGE,
-    Reason.TOO_MANY_PIXELS,
-    Reason.TOO_MANY_FRAMES,
-    Reason.UNSUPPORTED_MEDIA_TYPE,
-    Reason.UNDECODABLE_FRAME,
-    Reason.QUEUE_FULL,
-    *CLOSED,
-    Reason.OUT_OF_MEMORY,
-    Reason.DEADLINE_EXCEEDED,
-)
+INFER: Final = FOUND | faults(*OF_FRAMES)
 
 
 Name = Annotated[str, Path(examples=["rrcanet-detector"])]
