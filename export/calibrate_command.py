@@ -10,7 +10,7 @@ from tqdm import tqdm
 from export.card import record_calibration
 from export.evaluate import evaluate
 from export.grid import Grid
-from export.options import rewritten, writing
+from export.options import require_writable, writing
 from export.source import FileSource, SourceError
 from model.calibration import Curve, fit_curve
 from model.data import DataError, FrameFolder
@@ -32,7 +32,8 @@ def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: D
 
     The curve and the frames' origin are written into the model file's card.
     """
-    rewritten(model)
+    if model.is_file():  # what is not there is named below, and no folder is made for it
+        require_writable(model)
     try:
         folders = [FrameFolder(folder, split) for folder in data]
         curve, count = _fit(FileSource(model, Device(device), calibrated=False), folders)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from export.card import record_measurement
 from export.evaluate import FrameResult, evaluate
 from export.grid import Grid
-from export.options import json_option, key_option, rewritten, write_json, writing
+from export.options import json_option, key_option, require_writable, write_json, writing
 from export.report import Report
 from export.source import Source, SourceError, open_source
 from export.study import Study
@@ -61,7 +61,7 @@ def evaluate_command(
     if record and not Path(model).is_file():
         raise click.UsageError("--record needs a model file")
     if record:
-        rewritten(Path(model))
+        require_writable(Path(model))
     write_report = _report_writer(report_folder, worst) if report_folder else None
     study = Study() if write_report else None
     try:

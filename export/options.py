@@ -24,7 +24,7 @@ class OutputFile(click.Path):
         file = Path(os.fsdecode(super().convert(value, param, ctx)))
         with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
-            TemporaryFile(dir=file.parent).close()
+        require_writable(file)
         return file
 
 
@@ -37,9 +37,10 @@ def writing(file: Path) -> Iterator[None]:
         raise click.ClickException(f"cannot write {file}: {error.strerror}") from error
 
 
-def rewritten(file: Path) -> Path:
-    """``file``, whose card will be written anew: that its folder cannot be written is said before the work."""
-    return OutputFile().convert(file, None, None)
+def require_writable(file: Path) -> None:
+    """That the folder of ``file`` cannot be written is said before the work, not after."""
+    with writing(file):
+        TemporaryFile(dir=file.parent).close()
 
 
 json_option = click.option("--json", "json_file", type=OutputFile(), help="Write the figures here too.")

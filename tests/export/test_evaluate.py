@@ -235,3 +235,11 @@ def test_too_few_targets_cannot_calibrate(model_file: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://127.0.0.1:9"])
 def test_both_schemes_are_asked(scenes: Path, url: str) -> None:
     assert evaluate(url, scenes).exit_code == 1
+
+
+def test_a_model_that_is_not_there_is_named_and_no_folder_made_for_it(scenes: Path, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere" / "m.onnx"
+    result = CliRunner().invoke(calibrate_command, [str(nowhere), "--data", str(scenes)])
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "m.onnx" in result.output
+    assert not nowhere.parent.exists()
