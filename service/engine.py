@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from service.errand import Errand
 from service.errors import Reason, ServiceError
 from service.frames import Budget
 from service.pool import Pool
+from service.readahead import ReadAhead
 from service.runtime import DeviceLost
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -22,6 +23,7 @@ from service.work import Order, Tensor, Work
 
 A = TypeVar("A")
 Key = tuple[Detector, tuple[int, ...]]
+READ_AHEAD: Final = 1 << 25  # pixels: 64 frames of 640x512, more than any batch
 
 
 class Engine:
@@ -36,7 +38,9 @@ class Engine:
     ) -> None:
         self._settings, self._telemetry, self._on_device_lost = settings, telemetry, on_device_lost
         self.admission = Admission(settings.queue_size, time.monotonic)
-        self._pool = Pool(available_cpus(), "frames")
+        threads = available_cpus()
+        self._pool = Pool(threads, "frames")
+        self._ahead = ReadAhead(self._pool.submit, threads, READ_AHEAD)
         queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, lambda key: key[0].runtime.batch_pixels)
         self._worker: Worker[Key, Tensor, Tensor] = Worker(
             self._run, queue, time.monotonic, telemetry.batch_frames.observe
@@ -69,7 +73,9 @@ class Engine:
             return made
 
         try:
-            return await Errand(self._pool, read_admitted, self._infer, self._infer_here, answer, latest, timing).run()
+            return await Errand(
+                self._pool, self._ahead, read_admitted, self._infer, self._infer_here, answer, latest, timing
+            ).run()
         finally:
             self._observe(timing)
 

@@ -11,6 +11,7 @@ from service.detector import Prepared
 from service.errors import ServiceError
 from service.pool import Pool, Step
 from service.promise import Promise
+from service.readahead import ReadAhead, Turn
 from service.timing import Timing
 from service.work import Order, Tensor, Work
 
@@ -24,6 +25,7 @@ class Errand(Generic[A]):
     cost a request more than all its routing.
 
     Args:
+        ahead: when to begin with reading.
         read: makes the work of a request's bytes.
         infer: queues tensors for the device.
         infer_here: runs a lone tensor in the calling thread, or gives None where it has to be queued.
@@ -34,6 +36,7 @@ class Errand(Generic[A]):
     def __init__(
         self,
         pool: Pool,
+        ahead: ReadAhead,
         read: Callable[[], Work[A]],
         infer: Callable[[Order, Tensor, Caller[Tensor]], None],
         infer_here: Callable[[Order, Tensor], Done[Tensor] | None],
@@ -41,7 +44,7 @@ class Errand(Generic[A]):
         latest: float,
         timing: Timing,
     ) -> None:
-        self._pool, self._timing = pool, timing
+        self._pool, self._ahead, self._timing = pool, ahead, timing
         self._read, self._infer, self._infer_here, self._answer = read, infer, infer_here, answer
         self._end: Promise[A] = Promise(latest)
 
@@ -52,11 +55,15 @@ class Errand(Generic[A]):
             ServiceError: the deadline passed, or whatever one of the steps raised.
         """
         self._timing.mark()
-        self._go_on(self._read_frames)
+        turn = self._ahead.enter(self._begin, self._fail)
         try:
             return await self._end.wait()
         finally:
-            del self  # as in Promise.wait
+            turn.leave()
+            del self, turn  # as in Promise.wait
+
+    def _begin(self, turn: Turn) -> None:
+        self._take(partial(self._read_frames, turn))
 
     def _go_on(self, step: Step) -> None:
         try:
@@ -77,11 +84,13 @@ class Errand(Generic[A]):
             fault = fault.bare()
         self._end.break_with(fault)
 
-    def _read_frames(self) -> None:
+    def _read_frames(self, turn: Turn) -> None:
+        self._timing.lap("queue")
         work = self._read()
         self._end.hasten(work.order.deadline)
         self._timing.lap("decode")
         inputs = [tensor for one in work.ready for tensor in one.inputs]
+        turn.hold(sum(tensor.size for tensor in inputs))
         if not inputs:
             self._answer_frames(work, ())
             return

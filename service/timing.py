@@ -37,8 +37,8 @@ class Timing:
         self._mark = now
 
     def lap_device(self, began: float, ended: float) -> None:
-        """``queue`` until ``began``, then ``inference``; what comes after ``ended`` is the next stage."""
-        self.stages["queue"] = 1e3 * (began - self._mark)
+        """``queue`` again until ``began``, then ``inference``; what comes after ``ended`` is the next stage."""
+        self.stages["queue"] = self.stages.get("queue", 0.0) + 1e3 * (began - self._mark)
         self.stages["inference"] = 1e3 * (ended - began)
         self._mark = ended
 

@@ -96,11 +96,22 @@ def side_of(length: int, stride: int) -> int:
 
 
 def _stretches(length: int, stride: int, longest: int) -> list[Stretch]:
-    count = 1 if length <= longest else -(-(length - OVERLAP) // (longest - OVERLAP))
-    seen = -(-(length + (count - 1) * OVERLAP) // count)  # pixels of each
+    count = 1 if length <= longest else _cheapest_count(length, stride, longest)
+    seen = _seen(length, count)
     starts = [round(index * (length - seen) / max(count - 1, 1)) for index in range(count)]
     cuts = [0, *((before + seen + after) // 2 for before, after in pairwise(starts)), length]
     return [
         Stretch(start, start + seen, first, last, side_of(seen, stride))
         for start, (first, last) in zip(starts, pairwise(cuts), strict=True)
     ]
+
+
+def _cheapest_count(length: int, stride: int, longest: int) -> int:
+    """How many windows run the fewest pixels: one more than is needed may fill its side better."""
+    fewest = -(-(length - OVERLAP) // (longest - OVERLAP))
+    return min((fewest, fewest + 1), key=lambda count: count * side_of(_seen(length, count), stride))
+
+
+def _seen(length: int, count: int) -> int:
+    """Pixels that each of so many windows sees."""
+    return -(-(length + (count - 1) * OVERLAP) // count)

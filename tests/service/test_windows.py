@@ -41,6 +41,17 @@ def test_no_window_is_larger_than_a_frame_that_is_run_whole(height: int, width: 
         assert max(window.rows.side, window.columns.side) <= LONGEST
 
 
+@pytest.mark.parametrize("length", [1281, 1438, 1920, 2048, 3072, 4096, 6000])
+def test_windows_are_as_many_as_run_the_fewest_pixels(length: int) -> None:
+    def pixels(count: int) -> int:
+        return count * side_of(-(-(length + (count - 1) * OVERLAP) // count), 8)
+
+    enough = [count for count in range(1, 9) if pixels(count) <= count * LONGEST]
+    windows = windows_of(40, length, 8)
+    assert sum(window.columns.side for window in windows) == min(map(pixels, enough[:2]))
+    assert len(windows) <= enough[0] + 1
+
+
 @pytest.mark.parametrize("length", [1281, 1408, 1920, 4096, 6000])
 def test_a_pixel_is_answered_by_a_window_that_sees_far_around_it(length: int) -> None:
     for window in windows_of(40, length, 8):

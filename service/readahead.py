@@ -1,0 +1,102 @@
+"""How far reading may run ahead of the device.
+
+Reading all that has arrived would take memory, and the cores of a network that runs on the CPU, for frames which then
+wait all the same.
+"""
+
+from collections.abc import Callable
+from threading import Lock
+
+from service.pool import Step
+
+
+class ReadAhead:
+    """Requests begin to read in the order of their arrival, while little that was read waits to be answered.
+
+    Args:
+        submit: runs a step in another thread; RuntimeError where it never will.
+        threads: requests that read at once.
+        pixels: once as many are read and not answered nobody begins; one request may hold more.
+    """
+
+    def __init__(self, submit: Callable[[Step], None], threads: int, pixels: int) -> None:
+        self._submit, self._threads, self._pixels = submit, threads, pixels
+        self._lock = Lock()
+        self._waiting: dict[Turn, None] = {}  # ordered, and any of them leaves at once
+        self._reading = self._held = 0
+
+    def enter(self, read: Callable[["Turn"], None], lose: Callable[[BaseException], None]) -> "Turn":
+        """Take a place behind those that wait.
+
+        Args:
+            read: called in another thread when it is this request's turn; must raise nothing.
+            lose: told why that will never be.
+        """
+        turn = Turn(self, read, lose)
+        with self._lock:
+            self._waiting[turn] = None
+        self._begin()
+        return turn
+
+    def hold(self, turn: "Turn", pixels: int) -> None:
+        with self._lock:
+            if not turn.left:
+                turn.pixels += pixels
+                self._held += pixels
+
+    def leave(self, turn: "Turn") -> None:
+        with self._lock:
+            turn.left = True
+            self._waiting.pop(turn, None)
+            self._held -= turn.pixels
+            turn.pixels = 0
+        self._begin()
+
+    def run(self, turn: "Turn") -> None:
+        try:
+            turn.read(turn)
+        finally:
+            with self._lock:
+                self._reading -= 1
+            self._begin()
+
+    def _begin(self) -> None:
+        """Let all begin that may."""
+        while (turn := self._next()) is not None:
+            try:
+                self._submit(turn.run)
+            except RuntimeError as fault:
+                with self._lock:
+                    self._reading -= 1
+                turn.lose(fault)
+
+    def _next(self) -> "Turn | None":
+        with self._lock:
+            if not self._waiting or self._reading >= self._threads or self._held >= self._pixels:
+                return None
+            turn = next(iter(self._waiting))
+            del self._waiting[turn]
+            self._reading += 1
+            return turn
+
+
+class Turn:
+    """One request's; attributes are guarded by the lock of its ``ReadAhead``."""
+
+    __slots__ = ("_ahead", "left", "lose", "pixels", "read")
+
+    def __init__(self, ahead: ReadAhead, read: Callable[["Turn"], None], lose: Callable[[BaseException], None]) -> None:
+        self._ahead, self.read, self.lose = ahead, read, lose
+        self.pixels, self.left = 0, False
+
+    def run(self) -> None:
+        """Read, in the calling thread."""
+        self._ahead.run(self)
+
+    def hold(self, pixels: int) -> None:
+        """So much was read, and is held until the request leaves; nothing if it has left meanwhile."""
+        self._ahead.hold(self, pixels)
+
+    def leave(self) -> None:
+        """The request is at its end, whichever: what it holds is free, and it never begins to read."""
+        self._ahead.leave(self)
