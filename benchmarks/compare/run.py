@@ -21,7 +21,7 @@ from model.train import STATE_FILE, Trainer
 from model.train_command import record_of
 
 RESULT_FILE = "result.json"
-CHECKPOINT_EVERY = 500  # steps
+CHECKPOINT_EVERY = 100  # steps; of the largest network on a slow CPU half an hour
 
 
 class Result(BaseModel):

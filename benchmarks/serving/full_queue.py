@@ -1,6 +1,7 @@
 """Most memory that the server takes while as many of the largest frames as it lets in wait for the device.
 
 python -m benchmarks.serving.full_queue
+python -m benchmarks.serving.full_queue --requests 1 --width 1280 --height 1024
 """
 
 import io
@@ -18,34 +19,37 @@ from benchmarks.serving.proc import most_resident_mb
 from benchmarks.serving.report import show
 from benchmarks.serving.server import serve
 
-REQUESTS: Final = 64  # QUEUE_SIZE
-SIDE: Final = 2048  # pixels; two sides are MAX_PIXELS
 TIMEOUT_S: Final = 30.0  # for most of them that is too short; memory was taken all the same
 
 
-def wide_tiff() -> bytes:
+def wide_tiff(width: int, height: int) -> bytes:
     """32-bit counts: as float64 they take the most memory of all frames."""
-    counts = np.random.default_rng(0).integers(0, 2**30, (SIDE, SIDE), np.int32)
+    counts = np.random.default_rng(0).integers(0, 2**30, (height, width), np.int32)
     buffer = io.BytesIO()
     Image.fromarray(counts).save(buffer, "TIFF")
     return buffer.getvalue()
 
 
 @click.command()
-def main() -> None:
+@click.option("--requests", type=click.IntRange(1), default=64, show_default=True, help="At once; QUEUE_SIZE.")
+@click.option("--width", type=click.IntRange(1), default=2048, show_default=True, help="Pixels.")
+@click.option("--height", type=click.IntRange(1), default=2048, show_default=True, help="Pixels.")
+def main(requests: int, width: int, height: int) -> None:
     """Fill the queue, and print what the process took."""
-    body = wide_tiff()
-    with serve(os.sched_getaffinity(0), request_timeout_s=str(TIMEOUT_S)) as served:
+    body = wide_tiff(width, height)
+    limits = {"request_timeout_s": str(TIMEOUT_S), "max_pixels": str(width * height), "max_body_bytes": str(len(body))}
+    with serve(os.sched_getaffinity(0), **limits) as served:
         before = most_resident_mb(served.process.pid)
         url = f"http://{served.address.host}:{served.address.port}/v1/detect?mask=none"
 
         def send(_: int) -> int:
             return httpx.post(url, content=body, timeout=3 * TIMEOUT_S).status_code
 
-        with ThreadPoolExecutor(REQUESTS) as pool:
-            told = list(pool.map(send, range(REQUESTS)))
+        with ThreadPoolExecutor(requests) as pool:
+            told = list(pool.map(send, range(requests)))
         after = most_resident_mb(served.process.pid)
-    click.echo(f"{REQUESTS} frames of {SIDE}x{SIDE}, 32 bits; answers: { {one: told.count(one) for one in set(told)} }")
+    counts = {one: told.count(one) for one in set(told)}
+    click.echo(f"{requests} frames of {width}x{height}, 32 bits; answers: {counts}")
     show(("when ready, MB", "most, MB"), [(before, after)])
     click.echo(str(describe_machine()))
 
