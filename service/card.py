@@ -17,7 +17,9 @@ Unit = Annotated[float, Field(ge=0, le=1)]
 
 
 class CardPart(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, json_schema_serialization_defaults_required=True
+    )
 
 
 class Calibration(CardPart):
@@ -71,8 +73,8 @@ class GoldenCheck(CardPart):
     tolerance: float
 
 
-class Card(CardPart):
-    """Everything a server must know of a model besides its graph.
+class Description(CardPart):
+    """What a card tells people.
 
     ``cuda_gate`` tells what showed, at export, that every node can run on CUDA: ``session``, one that allows no other
     place; ``graph``, where no CUDA was, the graph's opset, domains and lack of control flow; ``none``, nothing.
@@ -97,4 +99,9 @@ class Card(CardPart):
     cuda_gate: CudaGate = "none"
     calibration: Calibration = Calibration()
     measurements: tuple[Measurement, ...] = ()
+
+
+class Card(Description):
+    """Everything a server must know of a model besides its graph."""
+
     golden: GoldenCheck

@@ -1,10 +1,11 @@
 """The model cards."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request
 
 from service.api.refusals import CLOSED, problems
+from service.api.schemas import ModelCard, ModelCards
 from service.detector import Detector
 from service.errors import Reason
 from service.repository import Repository
@@ -14,26 +15,23 @@ router: Final = APIRouter(responses=problems(*CLOSED))
 
 
 @router.get("/v1/models", summary="Every model served")
-async def list_models(request: Request) -> dict[str, Any]:
-    """The name of the first serves requests that name none.
-
-    `share` is how many of the requests for `name` without a version go to this version: 0 to 1.
-    """
+async def list_models(request: Request) -> ModelCards:
+    """The name of the first serves requests that name none."""
     serving: Serving = request.app.state.serving
     repository = serving.repository
-    return {"models": [_describe(detector, repository) for detector in repository]}
+    return ModelCards(models=[_describe(detector, repository) for detector in repository])
 
 
 @router.get("/v1/models/{name}", summary="One model", responses=problems(Reason.UNKNOWN_MODEL))
-async def show_model(request: Request, name: Annotated[str, Path(examples=["rrcanet"])]) -> dict[str, Any]:
+async def show_model(request: Request, name: Annotated[str, Path(examples=["rrcanet"])]) -> ModelCard:
     """By `NAME` or `NAME@VERSION`."""
     serving: Serving = request.app.state.serving
     repository = serving.repository
     return _describe(repository.find(name), repository)
 
 
-def _describe(detector: Detector, repository: Repository) -> dict[str, Any]:
+def _describe(detector: Detector, repository: Repository) -> ModelCard:
     """The card without its golden frame, where the model really runs, and what it answers."""
     runtime = detector.runtime
-    card = runtime.card.model_dump(mode="json", exclude={"golden"})
-    return card | {"sha256": runtime.sha256, "provider": runtime.provider, "share": repository.share(detector)}
+    told = runtime.card.model_dump(exclude={"golden"})
+    return ModelCard(**told, sha256=runtime.sha256, provider=runtime.provider, share=repository.share(detector))

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from service.card import Description
 from service.errors import Reason
 
 
@@ -132,3 +133,17 @@ class Problem(Schema):
     detail: str
     reason: Reason
     request_id: str
+
+
+class ModelCard(Description):
+    """A model's card, where it runs, and how many of the requests for its name without a version it gets: 0 to 1."""
+
+    sha256: str
+    provider: str
+    share: float
+
+
+class ModelCards(Schema):
+    """The name of the first serves requests that name none."""
+
+    models: list[ModelCard]
