@@ -79,7 +79,7 @@ def main(
 
 
 def is_tried(shape: Shape) -> bool:
-    """Whether variants of our settings are measured too: each is a session that looks for its kernels first."""
+    """Whether variants of our settings are measured too: each is a session whose kernels have to be planned first."""
     return shape.size in {"256x256", "640x512"} and shape.batch in {1, 64}
 
 
