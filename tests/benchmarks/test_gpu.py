@@ -210,6 +210,20 @@ def test_a_step_that_is_stopped_goes_on_and_one_that_is_done_does_not_run_again(
     assert len((tmp_path / "ran").read_text().splitlines()) == 3
 
 
+def test_a_step_that_dies_by_a_signal_is_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    assert advance(step("import os; os.abort()"), tmp_path, 1e12, ()) == Outcome.STOPPED.value
+    assert advance(step("print()"), tmp_path, 1e12, ()) == Outcome.DONE.value
+
+
+def test_what_every_call_said_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    for word in ("first", "second"):
+        advance(step(f"print({word!r}); raise SystemExit(75)"), tmp_path, 1e12, ())
+    collect(tmp_path, tmp_path / "out")
+    assert "first\nsecond\n" in (tmp_path / "out" / "report.md").read_text()
+
+
 def test_a_step_that_fails_is_told_and_its_words_are_kept(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     assert advance(step("raise SystemExit('no such kernel')"), tmp_path, 1e12, ()) == Outcome.FAILED.value
