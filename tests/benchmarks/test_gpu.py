@@ -261,14 +261,16 @@ def test_a_fresh_machine_goes_on_from_what_came_back(tmp_path: Path) -> None:
     first, out, second = (tmp_path / name for name in ("first", "out", "second"))
     for folder in (first / "results", first / "runs" / "a-0", second / "results"):
         folder.mkdir(parents=True)
-    (first / "results" / "performance.json").write_text("{}")
+    for name in ("gate", "parity", "performance", "performance-nvidia-h200", "throughput", "throughput-nvidia-h200"):
+        (first / "results" / f"{name}.json").write_text("{}")
     for name in ("state.safetensors", "weights.safetensors"):
         (first / "runs" / "a-0" / name).write_bytes(np.random.default_rng(0).bytes(9 * 2**20))
-    collect(first, out)
-    assert len(list(out.iterdir())) <= 8
+    for _ in range(2):
+        collect(first, out)
+    assert len(list(out.iterdir())) == 8, "as many as come back"
     assert all(file.stat().st_size <= 2**24 for file in out.iterdir())
     restore(out, second)
-    assert (second / "results" / "performance.json").read_text() == "{}"
+    assert (second / "results" / "throughput-nvidia-h200.json").read_text() == "{}"
     assert (second / "runs" / "a-0" / "state.safetensors").stat().st_size == 9 * 2**20
 
 
