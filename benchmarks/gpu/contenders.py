@@ -141,18 +141,8 @@ def bound_session(model: Path, settings: dict[str, str], runs: type[BoundRuns], 
 def release() -> None:
     """Give memory back before the next are prepared."""
     if torch.cuda.is_available():  # pragma: cuda
-        with suppress(RuntimeError):  # see is_alive
+        with suppress(RuntimeError):  # nothing runs any more, see alive.py
             torch.cuda.empty_cache()
-
-
-def is_alive(device: Device) -> bool:
-    """False after a fault that ends everything on CUDA in this process, such as an illegal address."""
-    if device is Device.CUDA:  # pragma: cuda
-        try:
-            torch.cuda.synchronize()
-        except RuntimeError:
-            return False
-    return True
 
 
 def free_memory(device: Device) -> float:

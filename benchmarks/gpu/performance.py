@@ -15,8 +15,9 @@ from typing import Final
 import click
 
 from benchmarks.by_card import file_of
+from benchmarks.gpu.alive import is_alive
 from benchmarks.gpu.attempts import measure_case
-from benchmarks.gpu.contenders import contenders, device_name, free_memory, is_alive, variants, versions
+from benchmarks.gpu.contenders import contenders, device_name, free_memory, variants, versions
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.speeds import Case, main_table
 from benchmarks.gpu.steps import WEIGHTS
