@@ -20,7 +20,7 @@ from benchmarks.gpu.__main__ import main as gpu
 from benchmarks.gpu.calls import FIRST_SESSION, session
 from benchmarks.gpu.calls import main as print_calls
 from benchmarks.gpu.marks import mark
-from benchmarks.gpu.pack import PACKAGES, files_of, unpack_wheels
+from benchmarks.gpu.pack import PACKAGES, download_wheels, files_of, unpack_wheels
 from benchmarks.gpu.pack import main as pack
 from benchmarks.gpu.parcels import CALL_BYTES, PART_BYTES, is_there, receive, write_parcel
 from benchmarks.gpu.parity import main as parity
@@ -127,6 +127,12 @@ def test_onnx_runtime_is_a_parcel_of_its_own(tmp_path: Path) -> None:
     unpack_wheels(wheels, tmp_path / "site", tmp_path / "ort")
     assert [path.name for path in (tmp_path / "site").iterdir()] == ["click"]
     assert [path.name for path in (tmp_path / "ort").iterdir()] == ["onnxruntime_gpu"]
+
+
+def test_wheels_of_an_earlier_packing_are_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "onnxruntime_gpu-0-cp312.whl").touch()
+    monkeypatch.setattr(subprocess, "run", lambda command, check: (tmp_path / "click-8-py3.whl").touch())
+    assert [path.name for path in download_wheels(tmp_path).iterdir()] == ["click-8-py3.whl"]
 
 
 def test_both_splits_of_a_data_set_are_the_data_set_and_either_can_be_read_alone(tmp_path: Path) -> None:
