@@ -97,6 +97,17 @@ def test_the_first_session_fits_its_fifteen_minutes() -> None:
     assert all(limit <= 600 for limit in limits.values())
 
 
+def test_the_readme_tells_the_calls_and_the_steps_with_their_limits() -> None:
+    text = (REPOSITORY / "benchmarks" / "gpu" / "README.md").read_text()
+    rows = [line.strip("| ").split(" | ") for line in text.partition("## Steps")[2].splitlines() if line[:2] == "| "]
+    told = {name.replace("SET", DATA_SETS[0]): limit for name, *_, limit in rows[2:]}
+    steps = [one for one in plan(Path("root"), "cuda", False, RUNS, 600) if one.name in told]
+    assert [one.name for one in steps] == list(told), "in their order"
+    assert all(told[one.name] in {f"{one.seconds:.0f} s", "the call", "the rest"} for one in steps)
+    minutes = {line.rpartition(" ")[2] for line in list(session(FIRST_PARTS))[:-1]}
+    assert all(f"`python3 -m benchmarks.gpu --minutes {one}`" in text for one in minutes)
+
+
 def test_what_is_short_comes_before_what_takes_all_that_is_left() -> None:
     names = [one.name for one in plan(Path("root"), "cuda", False, RUNS, 600)]
     assert names == ["gate", *(f"parity-{name}" for name in DATA_SETS), "performance", "throughput", "training"]
