@@ -10,7 +10,7 @@ KINDS: Final = 1024  # models times shapes; beyond that all are learnt anew
 
 
 class Paces(Generic[K]):
-    """Seconds a pixel, of each kind by itself: every run has a fixed cost, which tiny frames would charge to large ones.
+    """Seconds a pixel, of each kind by itself: a run has a fixed cost, which tiny frames would charge to large ones.
 
     The first run of a kind tells nothing, since it also looks for its kernels. Kinds are known by their hash: a key
     would keep a model in memory that is served no more.
