@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from intensity.stored import load_stored
+
 REC_601: Final = np.array([0.299, 0.587, 0.114], np.float32)
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT = 258, 262, 277, 339  # TIFF 6.0 tags
 WHITE_IS_ZERO: Final = 0  # of PHOTOMETRIC
@@ -40,7 +42,7 @@ def read_counts(image: Image.Image) -> Counts:
         Exception: the bytes are damaged; hostile ones raise nearly anything in Pillow's readers.
     """
     _refuse_deep_colour(image)
-    image.load()
+    load_stored(image)
     mode = image.mode
     if mode == "L" or mode.startswith("I;16"):
         return _gray(image)

@@ -1,0 +1,29 @@
+"""Samples as the file stores them, where Pillow would change those of a TIFF while it decodes them."""
+
+from typing import Final
+
+from PIL import Image, ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+# libtiff gives samples in the machine's own order; Pillow knows that of its ``I;16`` modes only
+FROM_LIBTIFF: Final = {"I;16BS": "I;16NS", "I;32BS": "I;32NS", "F;32BF": "F;32NF"}
+
+
+def load_stored(image: Image.Image) -> None:
+    """Decode ``image``, opened and not yet decoded, in place.
+
+    Raises:
+        Exception: the bytes are damaged; hostile ones raise nearly anything in Pillow's readers.
+    """
+    if isinstance(image, TiffImageFile):
+        image.tile = [_unpacked(tile) for tile in image.tile]
+    image.load()
+
+
+def _unpacked(tile: ImageFile._Tile) -> ImageFile._Tile:
+    """How Pillow is to unpack a strip or tile; its ``args`` begin with the layout of the samples."""
+    assert isinstance(tile.args, tuple)
+    layout, *rest = tile.args
+    if tile.codec_name == "libtiff":
+        layout = FROM_LIBTIFF.get(layout, layout)
+    return tile._replace(args=(layout, *rest))

@@ -1,0 +1,85 @@
+"""Every way in which a TIFF may store a count gives that count."""
+
+import zlib
+from typing import Literal
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from service.frames import Budget, Frame, decode
+from tests.service.frames import by_hand
+
+Order = Literal["<", ">"]
+
+RNG = np.random.default_rng(0)
+SIDE = 16  # that of a tile, and of the frame
+FORMATS = {
+    "u1": by_hand.UNSIGNED,
+    "u2": by_hand.UNSIGNED,
+    "i2": by_hand.SIGNED,
+    "i4": by_hand.SIGNED,
+    "f4": by_hand.FLOAT,
+}
+PACKINGS = [(1, False), (by_hand.PACKBITS, False), (by_hand.DEFLATE, False), (by_hand.DEFLATE, True)]
+
+
+def read(body: bytes) -> Frame:
+    (frame,) = decode(body, None, Budget())
+    assert isinstance(frame, Frame), frame
+    return frame
+
+
+def counts_of(dtype: str) -> NDArray[np.generic]:
+    """``[SIDE, SIDE]`` whose bytes differ: swapped ones would be other counts."""
+    counts: NDArray[np.generic] = RNG.integers(0, 2**16, (SIDE, SIDE)).astype(dtype) * np.dtype(dtype).type(3)
+    return counts
+
+
+def differences(counts: NDArray[np.generic], predictor: int, order: Order) -> bytes:
+    """Samples as libtiff's predictors store them: 2 of integers, 3 of the bytes of floats, most significant first."""
+    if predictor == 1:
+        return counts.astype(counts.dtype.newbyteorder(order)).tobytes()
+    if predictor == 3:
+        planes = counts.astype(">f4").view("u1").reshape(SIDE, SIDE, 4).transpose(0, 2, 1).reshape(SIDE, -1)
+    else:
+        planes = counts.view(f"u{counts.itemsize}")
+    steps = planes.copy()
+    steps[:, 1:] -= planes[:, :-1]
+    return steps.astype(steps.dtype.newbyteorder(order)).tobytes()
+
+
+def pack(data: bytes, compression: int) -> bytes:
+    if compression == by_hand.DEFLATE:
+        return zlib.compress(data)
+    if compression == by_hand.PACKBITS:  # runs of 16 different bytes
+        return b"".join(b"\x0f" + data[at : at + 16] for at in range(0, len(data), 16))
+    return data
+
+
+def tiff(counts: NDArray[np.generic], order: Order, layout: str, compression: int, predictor: int) -> bytes:
+    data = pack(differences(counts, predictor, order), compression)
+    fields = by_hand.gray(SIDE, SIDE, 8 * counts.itemsize, len(data))
+    fields |= {
+        by_hand.COMPRESSION: compression,
+        by_hand.PREDICTOR: predictor,
+        by_hand.FORMAT: FORMATS[counts.dtype.str[1:]],
+    }
+    if layout == "tile":
+        at, size = fields.pop(by_hand.STRIP), fields.pop(by_hand.STRIP_BYTES)
+        fields |= {by_hand.TILE_WIDTH: SIDE, by_hand.TILE_LENGTH: SIDE, by_hand.TILE_AT: at, by_hand.TILE_BYTES: size}
+    return by_hand.tiff(data, fields, order=order)
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("layout", ["strip", "tile"])
+@pytest.mark.parametrize(("compression", "predicted"), PACKINGS)
+def test_counts_arrive_whatever_the_byte_order_and_compression(
+    dtype: str, order: Order, layout: str, compression: int, predicted: bool
+) -> None:
+    predictor = (3 if dtype == "f4" else 2) if predicted else 1
+    counts = counts_of(dtype)
+    frame = read(tiff(counts, order, layout, compression, predictor))
+    np.testing.assert_array_equal(frame.counts, counts)
+    assert frame.dtype == counts.dtype.name
