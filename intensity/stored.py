@@ -1,12 +1,13 @@
-"""Samples as the file stores them, where Pillow would change those of a TIFF while it decodes them."""
+"""Samples as and where the file stores them: Pillow changes and turns those of a TIFF while it decodes them."""
 
 from typing import Final
 
-from PIL import Image, ImageFile
+from PIL import ExifTags, Image, ImageFile, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
 # libtiff gives samples in the machine's own order; Pillow knows that of its ``I;16`` modes only
 FROM_LIBTIFF: Final = {"I;16BS": "I;16NS", "I;32BS": "I;32NS", "F;32BF": "F;32NF"}
+BACK: Final = {6: 8, 8: 6}  # what undoes an orientation; the others undo themselves
 
 
 def load_stored(image: Image.Image) -> None:
@@ -15,9 +16,15 @@ def load_stored(image: Image.Image) -> None:
     Raises:
         Exception: the bytes are damaged; hostile ones raise nearly anything in Pillow's readers.
     """
-    if isinstance(image, TiffImageFile):
-        image.tile = [_unpacked(tile) for tile in image.tile]
+    if not isinstance(image, TiffImageFile):
+        image.load()
+        return
+    image.tile = [_unpacked(tile) for tile in image.tile]
+    orientation = image.getexif().get(ExifTags.Base.Orientation)  # of the tag, or of XMP; loading forgets it
     image.load()
+    if orientation is not None:
+        image.getexif()[ExifTags.Base.Orientation] = BACK.get(orientation, orientation)
+        ImageOps.exif_transpose(image, in_place=True)
 
 
 def _unpacked(tile: ImageFile._Tile) -> ImageFile._Tile:

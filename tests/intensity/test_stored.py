@@ -1,11 +1,13 @@
 """Every way in which a TIFF may store a count gives that count."""
 
+import io
 import zlib
-from typing import Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import ExifTags, Image
 
 from service.frames import Budget, Frame, decode
 from tests.service.frames import by_hand
@@ -13,6 +15,7 @@ from tests.service.frames import by_hand
 Order = Literal["<", ">"]
 
 RNG = np.random.default_rng(0)
+XMP: Final = 700  # a TIFF tag
 SIDE = 16  # that of a tile, and of the frame
 FORMATS = {
     "u1": by_hand.UNSIGNED,
@@ -83,3 +86,28 @@ def test_counts_arrive_whatever_the_byte_order_and_compression(
     frame = read(tiff(counts, order, layout, compression, predictor))
     np.testing.assert_array_equal(frame.counts, counts)
     assert frame.dtype == counts.dtype.name
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize("compression", [1, by_hand.DEFLATE])
+def test_a_tiff_is_not_turned(orientation: int, compression: int) -> None:
+    counts = np.arange(12, dtype="<u2").reshape(3, 4)
+    data = pack(counts.tobytes(), compression)
+    own = {by_hand.COMPRESSION: compression, by_hand.ORIENTATION: orientation}
+    frame = read(by_hand.tiff(data, by_hand.gray(4, 3, 16, len(data)) | own))
+    assert (frame.width, frame.height) == (4, 3)
+    np.testing.assert_array_equal(frame.counts, counts)
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "JPEG"])
+@pytest.mark.parametrize("where", ["exif", "xmp"])
+def test_no_form_is_turned(form: str, where: str) -> None:
+    counts = np.arange(0, 240, 5, dtype=np.uint8).reshape(6, 8)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    buffer = io.BytesIO()
+    meta: dict[str, Any] = {"exif": exif} if where == "exif" else {"xmp": b'<x tiff:Orientation="6"/>'}
+    if (form, where) == ("TIFF", "xmp"):
+        meta = {"tiffinfo": {XMP: meta["xmp"]}}
+    Image.fromarray(counts).save(buffer, form, quality=100, **meta)
+    np.testing.assert_allclose(read(buffer.getvalue()).counts.astype(np.float64), counts, atol=2)
