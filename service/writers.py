@@ -55,6 +55,11 @@ class Result:
         stem = Path(self.name).stem
         return stem if self.page == 0 else f"{stem}_{self.page:04d}"
 
+    @property
+    def frame(self) -> str:
+        """The frame in a message."""
+        return self.name if self.page == 0 else f"page {self.page} of {self.name}"
+
 
 class Writer(ABC):
     """Takes results one by one."""
@@ -115,17 +120,18 @@ class CocoWriter(Writer):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._results: list[dict[str, Any]] = []
-        self._stems: dict[int | str, str] = {}
+        self._frames: dict[int | str, str] = {}
 
     def add(self, result: Result) -> None:
         """One entry a target.
 
         Raises:
-            ValueError: two files of this run have the same number.
+            ValueError: another frame of this run has the same name or number.
         """
         image_id: int | str = int(result.stem) if result.stem.isdecimal() else result.stem
-        if self._stems.setdefault(image_id, result.stem) != result.stem:
-            raise ValueError(f"{self._stems[image_id]} and {result.stem} would have the same image_id")
+        if image_id in self._frames:
+            raise ValueError(f"{self._frames[image_id]} and {result.frame} would have the same image_id")
+        self._frames[image_id] = result.frame
         mask = result.detection.found.mask
         labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
         for target in result.detection.found.targets:
