@@ -31,6 +31,7 @@ def _unpacked(tile: ImageFile._Tile) -> ImageFile._Tile:
     """How Pillow is to unpack a strip or tile; its ``args`` begin with the layout of the samples."""
     assert isinstance(tile.args, tuple)
     layout, *rest = tile.args
+    layout = layout.replace("RGBa", "RGBA")  # else colours are divided by alpha
     if tile.codec_name == "libtiff":
         layout = FROM_LIBTIFF.get(layout, layout)
     return tile._replace(args=(layout, *rest))

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from service.errors import ServiceError
 from service.frames import Budget, Frame, decode
 from tests.service.frames import by_hand
 
@@ -111,3 +112,29 @@ def test_no_form_is_turned(form: str, where: str) -> None:
         meta = {"tiffinfo": {XMP: meta["xmp"]}}
     Image.fromarray(counts).save(buffer, form, quality=100, **meta)
     np.testing.assert_allclose(read(buffer.getvalue()).counts.astype(np.float64), counts, atol=2)
+
+
+@pytest.mark.parametrize("compression", [1, by_hand.DEFLATE])
+@pytest.mark.parametrize("extra", [0, 1, 2], ids=["unspecified", "associated", "unassociated"])
+@pytest.mark.parametrize("form", [by_hand.UNSIGNED, (by_hand.UNSIGNED, by_hand.UNSIGNED)], ids=["once", "a sample"])
+def test_what_stands_beside_gray_is_ignored(compression: int, extra: int, form: int | tuple[int, int]) -> None:
+    data = pack(bytes([10, 0, 20, 255, 30, 128]), compression)
+    own = {by_hand.SAMPLES: 2, by_hand.EXTRA: extra, by_hand.COMPRESSION: compression, by_hand.FORMAT: form}
+    frame = read(by_hand.tiff(data, by_hand.gray(3, 1, 8, len(data)) | own))
+    assert (frame.counts.tolist(), frame.dtype) == ([[10, 20, 30]], "uint8")
+
+
+@pytest.mark.parametrize("compression", [1, by_hand.DEFLATE])
+@pytest.mark.parametrize("extra", [0, 1, 2], ids=["unspecified", "associated", "unassociated"])
+def test_what_stands_beside_colour_is_ignored(compression: int, extra: int) -> None:
+    data = pack(bytes([10, 10, 10, 0, 20, 20, 20, 255, 30, 30, 30, 128]), compression)
+    own = {by_hand.SAMPLES: 4, by_hand.EXTRA: extra, by_hand.COMPRESSION: compression, by_hand.PHOTOMETRIC: 2}
+    frame = read(by_hand.tiff(data, by_hand.gray(3, 1, 8, len(data)) | own))
+    np.testing.assert_allclose(frame.counts.astype(np.float64), [[10, 20, 30]], rtol=1e-5)
+
+
+def test_planes_that_would_be_divided_by_alpha_are_refused() -> None:
+    own = {by_hand.SAMPLES: 4, by_hand.EXTRA: 1, by_hand.PLANES: 2, by_hand.PHOTOMETRIC: 2}
+    (fault,) = decode(by_hand.tiff(bytes(4), by_hand.gray(1, 1, 8, 4) | own), None, Budget())
+    assert isinstance(fault, ServiceError)
+    assert "separate planes with associated alpha" in fault.detail
