@@ -138,3 +138,13 @@ def test_planes_that_would_be_divided_by_alpha_are_refused() -> None:
     (fault,) = decode(by_hand.tiff(bytes(4), by_hand.gray(1, 1, 8, 4) | own), None, Budget())
     assert isinstance(fault, ServiceError)
     assert "separate planes with associated alpha" in fault.detail
+
+
+@pytest.mark.parametrize(("bits", "largest"), [(1, 255), (4, 255), (8, 255), (16, 65535)])
+@pytest.mark.parametrize("compression", [1, by_hand.DEFLATE])
+def test_black_is_zero_where_nothing_is_said(bits: int, largest: int, compression: int) -> None:
+    data = pack(b"\0" * 2 + b"\xff" * 2, compression)
+    fields = by_hand.gray(32 // bits, 1, bits, len(data)) | {by_hand.COMPRESSION: compression}
+    del fields[by_hand.PHOTOMETRIC]
+    counts = read(by_hand.tiff(data, fields)).counts.ravel().tolist()
+    assert counts == [0] * (16 // bits) + [largest] * (16 // bits)
