@@ -88,7 +88,7 @@ def detect_command(
     sources = list(_sources(frames))
     try:
         detector = load_detector(model, Device(device))
-        with open_writer(Format(form), out, detector) as writer:
+        with open_writer(Format(form), out, detector, sources) as writer:
             bad = sum(_detect_file(detector, source, options, writer) for source in _progress(sources))
     except (ModelFault, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
