@@ -26,6 +26,7 @@ def load_stored(image: Image.Image) -> None:
         return
     black_is_zero = PHOTOMETRIC not in image.tag_v2  # as libtiff takes it; Pillow takes white for zero, in 8 bits only
     image.tile = [_unpacked(tile, black_is_zero) for tile in image.tile]
+    image.filename = ""  # else Pillow maps an uncompressed file into memory, with the sides that it has when turned
     orientation = image.getexif().get(ExifTags.Base.Orientation)  # of the tag, or of XMP; loading forgets it
     image.load()
     if orientation is not None:
