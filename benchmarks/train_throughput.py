@@ -2,13 +2,16 @@
 
 python benchmarks/train_throughput.py --data datasets --device cuda --json benchmarks/results/train-h100.json
 
-Every row is printed and kept as soon as it is measured; rows that the file holds already are not measured again.
+Every row is printed and kept as soon as it is measured; rows that the file holds already are not measured again, and
+figures of another card stay: this one's go beside them. A row that failed is tried once more by the next run, which
+exit code 75 asks for.
 """
 
 import json
 import statistics
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -21,10 +24,14 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.by_card import file_of
+from benchmarks.gpu.alive import is_alive
+from benchmarks.gpu.supervised import AGAIN
 from export.bench.report import describe_machine, processor
 from intensity import auto_range, to_intensity
 from model.allocator import keep_freed_memory
 from model.checkpoint import TrainingRecord, build_network
+from model.commit import commit
 from model.data import FrameFolder
 from model.files import write_atomically
 from model.losses import dptk_loss
@@ -192,14 +199,18 @@ def ways(
 
 
 class Rows:
-    """What ``file`` holds, if it was measured ``on`` the same device with the same versions; else nothing yet."""
+    """What ``file`` holds, if it was measured ``on`` the same device with the same versions; else nothing yet.
+
+    What failed under another commit was not tried yet: the code may have been mended since.
+    """
 
     def __init__(self, file: Path | None, on: str, **about: Any) -> None:
-        self._file, self._about = file, {"on": on} | about
+        self._file, self._about = file, {"on": on, "commit": commit()} | about
         before = json.loads(file.read_text()) if file is not None and file.exists() else {}
         same = before.get("on") == on
         self._figures: dict[str, float] = before["steps_per_s"] if same else {}
-        self._tries: dict[str, int] = before["tries"] if same else {}
+        same_code = before.get("commit") == self._about["commit"]
+        self._tries: dict[str, int] = before["tries"] if same and same_code else {}
         if before and not same:
             click.echo(f"{file} was measured on {before.get('on', 'something else')}: all is measured again")
 
@@ -216,6 +227,10 @@ class Rows:
                 click.echo(f"{name}: {type(error).__name__}: {error}".splitlines()[0][:200], err=True)
             self._keep()
         return self._figures.get(name)
+
+    def missing(self, names: Iterable[str]) -> bool:
+        """Whether another run has something to try."""
+        return any(name not in self._figures and self._tries.get(name, 0) < TRIES for name in names)
 
     def _keep(self) -> None:
         if self._file is not None:
@@ -237,16 +252,22 @@ def main(data: Path, device: str, steps: int, workers: int, json_file: Path | No
     lowest = floor(where)
     chip = name if device == "cuda" else processor()
     on = f"{chip}, PyTorch {torch.__version__}, {steps} steps"
-    rows = Rows(json_file, on, device=name, floor=lowest)
+    rows = Rows(json_file and file_of(json_file, chip), on, device=name, floor=lowest)
     click.echo(f"{name}, PyTorch {torch.__version__}, batch {BATCH} of {CROP}x{CROP}")
     click.echo(f"floor: {lowest['bytes_per_step'] / 1e6:.0f} MB a step at {lowest['bandwidth'] / 1e9:.0f} GB/s\n")
     click.echo("| how | steps/s | against the plain loop | of the memory floor |\n| --- | --- | --- | --- |")
     plain: float | None = None
-    for how, work in ways(folder, where, workers, warm_up, steps).items():
+    todo = ways(folder, where, workers, warm_up, steps)
+    for how, work in todo.items():
         value = rows.measure(how, work)
         plain = value if how == PLAIN else plain
         possible = lowest["steps_per_s"] * (HALF_THE_BYTES if BFLOAT16 in how else 1)
         click.echo(f"| {how} | {_cells(value, plain, possible)} |")
+        if value is None and not is_alive(device):
+            click.echo("nothing runs on CUDA in this process any more", err=True)
+            sys.exit(AGAIN)
+    if rows.missing(todo):
+        sys.exit(AGAIN)
 
 
 def _cells(value: float | None, plain: float | None, possible: float) -> str:

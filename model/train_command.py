@@ -2,7 +2,6 @@
 
 import math
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from tqdm import tqdm
 
 from model.allocator import keep_freed_memory
 from model.checkpoint import TrainingRecord
+from model.commit import commit
 from model.data import DataError, FrameFolder, Sample
 from model.packed import pack
 from model.recipe import Recipe, RecipeError, load_recipe
@@ -101,7 +101,7 @@ def record_of(recipe: Recipe, seed: int) -> TrainingRecord:
         datasets=tuple(dict.fromkeys((*recipe.datasets, *(before.record.datasets if before else ())))),
         split=recipe.split,
         seed=seed,
-        commit=_commit(),
+        commit=commit(),
         mean=recipe.mean,
         std=recipe.std,
         network=recipe.network,
@@ -188,18 +188,3 @@ def choose_device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     click.echo(f"training on {name}")
     return torch.device(name)
-
-
-def _commit() -> str:
-    """Commit of the code that trains, ``-dirty`` where it was changed since, ``unknown`` outside its own checkout."""
-    home = Path(__file__).parents[1]
-    try:
-        if Path(_git(home, "rev-parse", "--show-toplevel")) != home.resolve():
-            return "unknown"  # installed inside a repository of something else
-        return _git(home, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _git(home: Path, *command: str) -> str:
-    return subprocess.run(["git", "-C", str(home), *command], capture_output=True, text=True, check=True).stdout.strip()

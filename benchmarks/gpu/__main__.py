@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from benchmarks.gpu.calls import RESULTS
+from benchmarks.gpu.marks import mark, outcome_of
 from benchmarks.gpu.parcels import MANIFEST, PARTS, is_there, read_manifest, receive
 from benchmarks.gpu.results import collect, restore
 from benchmarks.gpu.steps import RUNS, Device, Step, plan
@@ -63,10 +64,9 @@ def main(
 
 def advance(step: Step, root: Path, until: float, only: tuple[str, ...]) -> str:
     """Run a step if this is the time for it; what became of it."""
-    mark = root / "results" / f"{step.name}.outcome"
-    before = mark.read_text() if mark.exists() else ""
+    before = outcome_of(step.name, root)
     absent = [name for name in step.needs if MANIFEST.exists() and not is_there(name, root)]
-    unfinished = [name for name in step.after if not (root / "results" / f"{name}.outcome").exists()]
+    unfinished = [name for name in step.after if outcome_of(name, root) is None]
     left = until - time.monotonic()
     if only and step.name not in only:
         return "not asked for"
@@ -80,7 +80,7 @@ def advance(step: Step, root: Path, until: float, only: tuple[str, ...]) -> str:
         return "waits for the next call"
     outcome = run(step.command, min(step.seconds, left), root / "results" / f"{step.name}.txt", environment(root))
     if outcome is not Outcome.STOPPED and not (step.endless and outcome is Outcome.DONE):
-        mark.write_text(outcome.value)
+        mark(step.name, root, outcome)
     return outcome.value
 
 

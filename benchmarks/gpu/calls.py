@@ -11,8 +11,10 @@ from typing import Final
 import click
 
 from benchmarks.gpu.parcels import MANIFEST, PART_BYTES, PARTS, read_manifest
+from model.commit import VARIABLE, commit
 
 RESULTS: Final = Path(".gpu/results")
+KIND: Final = "nvidia-h100-x1"  # named in every call: figures of two cards are no table
 # training goes first: its parcels are small, and it can run while ONNX Runtime is still to come
 FIRST_SESSION: Final = ("site", "models", "NUAA-SIRST-train", "ort", "NUAA-SIRST-test")
 SESSION_MIN: Final = 15.0
@@ -42,21 +44,25 @@ def session(
 ) -> Iterator[str]:
     """A line a call: the first trains, the last has what time is left, those between only bring parts.
 
+    What to repeat while the machine is warm comes after them.
+
     Args:
         parts: bytes by path, in the order of their sending.
         results: bytes of an earlier session's results, which the first call carries.
         minutes: device time left, the start of the machine included.
         training: minutes of the first call.
     """
+    command = f"{VARIABLE}={commit()} python3 -m benchmarks.gpu --minutes"
     loads = list(load(parts, results))
     durations = [training, *(0.0 for _ in loads[2:])] if len(loads) > 1 else []
     spent = START_MIN + ROUND_MIN * len(loads) + sum(durations)
     last = min(minutes - spent, COMMAND_MIN)
     for number, (carried, duration) in enumerate(zip(loads, [*durations, last], strict=True), 1):
         paths = ", ".join((str(MANIFEST), *([str(RESULTS)] if results and number == 1 else []), *carried))
-        yield f"call {number}: carry {paths}: python3 -m benchmarks.gpu --minutes {max(duration, 0):.1f}"
+        yield f"call {number}: kind {KIND}: carry {paths}: {command} {max(duration, 0):.1f}"
     if last < LEAST_MIN:
         yield f"too much for {minutes:g} minutes: leave out parcels or training"
+    yield f"while time is left: kind {KIND}: carry nothing: {command} {COMMAND_MIN}"
     yield "give the machine back"
 
 

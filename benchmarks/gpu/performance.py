@@ -2,8 +2,9 @@
 
 python3 -m benchmarks.gpu.performance --fp32 fp32.onnx --fp16 fp16.onnx --json performance.json
 
-What the file already holds, measured on the same device with the same versions, is not measured again. What failed is
-tried once more, by the next run: exit code 75 asks for one.
+What the file already holds, measured on the same device with the same versions, is not measured again; figures of
+another card stay, and this one's go beside them. What failed is tried once more, by the next run: exit code 75 asks for
+one. Tables of what there is so far: benchmarks.gpu.tables.
 """
 
 import sys
@@ -13,12 +14,16 @@ from typing import Final
 
 import click
 
-from benchmarks.gpu.contenders import contenders, device_name, free_memory, is_alive, variants, versions
+from benchmarks.by_card import file_of
+from benchmarks.gpu.alive import is_alive
+from benchmarks.gpu.attempts import measure_case
+from benchmarks.gpu.contenders import contenders, device_name, free_memory, variants, versions
 from benchmarks.gpu.record import Record
-from benchmarks.gpu.speeds import OURS, Case, Speed, main_table, variants_table, verdicts
+from benchmarks.gpu.speeds import Case, main_table
 from benchmarks.gpu.steps import WEIGHTS
 from benchmarks.gpu.supervised import AGAIN
-from benchmarks.gpu.turns import Ways, at_once, at_shape
+from benchmarks.gpu.tables import tables
+from benchmarks.gpu.turns import Ways
 from export.bench.cases import Shape
 from export.bench.floor import Floor, find_floors
 from export.bench.report import describe_machine
@@ -27,7 +32,6 @@ from export.graph import PRECISIONS, Precision
 from service.runtime import Device, Runtime
 
 BATCHES: Final = (1, 64, 8, 32)  # the ends first, in case the time does not last
-ENDED: Final = "the process ended before it was timed"
 assert sorted(BATCHES) == sorted(CUDA_BATCHES)
 
 
@@ -55,8 +59,9 @@ def main(
     """Print a row as soon as it is measured, and the tables at the end; every row is kept at once."""
     where = Device(device)
     files = {precision: path for precision, path in zip(PRECISIONS, (fp32, fp16), strict=True) if path}
-    on = ", ".join((device_name(where), *versions()))
-    record = Record(json_file, on)
+    card = device_name(where)
+    on = ", ".join((card, *versions()))
+    record = Record(json_file and file_of(json_file, card), on)
     shapes = [Shape(width, height, batch) for batch, (width, height) in product(batches, sizes)]
     ways: dict[Case, Ways] = {
         (precision, shape): contenders(checkpoint, file, precision, where, compile_network)
@@ -66,20 +71,18 @@ def main(
     todo = [case for case, there in ways.items() if record.missing(case, there)]
     floors = floors_of(todo, files, where)
     for case in todo:
-        measure_case(record, case, ways[case], floors[case], seconds, free_memory(where))
+        for _ in measure_case(record, case, ways[case], floors[case], seconds, free_memory(where)):
+            if not is_alive(where):
+                click.echo("nothing runs on CUDA in this process any more")
+                sys.exit(AGAIN)
         click.echo(main_table(record.of(case).values()).splitlines()[-1])
-        if not is_alive(where):
-            click.echo("nothing runs on CUDA in this process any more")
-            sys.exit(AGAIN)
-    about = f"{on}, {describe_machine()}"
-    parts = (f"\n{about}", main_table(record.speeds), variants_table(record.speeds), "\n".join(verdicts(record.speeds)))
-    click.echo("\n\n".join(part for part in parts if part))
+    click.echo(f"\n{tables(f'{on}, {describe_machine()}', record.speeds)}")
     if any(record.missing(case, there) for case, there in ways.items()):
         sys.exit(AGAIN)
 
 
 def is_tried(shape: Shape) -> bool:
-    """Whether variants of our settings are measured too: each is a session that looks for its kernels first."""
+    """Whether variants of our settings are measured too: each is a session whose kernels have to be planned first."""
     return shape.size in {"256x256", "640x512"} and shape.batch in {1, 64}
 
 
@@ -92,25 +95,6 @@ def floors_of(cases: list[Case], files: dict[Precision, Path], device: Device) -
             _, found = find_floors(Runtime(file, device), [shape for _, shape in own])
             floors |= zip(own, found, strict=True)
     return floors
-
-
-def measure_case(record: Record, case: Case, ways: Ways, floor: Floor, seconds: float, free: float) -> None:
-    """Time what is missing of a case, beside ours if that was timed before; every try counts, also one that is stopped.
-
-    Args:
-        free: bytes of the device's memory.
-    """
-    precision, shape = case
-    begun = {how: tries + 1 for how, tries in record.missing(case, ways).items()}
-    rows = record.of(case)
-    chosen = {how: way for how, way in ways.items() if how in begun or (how == OURS and rows[how].timing)}
-    record.put(Speed(how, precision, shape, None, ENDED, floor, tries) for how, tries in begun.items())
-    again = any(tries > 1 for tries in begun.values())  # then one at a time: whatever fails takes no other with it
-    turns = at_shape(chosen, shape, seconds, 1 if again else at_once(free, precision, shape))
-    record.put(
-        Speed(how, precision, shape, turns[how].timing, turns[how].fault, floor, tries, turns[how].beside)
-        for how, tries in begun.items()
-    )
 
 
 if __name__ == "__main__":

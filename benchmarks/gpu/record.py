@@ -10,21 +10,26 @@ import click
 
 from benchmarks.gpu.speeds import Case, Speed, by_case, read_speed
 from export.bench.report import describe_machine
+from model.commit import commit
 from model.files import write_atomically
 
 TRIES: Final = 2  # of a way at a shape: one that fails, or takes the process with it, must not use up every session
 
 
 class Record:
-    """What ``file`` holds, if it was measured ``on`` the same device with the same versions; else nothing yet."""
+    """What ``file`` holds, if it was measured ``on`` the same device with the same versions; else nothing yet.
+
+    What failed under another commit was not tried yet: the code may have been mended since.
+    """
 
     def __init__(self, file: Path | None, on: str) -> None:
-        self._file, self._on = file, on
+        self._file, self._on, self._commit = file, on, commit()
         before = json.loads(file.read_text()) if file is not None and file.exists() else {"on": on, "speeds": []}
         if before["on"] != on:
             click.echo(f"{file} was measured on {before['on']}: all is measured again")
-        entries = before["speeds"] if before["on"] == on else []
-        self._speeds = {(one.precision, one.shape, one.how): one for one in map(read_speed, entries)}
+        entries = map(read_speed, before["speeds"] if before["on"] == on else [])
+        speeds = [one for one in entries if one.timing or before.get("commit") == self._commit]
+        self._speeds = {(one.precision, one.shape, one.how): one for one in speeds}
 
     @property
     def speeds(self) -> list[Speed]:
@@ -45,7 +50,8 @@ class Record:
         """Keep these in place of what stood there."""
         self._speeds |= {(one.precision, one.shape, one.how): one for one in speeds}
         if self._file is not None:
-            found = {"on": self._on, "machine": describe_machine(), "speeds": [asdict(one) for one in self.speeds]}
+            about = {"on": self._on, "machine": describe_machine(), "commit": self._commit}
+            found = about | {"speeds": [asdict(one) for one in self.speeds]}
             write_atomically(self._file, (json.dumps(found, indent=1) + "\n").encode())
 
 

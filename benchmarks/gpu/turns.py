@@ -49,16 +49,6 @@ def groups(names: Sequence[str], number: int) -> Iterator[list[str]]:
         yield from ([OURS, *others[start : start + number - 1]] for start in range(0, len(others), number - 1))
 
 
-def at_shape(ways: Ways, shape: Shape, seconds: float, number: int) -> dict[str, Turn]:
-    """Time all ways, so many at once; memory is given back before the next are prepared."""
-    found: dict[str, Turn] = {}
-    for names in groups(list(ways), number):
-        turns = in_turns({name: ways[name] for name in names}, shape, seconds)
-        found = turns | found  # ours is timed with every group, and the first counts
-        give_back()
-    return {name: found[name] for name in ways}
-
-
 def in_turns(ways: Ways, shape: Shape, seconds: float) -> dict[str, Turn]:
     """One that has no memory for the shape, or cannot run it, says so in place of a timing."""
     intensities = frames(shape).astype(np.float32)[:, None]

@@ -12,14 +12,15 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # its own builds report to 
 import onnxruntime as ort
 
 from service.runtime.driver import why_no_cuda, why_no_libraries
+from service.runtime.fault import ModelFault
+from service.runtime.interface import read_card
 
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
 FALLS_BACK: Final = "fallback to CPU EP has been explicitly disabled"
 CUDA_SETTINGS: Final = {
     "enable_cuda_graph": "1",
-    "cudnn_conv_algo_search": "EXHAUSTIVE",  # sizes are few and each is met many times
-    "use_tf32": "0",  # it rounds as float16 does, and a float32 file has to answer as it did on the CPU
+    "cudnn_conv_algo_search": "EXHAUSTIVE",  # with cuDNN 9 a word for its finer heuristics, mode B: nothing is timed
 }
 Providers = list[str | tuple[str, dict[str, str]]]
 
@@ -34,25 +35,70 @@ class Device(StrEnum):
     CPU = "cpu"
 
 
-class ModelFault(Exception):
-    """A model file or a device that cannot be served from, and what to do about it."""
-
-
 def open_session(path: Path, content: bytes, device: Device, threads: int) -> ort.InferenceSession:
     """A session that runs where ``device`` says.
 
     Raises:
         ModelFault: the file cannot be loaded, or the device is not there; says why and what to do.
     """
-    options = _options(threads)
     reason = None if device is Device.CPU else missing_for_cuda()
     if device is Device.CPU or (reason and device is Device.AUTO):
         if reason:
             logger.warning("device auto: running on the CPU (%s); device=cuda refuses instead", reason)
-        return _create(path, content, options, [CPU])
+        return _create(path, content, _options(threads), [CPU])
     if reason:
         raise ModelFault(f"device cuda: {reason}")
-    return _on_cuda(path, content, options, strict=device is Device.CUDA)  # pragma: cuda
+    settings = settings_for(path, content)  # pragma: cuda
+    return open_on_cuda(path, content, threads, settings, strict=device is Device.CUDA)  # pragma: cuda
+
+
+def settings_for(path: Path, content: bytes) -> dict[str, str]:
+    """Settings of the CUDA provider for a model file.
+
+    A float32 file has to answer as it did on the CPU: TF32 rounds as float16 does. A float16 file has no float32
+    convolution to round, but without TF32 ONNX Runtime keeps convolutions of any type off the tensor cores.
+
+    Raises:
+        ModelFault: the file cannot be loaded, or has no card that tells its precision.
+    """
+    options = _options(threads=1)
+    options.graph_optimization_level = (
+        ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    )  # it is only read: a tenth of a second
+    card = read_card(path, _create(path, content, options, [CPU]))
+    return CUDA_SETTINGS | {"use_tf32": "1" if card.precision == "fp16" else "0"}
+
+
+def open_on_cuda(
+    path: Path, content: bytes, threads: int, settings: dict[str, str], strict: bool = True
+) -> ort.InferenceSession:
+    """A session on CUDA. Strict: every node there, or a refusal. Else what there is, said loudly.
+
+    Args:
+        settings: of the CUDA provider.
+
+    Raises:
+        ModelFault: why CUDA does not run this file.
+    """
+    options = _options(threads)
+    providers: Providers = [(CUDA, settings), *([] if strict else [CPU])]
+    if strict:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    try:
+        # ONNX Runtime's own second try, on the CPU, would hide why the first one failed
+        session = _create(path, content, options, providers, second_try=not strict)
+    except ModelFault as fault:
+        if FALLS_BACK not in str(fault):
+            raise ModelFault(f"device cuda: ONNX Runtime cannot open {path} there: {fault.__cause__}") from fault
+        raise ModelFault(
+            f"device cuda: ONNX Runtime would run {path} on the CPU, in part or whole: a node has no CUDA kernel, or "
+            "a library of CUDA does not load; its log says which"
+        ) from fault
+    if session.get_providers()[0] != CUDA:
+        if strict:
+            raise ModelFault("device cuda: ONNX Runtime fell back to the CPU; its log names the library it misses")
+        logger.warning("device auto: ONNX Runtime fell back to the CPU, its log says why; device=cuda refuses instead")
+    return session
 
 
 def _options(threads: int) -> ort.SessionOptions:
@@ -65,32 +111,11 @@ def _options(threads: int) -> ort.SessionOptions:
     return options
 
 
-def _on_cuda(
-    path: Path, content: bytes, options: ort.SessionOptions, strict: bool
-) -> ort.InferenceSession:  # pragma: cuda
-    """Strict: every node on CUDA, or a refusal. Else what there is, said loudly."""
-    providers: Providers = [(CUDA, CUDA_SETTINGS)]
-    if strict:
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+def _create(
+    path: Path, content: bytes, options: ort.SessionOptions, providers: Providers, second_try: bool = False
+) -> ort.InferenceSession:
     try:
-        session = _create(path, content, options, providers if strict else [*providers, CPU])
-    except ModelFault as fault:
-        if FALLS_BACK not in str(fault):
-            raise
-        raise ModelFault(
-            f"device cuda: ONNX Runtime would run {path} on the CPU, in part or whole: a node has no CUDA kernel, or "
-            "a library of CUDA does not load; its log says which"
-        ) from fault
-    if session.get_providers()[0] != CUDA:
-        if strict:
-            raise ModelFault("device cuda: ONNX Runtime fell back to the CPU; its log names the library it misses")
-        logger.warning("device auto: ONNX Runtime fell back to the CPU, its log says why; device=cuda refuses instead")
-    return session
-
-
-def _create(path: Path, content: bytes, options: ort.SessionOptions, providers: Providers) -> ort.InferenceSession:
-    try:
-        return ort.InferenceSession(content, options, providers=providers)
+        return ort.InferenceSession(content, options, providers=providers, enable_fallback=int(second_try))
     except Exception as error:  # ONNX Runtime has an exception type for every status code
         raise ModelFault(f"{path} is no model that ONNX Runtime can load: {error}") from error
 

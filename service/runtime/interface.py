@@ -7,7 +7,7 @@ from typing import Any
 import onnxruntime as ort
 
 from service.card import FORMAT, METADATA_KEY, Card
-from service.runtime.device import ModelFault
+from service.runtime.fault import ModelFault
 
 
 def read_card(path: Path, session: ort.InferenceSession) -> Card:

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.by_card import file_of
 from benchmarks.cpu_options import main as cpu_options
 from benchmarks.cpu_profile import main as cpu_profile
 from benchmarks.cpu_settings import OURS
 from benchmarks.gpu.performance import main
+from benchmarks.gpu.tables import main as print_tables
 from tests.export.conftest import SMALL, export, write_checkpoint
 
 
@@ -63,3 +65,13 @@ def test_every_way_to_run_the_network_is_timed_beside_the_floor(tmp_path: Path) 
     assert again.exit_code == 0, again.output
     assert again.output.count("| 16x32 | 2 | fp32 |") == 1, "it is not measured twice"
     assert json.loads(figures.read_text())["speeds"] == speeds
+    printed = CliRunner().invoke(print_tables, [str(figures)])
+    assert printed.output.strip() in result.output, "the same tables, from the file alone"
+
+
+def test_figures_of_another_card_are_kept_beside(tmp_path: Path) -> None:
+    file = tmp_path / "performance.json"
+    assert file_of(file, "NVIDIA H200") == file
+    file.write_text(json.dumps({"on": "NVIDIA H200, PyTorch 2"}))
+    assert file_of(file, "NVIDIA H200") == file
+    assert file_of(file, "NVIDIA H100 80GB HBM3") == tmp_path / "performance-nvidia-h100-80gb-hbm3.json"

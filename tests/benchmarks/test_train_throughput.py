@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import benchmarks.train_throughput as throughput
+from benchmarks.gpu.supervised import AGAIN
 from model.packed import pack as packed_frames
 from tests.scenes import write_data_set
 
@@ -66,14 +68,57 @@ def test_a_row_that_cannot_be_measured_is_tried_twice(
             continue
     assert len(tries) == 2
     assert "| ours, bfloat16 | failed | - | - |" in result.output
+    assert result.exit_code == 0, "no other run has anything to try"
+    monkeypatch.setattr("benchmarks.train_throughput.commit", lambda: "the next")
+    with suppress(Stopped):
+        run(tmp_path)
+    assert len(tries) == 3, "but mended code has"
 
 
-def test_another_device_is_measured_anew(measured: list[float], tmp_path: Path) -> None:
+def test_a_row_that_failed_asks_for_another_run(
+    measured: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = throughput.rate
+    stop_at(monkeypatch, measured, 2, RuntimeError("no memory"))
+    assert run(tmp_path).exit_code == AGAIN
+    monkeypatch.setattr(throughput, "rate", whole)
+    assert run(tmp_path).exit_code == 0
+    assert list(rows(tmp_path)) == ROWS
+
+
+def test_a_device_that_is_lost_takes_no_other_row_with_it(
+    measured: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = throughput.rate
+    tries = stop_at(monkeypatch, measured, 1, RuntimeError("an illegal address"))
+    monkeypatch.setattr(throughput, "is_alive", lambda _: False)
+    for _ in range(2):
+        assert run(tmp_path).exit_code == AGAIN
+    assert len(tries) == 2
+    monkeypatch.setattr(throughput, "rate", whole)
+    monkeypatch.setattr(throughput, "is_alive", lambda _: True)
+    run(tmp_path)
+    assert list(rows(tmp_path)) == [ROWS[0], ROWS[2]]
+
+
+def test_other_versions_are_measured_anew(measured: list[float], tmp_path: Path) -> None:
     run(tmp_path)
     found = json.loads((tmp_path / "rows.json").read_text())
-    (tmp_path / "rows.json").write_text(json.dumps(found | {"on": "another"}))
-    assert "was measured on another: all is measured again" in run(tmp_path).output
+    other = f"{found['on']} of before"
+    (tmp_path / "rows.json").write_text(json.dumps(found | {"on": other}))
+    assert f"was measured on {other}: all is measured again" in run(tmp_path).output
     assert len(measured) == 6
+
+
+def test_figures_of_another_card_stay(measured: list[float], tmp_path: Path) -> None:
+    run(tmp_path)
+    found = json.loads((tmp_path / "rows.json").read_text()) | {"on": "another, PyTorch 2"}
+    (tmp_path / "rows.json").write_text(json.dumps(found))
+    for _ in range(2):
+        run(tmp_path)
+    assert len(measured) == 6
+    assert json.loads((tmp_path / "rows.json").read_text()) == found
+    assert len(list(tmp_path.glob("rows-*.json"))) == 1
 
 
 def test_frames_are_packed_once(measured: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

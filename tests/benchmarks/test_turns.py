@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from benchmarks.gpu import turns as module
+from benchmarks.gpu.attempts import measure_case, measure_group, together
 from benchmarks.gpu.contenders import Answer
-from benchmarks.gpu.performance import measure_case
 from benchmarks.gpu.record import Record
-from benchmarks.gpu.speeds import OURS, Case, variants_table
-from benchmarks.gpu.turns import Ways, at_once, at_shape, groups
+from benchmarks.gpu.speeds import OURS, Case, Speed, variants_table
+from benchmarks.gpu.turns import Ways, at_once, groups
 from export.bench.cases import Shape
 from export.bench.floor import Floor
 from export.bench.timing import Timing
@@ -57,6 +57,22 @@ class Held:
         self._device.held -= 1
 
 
+def at_once_timed(ways: Ways, number: int = 9) -> dict[str, Speed]:
+    """Rows of a first try, so many ways at once."""
+    record = Record(None, "here")
+    for names in together(record, CASE, ways, number):
+        measure_group(record, CASE, {how: ways[how] for how in names}, FLOOR, 0.01)
+    return record.of(CASE)
+
+
+def run_once(file: Path, ways: Ways, free: float = 1e12) -> Record:
+    """What the file holds after another run."""
+    record = Record(file, "here")
+    for _ in measure_case(record, CASE, ways, FLOOR, 0.01, free):
+        pass
+    return record
+
+
 def test_large_shapes_are_timed_alone_and_small_ones_together() -> None:
     assert at_once(H100, "fp32", Shape(1280, 1024, 64)) == 1
     assert at_once(H100, "fp32", Shape(640, 512, 64)) == 3
@@ -76,8 +92,8 @@ def test_ours_is_in_every_group_that_has_room_for_two() -> None:
 @pytest.mark.parametrize(("number", "most"), [(1, 1), (2, 2), (9, 4)])
 def test_memory_is_given_back_before_the_next_are_prepared(number: int, most: int) -> None:
     device = Device(room=most)
-    found = at_shape(device.ways("a", OURS, "b", "c"), SHAPE, 0.01, number)
-    assert list(found) == ["a", OURS, "b", "c"]
+    found = at_once_timed(device.ways("a", OURS, "b", "c"), number)
+    assert set(found) == {"a", OURS, "b", "c"}
     assert all(turn.timing and not turn.fault for turn in found.values()), found
     assert (device.most, device.held) == (most, 0)
     assert all((turn.beside is not None) == (number > 1) for turn in found.values())
@@ -94,7 +110,7 @@ def test_what_a_way_held_that_fails_is_free_for_the_next() -> None:
 
         return answer
 
-    found = at_shape({"bad": bad} | device.ways("a"), SHAPE, 0.01, 9)
+    found = at_once_timed({"bad": bad} | device.ways("a"))
     assert found["bad"].fault.startswith("MemoryError")
     assert found["a"].timing
 
@@ -110,7 +126,7 @@ def test_a_way_that_breaks_while_it_is_timed_is_named_and_the_others_are_timed(
             raise RuntimeError("an illegal address\nand more")
         return None
 
-    found = at_shape(Device().ways("a", OURS) | {"bad": lambda _: breaks}, SHAPE, 0.01, 9)
+    found = at_once_timed(Device().ways("a", OURS) | {"bad": lambda _: breaks})
     assert found["bad"].fault == "RuntimeError: an illegal address"
     assert found["a"].timing
     assert found[OURS].timing
@@ -120,12 +136,9 @@ def test_a_way_that_fails_is_tried_by_the_next_run_and_then_no_more(tmp_path: Pa
     device, file = Device(), tmp_path / "performance.json"
     ways = device.ways("a", OURS, "bad", bad=RuntimeError("no kernel"))
     for _ in range(4):
-        record = Record(file, "here")
-        if record.missing(CASE, ways):
-            measure_case(record, CASE, ways, FLOOR, 0.01, 1e12)
+        rows = run_once(file, ways).of(CASE)
     assert device.prepared.count("bad") == 2
-    assert device.prepared.count("a") == 1
-    rows = Record(file, "here").of(CASE)
+    assert device.prepared.count("a") == device.prepared.count(OURS) == 1
     assert (rows["bad"].tries, rows["bad"].fault) == (2, "RuntimeError: no kernel")
     assert rows["a"].timing
     assert rows[OURS].timing
@@ -134,24 +147,47 @@ def test_a_way_that_fails_is_tried_by_the_next_run_and_then_no_more(tmp_path: Pa
 
 def test_a_try_that_succeeds_takes_the_place_of_the_fault(tmp_path: Path) -> None:
     device, file = Device(), tmp_path / "performance.json"
-    measure_case(Record(file, "here"), CASE, device.ways("a", OURS, a=MemoryError()), FLOOR, 0.01, 1e12)
-    measure_case(Record(file, "here"), CASE, device.ways("a", OURS), FLOOR, 0.01, 1e12)
-    row = Record(file, "here").of(CASE)["a"]
+    run_once(file, device.ways("a", OURS, a=MemoryError()))
+    row = run_once(file, device.ways("a", OURS)).of(CASE)["a"]
     assert row.timing
     assert not row.fault
     assert row.tries == 2
     assert len(json.loads(file.read_text())["speeds"]) == 2
 
 
-def test_a_way_that_takes_the_process_with_it_is_tried_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [SystemExit(), KeyboardInterrupt()])
+def test_a_way_that_takes_the_process_with_it_is_tried_twice_and_uses_up_no_try_of_others(
+    tmp_path: Path, end: BaseException
+) -> None:
     device, file = Device(), tmp_path / "performance.json"
-    ways = device.ways(OURS, "bad", bad=SystemExit())
+    ways = device.ways("a", "bad", "b", OURS, bad=end)
     for _ in range(2):
-        with pytest.raises(SystemExit):
-            measure_case(Record(file, "here"), CASE, ways, FLOOR, 0.01, 1e12)
-    record = Record(file, "here")
+        with pytest.raises(type(end)):
+            run_once(file, ways)
+    record = run_once(file, ways)
     assert not record.missing(CASE, ways)
-    assert record.of(CASE)["bad"].fault == "the process ended before it was timed"
+    rows = record.of(CASE)
+    assert rows["bad"].fault == "the process ended before it was timed"
+    assert all(rows[how].timing for how in ("a", "b", OURS))
+    assert device.prepared.count("bad") == 2
+
+
+def test_after_each_way_that_is_tried_again_somebody_may_look_whether_the_device_lives(tmp_path: Path) -> None:
+    device, file = Device(), tmp_path / "performance.json"
+    ways = device.ways("a", "b", a=RuntimeError("an illegal address"), b=RuntimeError("the same in its wake"))
+    run_once(file, ways)
+    next(measure_case(Record(file, "here"), CASE, ways, FLOOR, 0.01, 1e12))
+    rows = Record(file, "here").of(CASE)
+    assert (rows["a"].tries, rows["b"].tries) == (2, 1)
+
+
+def test_what_failed_is_tried_again_once_its_code_was_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    device, file = Device(), tmp_path / "performance.json"
+    for _ in range(3):
+        run_once(file, device.ways("a", OURS, a=MemoryError()))
+    monkeypatch.setattr("benchmarks.gpu.record.commit", lambda: "the next")
+    assert run_once(file, device.ways("a", OURS)).of(CASE)["a"].timing
+    assert device.prepared.count("a") == 3
 
 
 def test_variants_are_compared_with_ours_in_the_same_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +197,6 @@ def test_variants_are_compared_with_ours_in_the_same_turns(tmp_path: Path, monke
         return [Timing(next(rates), 1.0, 1.0, 1.0, 1) for _ in cases]
 
     monkeypatch.setattr(module, "measure", measure)
-    record = Record(tmp_path / "performance.json", "here")
     free = 2.5 * 512 * 8 * 8 * 2 / module.SHARE
-    measure_case(record, CASE, Device(room=2).ways(OURS, "quick", "slow"), FLOOR, 0.01, free)
-    assert "| 8x8 | 2 | fp32 | 2.00 | 0.50 |" in variants_table(Record(tmp_path / "performance.json", "here").speeds)
+    record = run_once(tmp_path / "performance.json", Device(room=2).ways(OURS, "quick", "slow"), free)
+    assert "| 8x8 | 2 | fp32 | 2.00 | 0.50 |" in variants_table(record.speeds)

@@ -11,10 +11,12 @@ from pathlib import Path
 import onnxruntime as ort
 import pytest
 
-from service.runtime import CUDA
+from service.runtime import CPU, CUDA, ModelFault
+from service.runtime.device import open_on_cuda, settings_for
 from service.runtime.driver import why_no_libraries
 from tests.conftest import require_tool
 from tests.service.process import failing
+from tests.service.small_models import build_graph, write_graph, write_small_model
 
 BUILD_KNOWS_CUDA = CUDA in ort.get_available_providers()
 DRIVER = "int cuDriverGetVersion(int *v) {{ *v = {version}; return 0; }} int cuInit(unsigned f) {{ return {init}; }}"
@@ -100,6 +102,48 @@ def test_auto_takes_the_cpu_and_says_why(brightness_model: Path, tmp_path: Path)
 def test_the_cpu_is_taken_without_a_look_at_the_driver(brightness_model: Path, tmp_path: Path) -> None:
     taken = _load(brightness_model, "cpu", _driver(tmp_path, version=12_080, init=0))
     assert (taken.returncode, taken.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("precision", "tensor_cores"), [("fp32", "0"), ("fp16", "1")])
+def test_float32_is_float32_on_cuda_and_float16_runs_on_tensor_cores(
+    tmp_path: Path, precision: str, tensor_cores: str
+) -> None:
+    model = write_small_model(tmp_path / "m.onnx", precision=precision)
+    assert settings_for(model, model.read_bytes())["use_tf32"] == tensor_cores
+
+
+def test_a_file_that_does_not_tell_its_precision_gets_no_settings(tmp_path: Path) -> None:
+    model = write_graph(tmp_path / "m.onnx", build_graph(), None)
+    with pytest.raises(ModelFault, match="has no card"):
+        settings_for(model, model.read_bytes())
+
+
+class WithoutMemory(ort.InferenceSession):  # type: ignore[misc]  # ONNX Runtime tells no types
+    """ONNX Runtime on a GPU that something else has filled."""
+
+    def _create_inference_session(self, providers: list[object], *others: object) -> None:
+        if providers != [CPU]:
+            self._fallback_providers = [CPU]
+            raise RuntimeError("CUDA failure 2: out of memory")
+        super()._create_inference_session(providers, *others)
+
+
+def test_where_cuda_must_be_its_own_fault_is_told_and_the_cpu_not_tried(
+    brightness_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ort, "InferenceSession", WithoutMemory)
+    with pytest.raises(ModelFault, match=r"^device cuda: .* there: CUDA failure 2: out of memory$"):
+        open_on_cuda(brightness_model, brightness_model.read_bytes(), 1, {})
+    assert capsys.readouterr().out == ""
+
+
+def test_where_cuda_may_be_the_cpu_takes_over_and_says_so(
+    brightness_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ort, "InferenceSession", WithoutMemory)
+    session = open_on_cuda(brightness_model, brightness_model.read_bytes(), 1, {}, strict=False)
+    assert session.get_providers() == [CPU]
+    assert "device auto: ONNX Runtime fell back to the CPU" in caplog.text
 
 
 def _driver(folder: Path, version: int, init: int) -> Path:
