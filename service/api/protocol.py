@@ -116,6 +116,8 @@ class BoundedHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         super().on_message_complete()
+        if not self.pipeline:
+            self.flow.resume_reading()  # the body's size may have paused it, and only who reads sees a client leave
         if self.cycle.response_complete and not self.cycle.keep_alive:
             self.transport.close()
 
