@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.presence import LEFT
 from service.api.problems import MEDIA_TYPE, problem_body
+from service.api.upgrade import Parser
 from service.errors import Reason, ServiceError
 
 HEAD_BYTES: Final = 32_768
@@ -44,6 +45,7 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first head is due."""
         super().connection_made(transport)
+        self.parser: Parser = Parser(self)
         self._left: asyncio.Future[None] = self.loop.create_future()
         self._answering = _Answering(self)
         self._close_in(HEAD_TIMEOUT_S)
@@ -102,7 +104,9 @@ class BoundedHttp(HttpToolsProtocol):
             return
         if self._parsed > HEAD_BYTES:
             self._refuse(Reason.HEADERS_TOO_LARGE, f"the head is larger than {HEAD_BYTES} bytes")
-        else:
+            return
+        self.parser.ignore_offer(self.url, self.headers)
+        if not self.parser.ignores_head:
             super().on_headers_complete()
             self.cycle.transport = self._answering  # type: ignore[assignment]
 
@@ -113,9 +117,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """As ``on_body``; a connection that only waited for this closes."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self.parser.ignores_head:
             return
         super().on_message_complete()
+        if not self.pipeline:
+            self.flow.resume_reading()  # the body's size may have paused it, and only who reads sees a client leave
         if self.cycle.response_complete and not self.cycle.keep_alive:
             self.transport.close()
 
