@@ -13,7 +13,7 @@ from service.detector import Detector, Options, Polarity, RangeMode
 from service.errors import ServiceError
 from service.frames import Budget, Frame, decode_file, undecodable
 from service.pretrained import DEFAULT
-from service.ranges import parse_range
+from service.ranges import RangeType
 from service.repository import load_detector
 from service.runtime import Device, ModelFault
 from service.writers import FILES, Format, Result, Writer, open_writer
@@ -28,21 +28,6 @@ FORMAT_HELP: Final = (
 )
 LINES_EVERY: Final = 50
 MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only bombs are refused
-
-
-class RangeType(click.ParamType[RangeMode | Range]):
-    """``auto``, ``dtype``, ``minmax`` or ``LO:HI``."""
-
-    name = "range"
-
-    def convert(
-        self, value: str | RangeMode | Range, param: click.Parameter | None, ctx: click.Context | None
-    ) -> RangeMode | Range:
-        """As the HTTP parameter."""
-        try:
-            return parse_range(value) if isinstance(value, str) else value
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command("detect", epilog=EPILOG)
