@@ -1,11 +1,9 @@
 """``rrcanet calibrate``."""
 
-import sys
 from pathlib import Path
 
 import click
 import numpy as np
-from tqdm import tqdm
 
 from export.card import record_calibration
 from export.evaluate import evaluate
@@ -15,6 +13,7 @@ from export.source import FileSource, SourceError
 from model.calibration import Curve, fit_curve
 from model.data import DataError, FrameFolder
 from service.card import Calibration
+from service.progress import progress
 from service.runtime import Device, ModelFault
 
 EPILOG = "Example: rrcanet calibrate models/nuaa.onnx --data datasets/IRSTD-1k --split train"
@@ -51,7 +50,7 @@ def _fit(source: FileSource, folders: list[FrameFolder]) -> tuple[Curve, int]:
     scores, real = [], []
     for folder in folders:
         frames = evaluate(source, folder, Grid.NATIVE)
-        for result in tqdm(frames, total=len(folder), unit="frame", disable=not sys.stderr.isatty()):
+        for result in progress(frames, len(folder), f"evaluating {folder.root.name}", "frame"):
             scores.append(result.confidences)
             real.append(result.real)
     joined = np.concatenate(scores)

@@ -1,13 +1,11 @@
 """``rrcanet evaluate``."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
-from tqdm import tqdm
 
 from export.card import record_measurement
 from export.evaluate import FrameResult, evaluate
@@ -20,6 +18,7 @@ from model.calibration import calibration_error
 from model.data import DataError, FrameFolder
 from model.layouts import TEST, default_split
 from model.metrics import score
+from service.progress import progress
 from service.runtime import Device, ModelFault
 
 EPILOG = "Example: rrcanet evaluate http://localhost:8000 --data datasets/NUAA-SIRST --split test --report report"
@@ -102,12 +101,11 @@ def summarise(model: str, folder: FrameFolder, split: str, grid: Grid, results: 
 def _answers(source: Source, folder: FrameFolder, grid: Grid, study: Study | None) -> list[FrameResult]:
     """Every frame's result; details go into the study as they come."""
     results = []
-    with tqdm(total=len(folder), desc="evaluating", unit="frame", disable=not sys.stderr.isatty()) as progress:
-        for result in evaluate(source, folder, grid, in_detail=study is not None):
-            if study is not None and result.detail is not None:
-                study.add(result.name, result.detail)
-            results.append(replace(result, detail=None))
-            progress.update()
+    found = evaluate(source, folder, grid, in_detail=study is not None)
+    for result in progress(found, len(folder), "evaluating", "frame"):
+        if study is not None and result.detail is not None:
+            study.add(result.name, result.detail)
+        results.append(replace(result, detail=None))
     return results
 
 

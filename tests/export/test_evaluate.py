@@ -243,3 +243,13 @@ def test_a_model_that_is_not_there_is_named_and_no_folder_made_for_it(scenes: Pa
     assert (result.exit_code, type(result.exception)) == (1, SystemExit)
     assert "m.onnx" in result.output
     assert not nowhere.parent.exists()
+
+
+def test_long_work_shows_plain_lines_in_a_log(exported: tuple[Path, Path, Result], tmp_path: Path) -> None:
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+        for number in range(51):
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / part / f"{number}.png")
+    (tmp_path / "train.txt").write_text("\n".join(str(number) for number in range(51)))
+    for result in (evaluate(exported[1], tmp_path, "--split", "train"), calibrate(exported[1], tmp_path)):
+        assert result.stderr.splitlines()[0] == "50 of 51 frames"
