@@ -7,12 +7,14 @@ from pathlib import Path
 import click
 import numpy as np
 
+from export.address import AddressError, is_address
 from export.card import record_measurement
 from export.evaluate import FrameResult, evaluate
 from export.grid import Grid
+from export.http_source import HttpSource
 from export.options import json_option, key_option, require_writable, write_json, writing
 from export.report import Report
-from export.source import Source, SourceError, open_source
+from export.source import FileSource, Source, SourceError
 from export.study import Study
 from model.calibration import calibration_error
 from model.data import DataError, FrameFolder
@@ -54,6 +56,8 @@ def evaluate_command(
 ) -> None:
     """Score MODEL, a file or the URL of a running service, on a folder of frames and masks.
 
+    A query in URL goes with every request: 'http://localhost:8000/?model=nuaa-sirst' scores that model of the service.
+
     Prints a Markdown table. The folder may lie as the public data sets are downloaded. Exit code 1: the data, the
     model or an answer is at fault, which is named.
     """
@@ -65,9 +69,9 @@ def evaluate_command(
     study = Study() if write_report else None
     try:
         folder = FrameFolder(data, split or default_split(data))
-        source = open_source(model, Device(device), key)
+        source = _open(model, Device(device), key)
         results = _answers(source, folder, Grid(grid), study)
-    except (DataError, ModelFault, SourceError) as error:
+    except (AddressError, DataError, ModelFault, SourceError) as error:
         raise click.ClickException(str(error)) from error
     report = summarise(source.name, folder, Path(split or default_split(data)).stem, Grid(grid), results)
     click.echo(f"{source.name}\n\n{report.markdown()}")
@@ -96,6 +100,11 @@ def summarise(model: str, folder: FrameFolder, split: str, grid: Grid, results: 
             np.concatenate([result.real for result in results]),
         ),
     )
+
+
+def _open(model: str, device: Device, key: str | None) -> Source:
+    """A URL is asked, with the key; anything else is a file."""
+    return HttpSource(model, key) if is_address(model) else FileSource(Path(model), device)
 
 
 def _answers(source: Source, folder: FrameFolder, grid: Grid, study: Study | None) -> list[FrameResult]:

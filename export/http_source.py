@@ -1,0 +1,110 @@
+"""A running service as what is evaluated."""
+
+import base64
+import http.client
+import io
+import json
+from contextlib import closing
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from export.address import AddressError, key_header, read_address
+from export.source import MANY, Found, SourceError, only
+
+TIMEOUT_S: Final = 120.0
+FULL: Final = 65535  # of a probability mask
+OWN: Final = frozenset({"mask", "max_targets", "width", "height", "dtype"})  # not the address's to ask for
+FILTERS: Final = frozenset({"min_confidence", "min_area"})  # leave out pixels as probable as those of the mask
+
+
+class HttpSource:
+    """A running service, by its URL, whose query goes with every request.
+
+    Args:
+        key: an API key, where the service wants one.
+
+    Raises:
+        AddressError: no request can be sent there, with this key, or the query asks for what an evaluation must.
+    """
+
+    def __init__(self, url: str, key: str | None = None) -> None:
+        self._address = read_address(url)
+        clash = sorted(self._address.asked & OWN)
+        if clash:
+            raise AddressError(f"{url}: {', '.join(clash)} cannot be asked for; an evaluation sets that itself")
+        self._headers = {"Content-Type": "application/octet-stream", **key_header(key)}
+        self.name = url
+
+    def find(self, frame: bytes, probabilities: bool = False) -> Found:
+        """One request; with probabilities a second one, where they alone cannot tell the mask."""
+        entry = self._detect(frame, "probability" if probabilities else "png")
+        targets = entry["targets"]
+        levels = _mask_pixels(entry)
+        mask: NDArray[np.bool_] | None = levels > 0
+        if probabilities:
+            filtered = self._address.asked & FILTERS
+            mask = None if filtered else _most_probable(levels, sum(target["area"] for target in targets))
+        return Found(
+            mask=_mask_pixels(self._detect(frame, "png")) > 0 if mask is None else mask,
+            peaks=tuple((target["peak"]["x"], target["peak"]["y"]) for target in targets),
+            confidences=tuple(target["confidence"] for target in targets),
+            probabilities=(levels / np.float32(FULL)).astype(np.float32) if probabilities else None,
+        )
+
+    def _detect(self, frame: bytes, mask: str) -> Any:
+        answer = self._post(self._address.detect(mask=mask, max_targets=MANY), frame)
+        match answer:
+            case {"frames": [entry, *others]}:
+                only(others)
+            case _:
+                raise SourceError(f"{self.name} answers, but not as POST /v1/detect does")
+        return entry
+
+    def _post(self, target: str, body: bytes) -> Any:
+        try:
+            with closing(self._address.connect(TIMEOUT_S)) as connection:
+                connection.request("POST", target, body, self._headers)
+                response = connection.getresponse()
+                content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise SourceError(f"{self.name} does not answer: {error}") from error
+        answer = _parsed(content)
+        if response.status != http.client.OK:
+            told = answer.get("detail", answer) if isinstance(answer, dict) else response.reason
+            raise SourceError(f"{self.name} answers {response.status}: {told}")
+        return answer
+
+
+def _parsed(content: bytes) -> Any:
+    """JSON, or None."""
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def _mask_pixels(entry: Any) -> NDArray[np.uint16]:
+    with Image.open(io.BytesIO(base64.b64decode(entry["mask"]["data"]))) as image:
+        return np.asarray(image).astype(np.uint16)
+
+
+def _most_probable(levels: NDArray[np.uint16], area: int) -> NDArray[np.bool_] | None:
+    """The mask of all targets together: as many of the most probable pixels as their areas say.
+
+    The threshold is the model's own and 16 bits round, so that only the areas tell exactly.
+
+    Returns:
+        ``[H, W]``; None where the last pixel inside and the first outside are equal in 16 bits.
+    """
+    inside = np.count_nonzero(levels > (cut := _cut(levels, area)))
+    return levels > cut if inside == area else None
+
+
+def _cut(levels: NDArray[np.uint16], area: int) -> int:
+    """The highest level outside."""
+    if area == levels.size:
+        return -1
+    return int(np.partition(levels, -area - 1, axis=None)[-area - 1])
