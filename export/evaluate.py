@@ -48,6 +48,9 @@ def evaluate(source: Source, folder: FrameFolder, grid: Grid, in_detail: bool = 
 def _evaluate_frame(source: Source, folder: FrameFolder, name: str, grid: Grid, in_detail: bool) -> FrameResult:
     mask = mask_on_grid(folder.load_mask(name), grid)
     found = _find(source, name, frame_on_grid(folder, name, grid), in_detail)
+    for answered in (found.mask, found.probabilities):
+        if answered is not None and answered.shape != mask.shape:
+            raise SourceError(f"{name}: {source.name} answers a mask of {answered.shape}, the frame is {mask.shape}")
     claimed = claimed_objects(found.mask, mask)
     return FrameResult(
         name=name,

@@ -1,18 +1,15 @@
 """A running service as what is evaluated."""
 
-import base64
 import http.client
-import io
-import json
 from contextlib import closing
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from export.address import AddressError, key_header, read_address
-from export.source import MANY, Found, SourceError, only
+from export.answer import AnswerError, Entry, detail, read_answer
+from export.source import MANY, Found, SourceError
 
 TIMEOUT_S: Final = 120.0
 FULL: Final = 65535  # of a probability mask
@@ -40,30 +37,28 @@ class HttpSource:
 
     def find(self, frame: bytes, probabilities: bool = False) -> Found:
         """One request; with probabilities a second one, where they alone cannot tell the mask."""
-        entry = self._detect(frame, "probability" if probabilities else "png")
-        targets = entry["targets"]
-        levels = _mask_pixels(entry)
+        entry, levels = self._detect(frame, "probability" if probabilities else "png")
         mask: NDArray[np.bool_] | None = levels > 0
         if probabilities:
             filtered = self._address.asked & FILTERS
-            mask = None if filtered else _most_probable(levels, sum(target["area"] for target in targets))
+            mask = None if filtered else _most_probable(levels, entry.area)
         return Found(
-            mask=_mask_pixels(self._detect(frame, "png")) > 0 if mask is None else mask,
-            peaks=tuple((target["peak"]["x"], target["peak"]["y"]) for target in targets),
-            confidences=tuple(target["confidence"] for target in targets),
+            mask=self._detect(frame, "png")[1] > 0 if mask is None else mask,
+            peaks=tuple((target.peak.x, target.peak.y) for target in entry.targets),
+            confidences=tuple(target.confidence for target in entry.targets),
             probabilities=(levels / np.float32(FULL)).astype(np.float32) if probabilities else None,
         )
 
-    def _detect(self, frame: bytes, mask: str) -> Any:
-        answer = self._post(self._address.detect(mask=mask, max_targets=MANY), frame)
-        match answer:
-            case {"frames": [entry, *others]}:
-                only(others)
-            case _:
-                raise SourceError(f"{self.name} answers, but not as POST /v1/detect does")
-        return entry
+    def _detect(self, frame: bytes, mask: str) -> tuple[Entry, NDArray[np.uint16]]:
+        """The frame's entry, and the mask in it."""
+        content = self._post(self._address.detect(mask=mask, max_targets=MANY), frame)
+        try:
+            entry = read_answer(content)
+            return entry, entry.levels()
+        except AnswerError as fault:
+            raise SourceError(f"{self.name} answers, but not as POST /v1/detect does: {fault}") from fault
 
-    def _post(self, target: str, body: bytes) -> Any:
+    def _post(self, target: str, body: bytes) -> bytes:
         try:
             with closing(self._address.connect(TIMEOUT_S)) as connection:
                 connection.request("POST", target, body, self._headers)
@@ -71,24 +66,9 @@ class HttpSource:
                 content = response.read()
         except (OSError, http.client.HTTPException) as error:
             raise SourceError(f"{self.name} does not answer: {error}") from error
-        answer = _parsed(content)
         if response.status != http.client.OK:
-            told = answer.get("detail", answer) if isinstance(answer, dict) else response.reason
-            raise SourceError(f"{self.name} answers {response.status}: {told}")
-        return answer
-
-
-def _parsed(content: bytes) -> Any:
-    """JSON, or None."""
-    try:
-        return json.loads(content)
-    except ValueError:
-        return None
-
-
-def _mask_pixels(entry: Any) -> NDArray[np.uint16]:
-    with Image.open(io.BytesIO(base64.b64decode(entry["mask"]["data"]))) as image:
-        return np.asarray(image).astype(np.uint16)
+            raise SourceError(f"{self.name} answers {response.status}: {detail(content) or response.reason}")
+        return content
 
 
 def _most_probable(levels: NDArray[np.uint16], area: int) -> NDArray[np.bool_] | None:

@@ -2,7 +2,6 @@
 
 import http.client
 import io
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.address import Address, key_header
+from export.answer import detail
 from service.errors import ServiceError
 from service.runtime import Runtime
 
@@ -86,7 +86,7 @@ def _client(address: Address, body: bytes, headers: dict[str, str]) -> Iterator[
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"{address.text} does not answer: {error}") from error
         if response.status != http.client.OK:
-            raise Refused(f"{address.text} answers {response.status}: {_detail(answer)}")
+            raise Refused(f"{address.text} answers {response.status}: {detail(answer)}")
 
     try:
         yield post
@@ -100,10 +100,3 @@ def frames(shape: Shape) -> NDArray[np.uint8]:
     counts = rng.integers(80, 100, (shape.batch, shape.height, shape.width), dtype=np.uint8)
     counts[:, shape.height // 2, shape.width // 3] = 240
     return counts
-
-
-def _detail(answer: bytes) -> str:
-    try:
-        return str(json.loads(answer)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return answer[:200].decode(errors="replace")
