@@ -2,6 +2,7 @@
 
 import http.client
 from contextlib import closing
+from http import HTTPStatus
 from typing import Final
 
 import numpy as np
@@ -9,9 +10,13 @@ from numpy.typing import NDArray
 
 from export.address import AddressError, key_header, read_address
 from export.answer import AnswerError, Entry, detail, read_answer
-from export.source import MANY, Found, SourceError
+from export.patience import read_retry_after
+from export.source import MANY, BusyError, Found, SourceError
+from service.cpus import available_cpus
 
 TIMEOUT_S: Final = 120.0
+AT_ONCE: Final = 8  # requests: others may be asking the service, too
+BUSY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 FULL: Final = 65535  # of a probability mask
 OWN: Final = frozenset({"mask", "max_targets", "width", "height", "dtype"})  # not the address's to ask for
 FILTERS: Final = frozenset({"min_confidence", "min_area"})  # leave out pixels as probable as those of the mask
@@ -33,7 +38,7 @@ class HttpSource:
         if clash:
             raise AddressError(f"{url}: {', '.join(clash)} cannot be asked for; an evaluation sets that itself")
         self._headers = {"Content-Type": "application/octet-stream", **key_header(key)}
-        self.name = url
+        self.name, self.at_once = url, min(AT_ONCE, available_cpus())
 
     def find(self, frame: bytes, probabilities: bool = False) -> Found:
         """One request; with probabilities a second one, where they alone cannot tell the mask."""
@@ -66,9 +71,12 @@ class HttpSource:
                 content = response.read()
         except (OSError, http.client.HTTPException) as error:
             raise SourceError(f"{self.name} does not answer: {error}") from error
-        if response.status != http.client.OK:
-            raise SourceError(f"{self.name} answers {response.status}: {detail(content) or response.reason}")
-        return content
+        if response.status == HTTPStatus.OK:
+            return content
+        told = f"{self.name} answers {response.status}: {detail(content) or response.reason}"
+        if response.status in BUSY:
+            raise BusyError(told, read_retry_after(response.headers["Retry-After"]))
+        raise SourceError(told)
 
 
 def _most_probable(levels: NDArray[np.uint16], area: int) -> NDArray[np.bool_] | None:

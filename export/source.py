@@ -24,6 +24,14 @@ class SourceError(Exception):
     """A frame that was not answered, and why."""
 
 
+class BusyError(SourceError):
+    """A frame that may be answered when it is asked again, ``retry_after_s`` seconds later."""
+
+    def __init__(self, why: str, retry_after_s: float) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One answer: ``mask [H, W]``, and of each target the peak (x, y) and the confidence.
@@ -38,14 +46,16 @@ class Found:
 
 
 class Source(Protocol):
-    """Finds targets in the bytes of one frame; may be called from several threads."""
+    """Finds targets in the bytes of one frame; may be called from ``at_once`` threads."""
 
     name: str
+    at_once: int
 
     def find(self, frame: bytes, probabilities: bool = False) -> Found:
         """Answer one frame, with the probability of every pixel if wanted.
 
         Raises:
+            BusyError: not now.
             SourceError: it was not answered.
         """
 
@@ -62,8 +72,9 @@ class FileSource:
         card = self.detector.runtime.card
         if not calibrated:
             self.detector.runtime.card = card.model_copy(update={"calibration": Calibration()})
+        self.at_once = available_cpus()
         # of CUDA each thread has graphs of its own; on the CPU a lone run leaves cores idle
-        self._device = ThreadPoolExecutor(1 if self.detector.runtime.provider == CUDA else available_cpus(), "device")
+        self._device = ThreadPoolExecutor(1 if self.detector.runtime.provider == CUDA else self.at_once, "device")
         self.name = f"{card.name} {card.version} ({path.name}, {self.detector.runtime.provider})"
 
     def find(self, frame: bytes, probabilities: bool = False) -> Found:

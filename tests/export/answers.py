@@ -14,6 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 
+class Request(NamedTuple):
+    """Path with query, and what was sent."""
+
+    path: str
+    body: bytes
+
+
 class Reply(NamedTuple):
     """To one request."""
 
@@ -22,17 +29,16 @@ class Reply(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-Answer = Callable[[str], Reply]
+Answer = Callable[[Request], Reply]
 
 
 @contextmanager
 def answering(answer: Answer) -> Iterator[str]:
-    """URL of a server whose replies ``answer`` gives, each in a thread of its own, of the path and query asked for."""
+    """URL of a server whose replies ``answer`` gives, each in a thread of its own."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            reply = answer(self.path)
+            reply = answer(Request(self.path, self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(reply.status)
             for name, value in reply.headers:
                 self.send_header(name, value)
