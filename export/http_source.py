@@ -12,13 +12,16 @@ from export.address import AddressError, key_header, read_address
 from export.answer import AnswerError, Entry, detail, read_answer
 from export.patience import read_retry_after
 from export.source import MANY, BusyError, Found, SourceError
+from intensity import Range
 from service.cpus import available_cpus
+from service.detector import RangeMode
+from service.ranges import range_text
 
 TIMEOUT_S: Final = 120.0
 AT_ONCE: Final = 8  # requests: others may be asking the service, too
 BUSY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 FULL: Final = 65535  # of a probability mask
-OWN: Final = frozenset({"mask", "max_targets", "width", "height", "dtype"})  # not the address's to ask for
+OWN: Final = frozenset({"mask", "max_targets", "range", "width", "height", "dtype"})  # not the address's to ask for
 FILTERS: Final = frozenset({"min_confidence", "min_area"})  # leave out pixels as probable as those of the mask
 
 
@@ -27,17 +30,20 @@ class HttpSource:
 
     Args:
         key: an API key, where the service wants one.
+        span: how counts map to intensity.
 
     Raises:
         AddressError: no request can be sent there, with this key, or the query asks for what an evaluation must.
     """
 
-    def __init__(self, url: str, key: str | None = None) -> None:
+    def __init__(self, url: str, key: str | None = None, span: RangeMode | Range = RangeMode.AUTO) -> None:
         self._address = read_address(url)
         clash = sorted(self._address.asked & OWN)
         if clash:
-            raise AddressError(f"{url}: {', '.join(clash)} cannot be asked for; an evaluation sets that itself")
+            hint = " (--range)" if "range" in clash else ""
+            raise AddressError(f"{url}: {', '.join(clash)} cannot be asked for; an evaluation sets that itself{hint}")
         self._headers = {"Content-Type": "application/octet-stream", **key_header(key)}
+        self._range = range_text(span)
         self.name, self.at_once = url, min(AT_ONCE, available_cpus())
 
     def find(self, frame: bytes, probabilities: bool = False) -> Found:
@@ -56,7 +62,7 @@ class HttpSource:
 
     def _detect(self, frame: bytes, mask: str) -> tuple[Entry, NDArray[np.uint16]]:
         """The frame's entry, and the mask in it."""
-        content = self._post(self._address.detect(mask=mask, max_targets=MANY), frame)
+        content = self._post(self._address.detect(mask=mask, max_targets=MANY, range=self._range), frame)
         try:
             entry = read_answer(content)
             return entry, entry.levels()

@@ -8,9 +8,10 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from intensity import Range
 from service.card import Calibration
 from service.cpus import available_cpus
-from service.detector import Detection, Detector, Options
+from service.detector import Detection, Detector, Options, RangeMode
 from service.errors import ServiceError
 from service.frames import Budget, Frame, decode_file
 from service.repository import load_detector
@@ -65,9 +66,13 @@ class FileSource:
 
     Args:
         calibrated: whether targets carry confidences; plain scores otherwise.
+        span: how counts map to intensity.
     """
 
-    def __init__(self, path: Path, device: Device, calibrated: bool = True) -> None:
+    def __init__(
+        self, path: Path, device: Device, calibrated: bool = True, span: RangeMode | Range = RangeMode.AUTO
+    ) -> None:
+        self._options = Options(max_targets=MANY, range=span)
         self.detector: Detector = load_detector(path, device)
         card = self.detector.runtime.card
         if not calibrated:
@@ -90,9 +95,9 @@ class FileSource:
         return self._found(detection, probabilities)
 
     def _detect(self, frame: Frame) -> Detection:
-        options = Options(max_targets=MANY)
-        prepared = self.detector.prepare(frame, options)
-        return self.detector.finish(prepared, self._device.submit(self.detector.infer, prepared).result(), options)
+        prepared = self.detector.prepare(frame, self._options)
+        probabilities = self._device.submit(self.detector.infer, prepared).result()
+        return self.detector.finish(prepared, probabilities, self._options)
 
     def _found(self, detection: Detection, probabilities: bool) -> Found:
         targets = detection.found.targets
