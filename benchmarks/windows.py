@@ -15,11 +15,11 @@ from pathlib import Path
 import click
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from intensity import auto_range, to_intensity
 from model.data import FrameFolder
 from model.metrics import Counts, count_frame, score
+from service.progress import progress
 from service.runtime import Device, Runtime
 from service.windows import Stretch, Window, join, windows_of
 
@@ -62,7 +62,8 @@ def main(
     ways = {name: way for name, way in ways.items() if not only or name.split()[0] in only}
     totals = dict.fromkeys(ways, Counts())
     draw = np.random.default_rng(0)
-    for name in tqdm(folder.names[:limit], unit="frame"):
+    names = folder.names[:limit]
+    for name in progress(names, len(names), "scoring", "frame"):
         sample = folder.load(name)
         image, mask = to_intensity(sample.counts, auto_range(sample.counts)), sample.mask
         if cut_outs:

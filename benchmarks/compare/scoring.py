@@ -1,13 +1,11 @@
 """Scores of a network as it was trained, at native resolution."""
 
-import sys
 from collections.abc import Iterable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from intensity import auto_range, to_intensity
 from model.data import FrameFolder, Sample
@@ -16,6 +14,7 @@ from model.metrics import Counts, Scores, count_frame, score
 from model.normalisation import Normalisation
 from model.recipe import Recipe
 from model.rrcanet import RRCANet
+from service.progress import progress
 
 
 @torch.no_grad()
@@ -27,8 +26,8 @@ def score_network(network: nn.Module, recipe: Recipe, folders: Iterable[FrameFol
     """
     network.eval()
     names = [(folder, name) for folder in folders for name in folder.names]
-    progress = tqdm(names, desc="scoring", unit="frame", disable=not sys.stderr.isatty())
-    return score(_count(network, recipe, folder.load(name), device) for folder, name in progress)
+    shown = progress(names, len(names), "scoring", "frame")
+    return score(_count(network, recipe, folder.load(name), device) for folder, name in shown)
 
 
 def _count(network: nn.Module, recipe: Recipe, sample: Sample, device: torch.device) -> Counts:

@@ -81,7 +81,6 @@ def test_nothing_answered_is_a_failure(exported: Exported) -> None:
     ("options", "code", "words"),
     [
         (("http://127.0.0.1:9",), 1, "http://127.0.0.1:9 does not answer"),
-        (("http://localhost:abc",), 1, "http://localhost:abc is no address"),
         (("--model", "nowhere.onnx"), 1, "no model file nowhere.onnx"),
         (("model.onnx",), 2, "a file is given with --model"),
         (("http://127.0.0.1:9", "--model", "m.onnx"), 2, "either URL or --model"),

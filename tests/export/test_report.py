@@ -17,7 +17,8 @@ from PIL import Image
 import export
 from export.card import read_model, write_model
 from export.evaluate_command import evaluate_command
-from export.source import FileSource, HttpSource
+from export.http_source import HttpSource
+from export.source import FileSource
 from service.runtime import Device
 from tests.conftest import StartServer
 from tests.scenes import write_data_set
