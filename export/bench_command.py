@@ -12,7 +12,7 @@ from export.address import Address, AddressError, is_address, read_address
 from export.bench.cases import Case, Refused, Shape, Unreachable, model_case, service_case
 from export.bench.floor import find_floors
 from export.bench.report import BenchReport, Row
-from export.bench.timing import Plan, measure, warm_up
+from export.bench.timing import Clients, Plan, measure, warm_up
 from export.options import json_option, key_option, write_json
 from service.pretrained import DEFAULT
 from service.runtime import CUDA, Device, ModelFault, Runtime
@@ -139,12 +139,13 @@ def _time(make: MakeCase, shapes: Sequence[Shape], plan: Plan) -> tuple[Row, ...
     """A row a shape, in order; those that are refused during warm-up are not timed."""
     cases: dict[Shape, Case] = {}
     refused: dict[Shape, str] = {}
-    for shape in shapes:
-        try:
-            case = make(shape)
-            warm_up(case)
-            cases[shape] = case
-        except Refused as reason:
-            refused[shape] = str(reason)
-    timings = dict(zip(cases, measure(list(cases.values()), plan), strict=True))
+    with Clients(plan.clients) as clients:
+        for shape in shapes:
+            try:
+                case = make(shape)
+                warm_up(case, clients)
+                cases[shape] = case
+            except Refused as reason:
+                refused[shape] = str(reason)
+        timings = dict(zip(cases, measure(list(cases.values()), plan, clients), strict=True))
     return tuple(Row(shape, timings.get(shape), refused.get(shape, "")) for shape in shapes)

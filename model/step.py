@@ -4,6 +4,7 @@ On a GPU this network is so small that launching its kernels takes longer than r
 once as a CUDA graph; a replay costs the host a few dozen microseconds.
 """
 
+import gc
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
@@ -83,6 +84,7 @@ class TrainingStep:
 
     def _replay(self, step: int) -> None:  # pragma: cuda
         if self._graph is None:
+            torch.cuda.synchronize()  # a state to go on from is written on another stream than this one
             before = self._state.snapshot()
             for _ in range(WARM_UP):
                 self._compute()
@@ -90,6 +92,7 @@ class TrainingStep:
             torch.cuda.synchronize()
             self._state.optimiser.zero_grad(set_to_none=True)
             self._graph = torch.cuda.CUDAGraph()
+            gc.collect()  # a dead graph that is freed in the middle of a capture ends it
             with torch.cuda.graph(self._graph, stream=self._stream):
                 self._compute()
         self._seed_dropout(step)

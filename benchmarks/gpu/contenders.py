@@ -1,5 +1,6 @@
 """Ways to run the network, all from intensities on the host to probabilities on the host."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -109,6 +110,7 @@ def captured(checkpoint: Path, precision: Precision, shape: Shape, compile_netwo
     with torch.no_grad(), torch.cuda.stream(stream):
         for _ in range(WARM_UP):
             run(given)
+        gc.collect()  # a dead graph that is freed in the middle of a capture ends it
         with torch.cuda.graph(graph, stream=stream):
             found = run(given)
     host = torch.empty(found.shape, pin_memory=True)

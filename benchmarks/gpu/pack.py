@@ -70,7 +70,9 @@ def export_models(folder: Path) -> None:
 
 
 def download_wheels(folder: Path) -> Path:
-    """Of the packages that the machine lacks, without what they need: that is there."""
+    """Of the packages that the machine lacks, without what they need: that is there. What lay there goes."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
     pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "download", "-d", str(folder)]
     which = ["--no-deps", "--only-binary=:all:", "--python-version", PYTHON, *platforms]

@@ -21,13 +21,18 @@ Array = NDArray[np.float32]
 
 
 class PinnedRuns(BoundRuns):
-    """As ``BoundRuns``; an answer is overwritten by the next of its shape. Two buffers a shape are kept to the end."""
+    """As ``BoundRuns``; an answer is overwritten by the next of its shape. Two buffers a shape are kept to the end.
+
+    Copies go through the context that CUDA's runtime shares within the process, and with it ONNX Runtime.
+    """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._context = primary_context()
         self._buffers: dict[int, tuple[Array, Array]] = {}
 
     def _give(self, slot: Slot, intensities: Array) -> None:
+        ask("cuCtxSetCurrent", self._context)  # a thread that is new has none
         given, _ = self._buffers_of(slot)
         np.copyto(given, intensities)
         ask("cuMemcpyHtoD_v2", ctypes.c_uint64(slot.input.data_ptr()), _address(given), ctypes.c_size_t(given.nbytes))
@@ -44,8 +49,20 @@ class PinnedRuns(BoundRuns):
         return self._buffers[place]
 
 
+def primary_context() -> ctypes.c_void_p:
+    """Of the first device, kept alive to the end of the process.
+
+    Raises:
+        OSError: there is none.
+    """
+    device, context = ctypes.c_int(), ctypes.c_void_p()
+    ask("cuDeviceGet", ctypes.byref(device), ctypes.c_int(0))
+    ask("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
+    return context
+
+
 def page_locked(shape: list[int]) -> Array:
-    """An array in memory that stays where it is, so that the device copies by itself.
+    """An array in memory that stays where it is, so that the device copies by itself; needs a current context.
 
     Raises:
         OSError: the driver gives none.
@@ -58,7 +75,7 @@ def page_locked(shape: list[int]) -> Array:
 
 
 def ask(name: str, *arguments: object) -> None:
-    """Call the driver; ONNX Runtime has made its context current in this thread.
+    """Call the driver, which the session has started.
 
     Raises:
         OSError: what it answers.

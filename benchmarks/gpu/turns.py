@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.gpu.contenders import Answer, Frames, release
 from benchmarks.gpu.speeds import OURS
 from export.bench.cases import Case, Shape, frames
-from export.bench.timing import Plan, Timing, measure, warm_up
+from export.bench.timing import Clients, Plan, Timing, measure, warm_up
 from export.graph import Precision
 
 BYTES_A_PIXEL: Final = {"fp32": 512, "fp16": 256}  # that one way holds, about
@@ -54,24 +54,32 @@ def in_turns(ways: Ways, shape: Shape, seconds: float) -> dict[str, Turn]:
     intensities = frames(shape).astype(np.float32)[:, None]
     cases: dict[str, Case] = {}
     faults: dict[str, str] = {}
-    for how, prepare in ways.items():
-        try:
-            cases[how] = ready(prepare, shape, intensities)
-        except Exception as error:  # every library has its own
-            faults[how] = told(error)
-        if how in faults:  # what it held is free now, for the next
-            give_back()
-    try:
-        timings = dict(zip(cases, measure(list(cases.values()), Plan(seconds)), strict=True))
-        ours = timings[OURS].frames_per_second if OURS in timings and len(timings) > 1 else None
-    except Exception:  # of one of them: which, each by itself tells
-        timings, ours = {}, None
-        for how, case in cases.items():
+    with Clients() as client:
+        for how, prepare in ways.items():
             try:
-                timings |= {how: measure([case], Plan(seconds))[0]}
-            except Exception as error:
+                cases[how] = ready(prepare, shape, intensities, client)
+            except Exception as error:  # every library has its own
                 faults[how] = told(error)
+            if how in faults:  # what it held is free now, for the next; there, or the thread may still know of it
+                client.each(give_back)
+        timings, broken = timed(cases, Plan(seconds), client)
+    ours = timings[OURS].frames_per_second if OURS in timings and len(timings) > 1 and not broken else None
+    faults |= broken
     return {how: Turn(timings.get(how), faults.get(how, ""), ours if how in timings else None) for how in ways}
+
+
+def timed(cases: dict[str, Case], plan: Plan, client: Clients) -> tuple[dict[str, Timing], dict[str, str]]:
+    """Timings in turns; where one breaks, each by itself tells which, and why."""
+    try:
+        return dict(zip(cases, measure(list(cases.values()), plan, client), strict=True)), {}
+    except Exception:
+        timings, broken = dict[str, Timing](), dict[str, str]()
+    for how, case in cases.items():
+        try:
+            timings |= {how: measure([case], plan, client)[0]}
+        except Exception as error:
+            broken[how] = told(error)
+    return timings, broken
 
 
 def told(error: Exception) -> str:
@@ -79,7 +87,7 @@ def told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
 
-def ready(prepare: Callable[[Shape], Answer], shape: Shape, intensities: Frames) -> Case:
+def ready(prepare: Callable[[Shape], Answer], shape: Shape, intensities: Frames, client: Clients) -> Case:
     """Prepared and warm; the frames are there before the clock starts."""
     answer = prepare(shape)
 
@@ -87,7 +95,7 @@ def ready(prepare: Callable[[Shape], Answer], shape: Shape, intensities: Frames)
         answer(intensities)
 
     case = Case(shape, lambda: nullcontext(call))
-    warm_up(case)
+    warm_up(case, client)
     return case
 
 

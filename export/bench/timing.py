@@ -2,16 +2,20 @@
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from threading import Barrier
+from types import TracebackType
+from typing import Final, Self, TypeVar
 
 import numpy as np
 
 from export.bench.cases import Case
 
-WARM_UP: Final = 2  # calls: memory is taken, kernels are chosen, graphs are captured
+T = TypeVar("T")
+WARM_UP: Final = 2  # calls of each client: memory is taken, kernels are planned, graphs are captured
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +38,58 @@ class Timing:
     calls: int
 
 
-def warm_up(case: Case) -> None:
+class Clients:
+    """So many threads that call at the same time.
+
+    A case is warmed up and timed in the same ones: ONNX Runtime captures its CUDA graphs for each thread.
+    """
+
+    def __init__(self, number: int = 1) -> None:
+        self._number, self._together = number, Barrier(number)
+        self._pool = ThreadPoolExecutor(number, "client")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._pool.shutdown()
+
+    def each(self, work: Callable[[], T]) -> list[T]:
+        """What every one of them makes of ``work``."""
+
+        def turn() -> T:
+            self._together.wait()  # or one that is quick would take a second turn, and another none
+            return work()
+
+        turns = [self._pool.submit(turn) for _ in range(self._number)]
+        return [turn.result() for turn in turns]
+
+
+def warm_up(case: Case, clients: Clients) -> None:
     """Run a case until it is as fast as it stays.
 
     Raises:
         Refused, Unreachable: it cannot be timed.
     """
-    with case.start() as call:
-        for _ in range(WARM_UP):
-            call()
+    clients.each(partial(_warm_up, case))
 
 
-def measure(cases: Sequence[Case], plan: Plan) -> list[Timing]:
-    """Time every case in turn, ``plan.turns`` times around.
+def measure(cases: Sequence[Case], plan: Plan, clients: Clients) -> list[Timing]:
+    """Time every case in turn, ``plan.turns`` times around, with the clients that warmed it up.
 
     Raises:
         Refused, Unreachable: a case answered during warm-up but not now.
     """
-    with ThreadPoolExecutor(plan.clients) as pool:
-        rounds = [[_turn(case, plan, pool) for case in cases] for _ in range(plan.turns)]
+    rounds = [[_turn(case, plan, clients) for case in cases] for _ in range(plan.turns)]
     return [_summary(case, [turns[index] for turns in rounds]) for index, case in enumerate(cases)]
+
+
+def _warm_up(case: Case) -> None:
+    with case.start() as call:
+        for _ in range(WARM_UP):
+            call()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +98,11 @@ class _Turn:
     latencies: tuple[float, ...]
 
 
-def _turn(case: Case, plan: Plan, pool: ThreadPoolExecutor) -> _Turn:
+def _turn(case: Case, plan: Plan, clients: Clients) -> _Turn:
     began = time.perf_counter()
     until = began + plan.seconds / plan.turns
-    clients = [pool.submit(_repeat, case, until) for _ in range(plan.clients)]
-    latencies = tuple(latency for client in clients for latency in client.result())
-    return _Turn(time.perf_counter() - began, latencies)
+    found = clients.each(partial(_repeat, case, until))
+    return _Turn(time.perf_counter() - began, tuple(latency for latencies in found for latency in latencies))
 
 
 def _repeat(case: Case, until: float) -> list[float]:

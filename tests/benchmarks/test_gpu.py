@@ -20,7 +20,7 @@ from benchmarks.gpu.__main__ import main as gpu
 from benchmarks.gpu.calls import FIRST_SESSION, session
 from benchmarks.gpu.calls import main as print_calls
 from benchmarks.gpu.marks import mark
-from benchmarks.gpu.pack import PACKAGES, files_of, unpack_wheels
+from benchmarks.gpu.pack import PACKAGES, download_wheels, files_of, unpack_wheels
 from benchmarks.gpu.pack import main as pack
 from benchmarks.gpu.parcels import CALL_BYTES, PART_BYTES, is_there, receive, write_parcel
 from benchmarks.gpu.parity import main as parity
@@ -97,6 +97,17 @@ def test_the_first_session_fits_its_fifteen_minutes() -> None:
     assert all(limit <= 600 for limit in limits.values())
 
 
+def test_the_readme_tells_the_calls_and_the_steps_with_their_limits() -> None:
+    text = (REPOSITORY / "benchmarks" / "gpu" / "README.md").read_text()
+    rows = [line.strip("| ").split(" | ") for line in text.partition("## Steps")[2].splitlines() if line[:2] == "| "]
+    told = {name.replace("SET", DATA_SETS[0]): limit for name, *_, limit in rows[2:]}
+    steps = [one for one in plan(Path("root"), "cuda", False, RUNS, 600) if one.name in told]
+    assert [one.name for one in steps] == list(told), "in their order"
+    assert all(told[one.name] in {f"{one.seconds:.0f} s", "the call", "the rest"} for one in steps)
+    minutes = {line.rpartition(" ")[2] for line in list(session(FIRST_PARTS))[:-1]}
+    assert all(f"`python3 -m benchmarks.gpu --minutes {one}`" in text for one in minutes)
+
+
 def test_what_is_short_comes_before_what_takes_all_that_is_left() -> None:
     names = [one.name for one in plan(Path("root"), "cuda", False, RUNS, 600)]
     assert names == ["gate", *(f"parity-{name}" for name in DATA_SETS), "performance", "throughput", "training"]
@@ -127,6 +138,12 @@ def test_onnx_runtime_is_a_parcel_of_its_own(tmp_path: Path) -> None:
     unpack_wheels(wheels, tmp_path / "site", tmp_path / "ort")
     assert [path.name for path in (tmp_path / "site").iterdir()] == ["click"]
     assert [path.name for path in (tmp_path / "ort").iterdir()] == ["onnxruntime_gpu"]
+
+
+def test_wheels_of_an_earlier_packing_are_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "onnxruntime_gpu-0-cp312.whl").touch()
+    monkeypatch.setattr(subprocess, "run", lambda command, check: (tmp_path / "click-8-py3.whl").touch())
+    assert [path.name for path in download_wheels(tmp_path).iterdir()] == ["click-8-py3.whl"]
 
 
 def test_both_splits_of_a_data_set_are_the_data_set_and_either_can_be_read_alone(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_what_failed_is_tried_again_once_its_code_was_mended(tmp_path: Path, mon
 def test_variants_are_compared_with_ours_in_the_same_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rates = iter([100.0, 200.0, 50.0, 25.0])  # the second group had half the clock
 
-    def measure(cases: list[Any], _: Any) -> list[Any]:
+    def measure(cases: list[Any], *_: Any) -> list[Any]:
         return [Timing(next(rates), 1.0, 1.0, 1.0, 1) for _ in cases]
 
     monkeypatch.setattr(module, "measure", measure)
