@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from intensity import auto_range, to_intensity, without_invalid
 from model.layouts import ALL, LAYOUTS, Layout, all_lists, find_layout, find_lists, frame_files, read_list
 from model.rasters import RasterError, read_frame, read_mask, read_size
 
@@ -36,6 +37,18 @@ class Sample:
     name: str
     counts: NDArray[np.generic]
     mask: NDArray[np.bool_]
+
+    def intensities(self) -> NDArray[np.float32]:
+        """``[H, W]``, 0 to 255: the counts as the service maps them with its ``auto`` range.
+
+        Raises:
+            DataError: no pixel is a finite number.
+        """
+        valid = np.isfinite(self.counts)
+        if not valid.any():
+            raise DataError(f"{self.name}: every pixel is NaN or infinite")
+        counts = without_invalid(self.counts, valid)
+        return to_intensity(counts, auto_range(counts))
 
 
 class FrameFolder:
