@@ -14,6 +14,7 @@ from export.bench.floor import find_floors
 from export.bench.report import BenchReport, Row
 from export.bench.timing import Clients, Plan, measure, warm_up
 from export.options import json_option, key_option, write_json
+from service.extras import how_to_install
 from service.pretrained import DEFAULT
 from service.runtime import CUDA, Device, ModelFault, Runtime
 
@@ -123,7 +124,7 @@ def bench_model(runtime: Runtime, sizes: Sequence[tuple[int, int]], batches: Seq
     try:
         ceilings, floors = find_floors(runtime, [row.shape for row in answered])
     except ModuleNotFoundError as missing:
-        return replace(report, no_floor=f"that needs {missing.name}: pip install 'rrcanet-serve[train]'")
+        return replace(report, no_floor=f"that needs {missing.name}: {how_to_install('train')}")
     found = dict(zip([row.shape for row in answered], floors, strict=True))
     return replace(report, ceilings=ceilings, rows=tuple(replace(row, floor=found.get(row.shape)) for row in rows))
 

@@ -22,6 +22,7 @@ from model.data import DataError, FrameFolder
 from model.layouts import TEST, default_split
 from model.metrics import score
 from service.detector import RangeMode
+from service.extras import how_to_install
 from service.progress import progress
 from service.ranges import range_text
 from service.runtime import Device, ModelFault
@@ -137,7 +138,7 @@ def _report_writer(target: Path, worst: int) -> WriteReport:
 
         target.mkdir(parents=True, exist_ok=True)
     except ModuleNotFoundError as missing:
-        raise click.UsageError(f"--report needs {missing.name}: pip install 'rrcanet-serve[train]'") from missing
+        raise click.UsageError(f"--report needs {missing.name}: {how_to_install('train')}") from missing
     except OSError as error:
         raise click.ClickException(f"cannot write the report: {error}") from error
 

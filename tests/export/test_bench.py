@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 from export.bench.ceilings import Ceilings
 from export.bench.roofline import Work, count_work, least_seconds
 from export.bench_command import bench_command
+from service.extras import how_to_install
 from tests.conftest import StartServer
 
 QUICK = ("--seconds", "0.2", "--turns", "2")
@@ -105,7 +106,7 @@ def test_without_onnx_the_times_are_there_and_the_floor_says_what_it_needs(
     monkeypatch.setitem(sys.modules, "onnx", None)
     result = bench("--model", exported[1], "--size", "16x16")
     assert result.exit_code == 0, result.output
-    assert "no floor: that needs onnx: pip install 'rrcanet-serve[train]'" in result.output
+    assert f"no floor: that needs onnx: {how_to_install('train')}" in result.output
 
 
 def small_graph() -> onnx.ModelProto:
