@@ -16,7 +16,9 @@ from model.data import Sample
 
 @dataclass(frozen=True)
 class PackedFrames:
-    """Frames of any size in one buffer, as 8-bit intensities after the service's ``auto`` range.
+    """Frames of any size in one buffer, as intensities after the service's ``auto`` range.
+
+    They are rounded to 8 bits, a quarter of the memory; the service hands the network float32 as it is mapped.
 
     Attributes:
         pixels, mask: ``[P]`` uint8, all frames end to end.
