@@ -4,7 +4,6 @@ python -m benchmarks.empty_frames datasets/NUAA-SIRST --out empty/NUAA-SIRST
 rrcanet evaluate MODEL --data empty/NUAA-SIRST --split test
 """
 
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -14,10 +13,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from model.data import DataError, FrameFolder
 from model.layouts import LAYOUTS
+from service.progress import progress
 
 SIDES: Final = (256, 192, 128)  # of windows; the first that fits between the targets of a frame
 MARGIN: Final = 16  # pixels between a window and any pixel of a mask
@@ -64,7 +63,7 @@ def cut(folder: FrameFolder, out: Path, per_frame: int) -> list[str]:
     for part in (images, masks):
         part.mkdir(parents=True, exist_ok=True)
     names = []
-    for name in tqdm(folder.names, desc="cutting", unit="frame", disable=not sys.stderr.isatty()):
+    for name in progress(folder.names, len(folder), "cutting", "frame"):
         with Image.open(folder.image_path(name)) as frame:
             for top, left, height, width in windows(folder.load_mask(name), per_frame):
                 names.append(f"{name}_{top}_{left}")

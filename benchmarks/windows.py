@@ -15,16 +15,14 @@ from pathlib import Path
 import click
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from intensity import auto_range, to_intensity
 from model.data import FrameFolder
 from model.metrics import Counts, count_frame, score
+from service.progress import progress
 from service.runtime import Device, Runtime
-from service.windows import Stretch, Window, join, windows_of
+from service.windows import Stretch, Window, join, rounded_up, windows_of
 
 Image = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 Ways = dict[str, Callable[[int, int], list[Window]]]
 WAYS = ("tight", "listed", "cut")
 SMALLEST_SHARE = 0.55  # of a frame's side that a cut-out keeps
@@ -62,16 +60,19 @@ def main(
     ways = {name: way for name, way in ways.items() if not only or name.split()[0] in only}
     totals = dict.fromkeys(ways, Counts())
     draw = np.random.default_rng(0)
-    for name in tqdm(folder.names[:limit], unit="frame"):
+    names = folder.names[:limit]
+    for name in progress(names, len(names), "scoring", "frame"):
         sample = folder.load(name)
-        image, mask = to_intensity(sample.counts, auto_range(sample.counts)), sample.mask
+        image, mask, valid = sample.intensities(), sample.mask, np.isfinite(sample.counts)
         if cut_outs:
-            image, mask = _cut_out(image, mask, draw)
+            part = _cut_out(image.shape, draw)
+            image, mask, valid = np.ascontiguousarray(image[part]), mask[part], valid[part]
         counted: dict[tuple[Window, ...], Counts] = {}  # most frames are of a listed size: both ways are one there
         for way, windows in ways.items():
             cut = tuple(windows(*image.shape))
             if cut not in counted:
-                counted[cut] = count_frame(_probabilities(runtime, image, cut) > runtime.card.threshold, mask)
+                found = _probabilities(runtime, image, cut) > runtime.card.threshold
+                counted[cut] = count_frame(found & valid, mask)
             totals[way] += counted[cut]
     _report(totals, data.name + (" cut-outs" if cut_outs else ""), json_file)
 
@@ -82,15 +83,14 @@ def _probabilities(runtime: Runtime, image: Image, windows: Sequence[Window]) ->
 
 
 def _tight(height: int, width: int, stride: int) -> Window:
-    rows, columns = (Stretch(0, side, 0, side, -(-side // stride) * stride) for side in (height, width))
+    rows, columns = (Stretch(0, side, 0, side, rounded_up(side, stride)) for side in (height, width))
     return Window(rows, columns)
 
 
-def _cut_out(image: Image, mask: Mask, draw: np.random.Generator) -> tuple[Image, Mask]:
-    sides = [int(side * draw.uniform(SMALLEST_SHARE, 1)) for side in image.shape]
-    top, left = (int(draw.integers(0, whole - part + 1)) for whole, part in zip(image.shape, sides, strict=True))
-    part = np.s_[top : top + sides[0], left : left + sides[1]]
-    return np.ascontiguousarray(image[part]), mask[part]
+def _cut_out(shape: tuple[int, ...], draw: np.random.Generator) -> tuple[slice, ...]:
+    sides = [int(side * draw.uniform(SMALLEST_SHARE, 1)) for side in shape]
+    top, left = (int(draw.integers(0, whole - part + 1)) for whole, part in zip(shape, sides, strict=True))
+    return np.s_[top : top + sides[0], left : left + sides[1]]
 
 
 def _report(totals: dict[str, Counts], title: str, json_file: Path | None) -> None:

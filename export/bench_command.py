@@ -8,11 +8,13 @@ from typing import Final
 
 import click
 
+from export.address import Address, AddressError, is_address, read_address
 from export.bench.cases import Case, Refused, Shape, Unreachable, model_case, service_case
 from export.bench.floor import find_floors
 from export.bench.report import BenchReport, Row
 from export.bench.timing import Clients, Plan, measure, warm_up
 from export.options import json_option, key_option, write_json
+from service.extras import how_to_install
 from service.pretrained import DEFAULT
 from service.runtime import CUDA, Device, ModelFault, Runtime
 
@@ -74,22 +76,23 @@ def bench_command(
     """Frames per second and latency of the service at URL, or of a model file.
 
     A model file is timed from intensities to probabilities, beside the floor: what the graph must move and compute, at
-    what this device was just measured to do. A service is timed from the request with a .npy to the answer.
+    what this device was just measured to do. A service is timed from the request with a .npy to the answer. A query in
+    URL goes with every request: 'http://localhost:8000/?model=nuaa-sirst' times that model.
 
     Exit code 1: the service or the file is at fault, or no case is answered; which is named.
     """
     if url and model:
         raise click.UsageError("either URL or --model")
-    if url and not url.startswith(("http://", "https://")):
+    if url and not is_address(url):
         raise click.UsageError(f"{url!r} is no http:// or https:// address; a file is given with --model")
     plan = Plan(seconds, turns, clients)
     try:
         report = (
-            bench_service(url, _shapes(sizes, batches or BATCHES), plan, key)
+            bench_service(read_address(url), _shapes(sizes, batches or BATCHES), plan, key)
             if url
             else bench_model(Runtime(model or DEFAULT, Device(device)), sizes, batches, plan)
         )
-    except (ModelFault, Unreachable, Refused) as error:
+    except (AddressError, ModelFault, Unreachable, Refused) as error:
         raise click.ClickException(str(error)) from error
     click.echo(report.text())
     if json_file is not None:
@@ -98,15 +101,16 @@ def bench_command(
         raise click.ClickException("no case was answered")
 
 
-def bench_service(url: str, shapes: Sequence[Shape], plan: Plan, key: str | None = None) -> BenchReport:
+def bench_service(address: Address, shapes: Sequence[Shape], plan: Plan, key: str | None = None) -> BenchReport:
     """Time requests; who serves them, and on what, is the service's own affair.
 
     Raises:
+        AddressError: no request can carry the key.
         Unreachable: nobody answers.
     """
-    rows = _time(lambda shape: service_case(url, shape, key), shapes, plan)
+    rows = _time(lambda shape: service_case(address, shape, key), shapes, plan)
     clients = f"{plan.clients} client(s), each with the next request when its last is answered"
-    return BenchReport(f"{url}, {clients}", rows, plan, no_floor="that needs the model file, with --model")
+    return BenchReport(f"{address.text}, {clients}", rows, plan, no_floor="that needs the model file, with --model")
 
 
 def bench_model(runtime: Runtime, sizes: Sequence[tuple[int, int]], batches: Sequence[int], plan: Plan) -> BenchReport:
@@ -120,7 +124,7 @@ def bench_model(runtime: Runtime, sizes: Sequence[tuple[int, int]], batches: Seq
     try:
         ceilings, floors = find_floors(runtime, [row.shape for row in answered])
     except ModuleNotFoundError as missing:
-        return replace(report, no_floor=f"that needs {missing.name}: pip install 'rrcanet-serve[train]'")
+        return replace(report, no_floor=f"that needs {missing.name}: {how_to_install('train')}")
     found = dict(zip([row.shape for row in answered], floors, strict=True))
     return replace(report, ceilings=ceilings, rows=tuple(replace(row, floor=found.get(row.shape)) for row in rows))
 

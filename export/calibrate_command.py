@@ -1,20 +1,22 @@
 """``rrcanet calibrate``."""
 
-import sys
 from pathlib import Path
 
 import click
 import numpy as np
-from tqdm import tqdm
 
 from export.card import record_calibration
 from export.evaluate import evaluate
 from export.grid import Grid
-from export.options import require_writable, writing
+from export.options import range_option, require_writable, writing
 from export.source import FileSource, SourceError
+from intensity import Range
 from model.calibration import Curve, fit_curve
 from model.data import DataError, FrameFolder
 from service.card import Calibration
+from service.detector import RangeMode
+from service.progress import progress
+from service.ranges import range_text
 from service.runtime import Device, ModelFault
 
 EPILOG = "Example: rrcanet calibrate models/nuaa.onnx --data datasets/IRSTD-1k --split train"
@@ -27,31 +29,36 @@ EPILOG = "Example: rrcanet calibrate models/nuaa.onnx --data datasets/IRSTD-1k -
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
-def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: Device) -> None:
+@range_option
+def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: Device, span: RangeMode | Range) -> None:
     """Fit MODEL's confidence: of the targets given 0.9, nine in ten shall be real on these frames.
 
-    The curve and the frames' origin are written into the model file's card.
+    The curve and the frames' origin are written into the model file's card. The curve holds for requests of the same
+    range, which the origin names where it is not auto.
     """
     if model.is_file():  # what is not there is named below, and no folder is made for it
         require_writable(model)
     try:
         folders = [FrameFolder(folder, split) for folder in data]
-        curve, count = _fit(FileSource(model, Device(device), calibrated=False), folders)
+        curve, count = _fit(FileSource(model, Device(device), calibrated=False, span=span), folders)
     except (DataError, ModelFault, SourceError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     names = ", ".join(f"{folder.root.resolve().name} {Path(split).stem}" for folder in folders)
-    origin = f"{names}: {count} targets found"
+    asked = "" if span is RangeMode.AUTO else f" with range={range_text(span)}"
+    origin = f"{names}{asked}: {count} targets found"
     with writing(model):
         record_calibration(model, Calibration(scores=curve.scores, confidences=curve.confidences, fitted_on=origin))
     knots = ", ".join(f"{s:.3f} -> {c:.3f}" for s, c in zip(curve.scores, curve.confidences, strict=True))
     click.echo(f"fitted on {origin}: {knots}")
+    if asked:
+        click.echo(f"confidences hold for requests{asked}; the service maps by range=auto unless asked", err=True)
 
 
 def _fit(source: FileSource, folders: list[FrameFolder]) -> tuple[Curve, int]:
     scores, real = [], []
     for folder in folders:
         frames = evaluate(source, folder, Grid.NATIVE)
-        for result in tqdm(frames, total=len(folder), unit="frame", disable=not sys.stderr.isatty()):
+        for result in progress(frames, len(folder), f"evaluating {folder.root.name}", "frame"):
             scores.append(result.confidences)
             real.append(result.real)
     joined = np.concatenate(scores)

@@ -77,13 +77,14 @@ def record_calibration(path: Path, calibration: Calibration) -> None:
 
 
 def record_measurement(path: Path, report: Report) -> None:
-    """Add a measurement to the card, in place of an older one of the same data, split and grid."""
+    """Add a measurement to the card, in place of an older one of the same data and protocol."""
     graph, card = read_model(path)
     scores = report.scores
     new = Measurement(
         dataset=report.dataset,
         split=report.split,
         grid=report.grid.value,
+        range=report.range,
         frames=scores.frames,
         iou=scores.iou,
         niou=scores.niou,
@@ -91,6 +92,9 @@ def record_measurement(path: Path, report: Report) -> None:
         fa_identity=scores.fa_identity,
         fa_legacy=scores.fa_legacy,
     )
-    key = (new.dataset, new.split, new.grid)
-    others = tuple(m for m in card.measurements if (m.dataset, m.split, m.grid) != key)
+    others = tuple(one for one in card.measurements if _protocol(one) != _protocol(new))
     write_model(path, graph, card.model_copy(update={"measurements": (*others, new)}))
+
+
+def _protocol(measured: Measurement) -> tuple[str, str, str, str]:
+    return measured.dataset, measured.split, measured.grid, measured.range

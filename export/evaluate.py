@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.grid import Grid, counts_on_grid, frame_on_grid, mask_on_grid
-from export.source import Found, Source, SourceError
+from export.patience import Patience
+from export.source import Source, SourceError
 from export.study import Detail, examine
 from model.data import FrameFolder
 from model.metrics import Counts, claimed_objects, count_frame
-from service.cpus import available_cpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +35,33 @@ class FrameResult:
 def evaluate(source: Source, folder: FrameFolder, grid: Grid, in_detail: bool = False) -> Iterator[FrameResult]:
     """Answer every frame of the split, in its order; counting runs in threads beside inference.
 
+    A source that is busy is asked again, a bounded number of times.
+
     Raises:
         SourceError, DataError: a frame that cannot be answered or read.
     """
-    with ThreadPoolExecutor(available_cpus()) as pool:
+    patience = Patience()
+    with ThreadPoolExecutor(source.at_once) as pool:
         try:
-            yield from pool.map(lambda name: _evaluate_frame(source, folder, name, grid, in_detail), folder.names)
+            yield from pool.map(
+                lambda name: _evaluate_frame(source, patience, folder, name, grid, in_detail), folder.names
+            )
         finally:
+            patience.end()  # what is given up keeps nobody waiting
             pool.shutdown(cancel_futures=True)
 
 
-def _evaluate_frame(source: Source, folder: FrameFolder, name: str, grid: Grid, in_detail: bool) -> FrameResult:
-    mask = mask_on_grid(folder.load_mask(name), grid)
-    found = _find(source, name, frame_on_grid(folder, name, grid), in_detail)
+def _evaluate_frame(
+    source: Source, patience: Patience, folder: FrameFolder, name: str, grid: Grid, in_detail: bool
+) -> FrameResult:
+    mask, frame = mask_on_grid(folder.load_mask(name), grid), frame_on_grid(folder, name, grid)
+    try:
+        found = patience.find(source, frame, in_detail)
+    except SourceError as fault:
+        raise SourceError(f"{name}: {fault}") from fault
+    for answered in (found.mask, found.probabilities):
+        if answered is not None and answered.shape != mask.shape:
+            raise SourceError(f"{name}: {source.name} answers a mask of {answered.shape}, the frame is {mask.shape}")
     claimed = claimed_objects(found.mask, mask)
     return FrameResult(
         name=name,
@@ -56,10 +70,3 @@ def _evaluate_frame(source: Source, folder: FrameFolder, name: str, grid: Grid, 
         real=np.array([claimed[y, x] for x, y in found.peaks], np.bool_),
         detail=examine(found, counts_on_grid(folder.load(name).counts, grid), mask) if in_detail else None,
     )
-
-
-def _find(source: Source, name: str, frame: bytes, in_detail: bool) -> Found:
-    try:
-        return source.find(frame, probabilities=in_detail)
-    except SourceError as fault:
-        raise SourceError(f"{name}: {fault}") from fault

@@ -1,25 +1,30 @@
 """``rrcanet evaluate``."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
-from tqdm import tqdm
 
+from export.address import AddressError, is_address
 from export.card import record_measurement
 from export.evaluate import FrameResult, evaluate
 from export.grid import Grid
-from export.options import json_option, key_option, require_writable, write_json, writing
+from export.http_source import HttpSource
+from export.options import json_option, key_option, range_option, require_writable, write_json, writing
 from export.report import Report
-from export.source import Source, SourceError, open_source
+from export.source import FileSource, Source, SourceError
 from export.study import Study
+from intensity import Range
 from model.calibration import calibration_error
 from model.data import DataError, FrameFolder
 from model.layouts import TEST, default_split
 from model.metrics import score
+from service.detector import RangeMode
+from service.extras import how_to_install
+from service.progress import progress
+from service.ranges import range_text
 from service.runtime import Device, ModelFault
 
 EPILOG = "Example: rrcanet evaluate http://localhost:8000 --data datasets/NUAA-SIRST --split test --report report"
@@ -36,6 +41,7 @@ WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Study], None]
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
+@range_option
 @json_option
 @click.option("--record", is_flag=True, help="Write the scores into the model file's card.")
 @click.option("--report", "report_folder", type=click.Path(file_okay=False, path_type=Path), help=REPORT_HELP)
@@ -47,6 +53,7 @@ def evaluate_command(
     split: str | None,
     grid: str,
     device: str,
+    span: RangeMode | Range,
     json_file: Path | None,
     record: bool,
     report_folder: Path | None,
@@ -54,6 +61,12 @@ def evaluate_command(
     key: str | None,
 ) -> None:
     """Score MODEL, a file or the URL of a running service, on a folder of frames and masks.
+
+    A query in URL goes with every request: 'http://localhost:8000/?model=nuaa-sirst' scores that model of the service.
+    Eight frames at most are under way; a service that is busy (429, 503) is asked again when it says, ten times.
+
+    --range dtype feeds 8-bit frames as they are stored, as the paper's authors do; a service does so only when asked.
+    The table, the report, the figures and the card tell the range.
 
     Prints a Markdown table. The folder may lie as the public data sets are downloaded. Exit code 1: the data, the
     model or an answer is at fault, which is named.
@@ -66,11 +79,11 @@ def evaluate_command(
     study = Study() if write_report else None
     try:
         folder = FrameFolder(data, split or default_split(data))
-        source = open_source(model, Device(device), key)
+        source = _open(model, Device(device), key, span)
         results = _answers(source, folder, Grid(grid), study)
-    except (DataError, ModelFault, SourceError) as error:
+    except (AddressError, DataError, ModelFault, SourceError) as error:
         raise click.ClickException(str(error)) from error
-    report = summarise(source.name, folder, Path(split or default_split(data)).stem, Grid(grid), results)
+    report = summarise(source.name, folder, Path(split or default_split(data)).stem, Grid(grid), span, results)
     click.echo(f"{source.name}\n\n{report.markdown()}")
     if json_file is not None:
         write_json(json_file, report.as_json())
@@ -84,13 +97,16 @@ def evaluate_command(
             raise click.ClickException(f"nothing to record: {error}") from error
 
 
-def summarise(model: str, folder: FrameFolder, split: str, grid: Grid, results: list[FrameResult]) -> Report:
+def summarise(
+    model: str, folder: FrameFolder, split: str, grid: Grid, span: RangeMode | Range, results: list[FrameResult]
+) -> Report:
     """Scores of all frames together."""
     return Report(
         model=model,
         dataset=folder.root.resolve().name,
         split=split,
         grid=grid,
+        range=range_text(span),
         scores=score(result.counts for result in results),
         calibration_error=calibration_error(
             np.concatenate([result.confidences for result in results]),
@@ -99,15 +115,19 @@ def summarise(model: str, folder: FrameFolder, split: str, grid: Grid, results: 
     )
 
 
+def _open(model: str, device: Device, key: str | None, span: RangeMode | Range) -> Source:
+    """A URL is asked, with the key; anything else is a file."""
+    return HttpSource(model, key, span) if is_address(model) else FileSource(Path(model), device, span=span)
+
+
 def _answers(source: Source, folder: FrameFolder, grid: Grid, study: Study | None) -> list[FrameResult]:
     """Every frame's result; details go into the study as they come."""
     results = []
-    with tqdm(total=len(folder), desc="evaluating", unit="frame", disable=not sys.stderr.isatty()) as progress:
-        for result in evaluate(source, folder, grid, in_detail=study is not None):
-            if study is not None and result.detail is not None:
-                study.add(result.name, result.detail)
-            results.append(replace(result, detail=None))
-            progress.update()
+    found = evaluate(source, folder, grid, in_detail=study is not None)
+    for result in progress(found, len(folder), "evaluating", "frame"):
+        if study is not None and result.detail is not None:
+            study.add(result.name, result.detail)
+        results.append(replace(result, detail=None))
     return results
 
 
@@ -118,7 +138,7 @@ def _report_writer(target: Path, worst: int) -> WriteReport:
 
         target.mkdir(parents=True, exist_ok=True)
     except ModuleNotFoundError as missing:
-        raise click.UsageError(f"--report needs {missing.name}: pip install 'rrcanet-serve[train]'") from missing
+        raise click.UsageError(f"--report needs {missing.name}: {how_to_install('train')}") from missing
     except OSError as error:
         raise click.ClickException(f"cannot write the report: {error}") from error
 

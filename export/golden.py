@@ -11,6 +11,7 @@ from PIL import Image
 
 from export.graph import Precision, Served
 from service.card import GoldenCheck
+from service.windows import rounded_up
 
 TOLERANCES: Final[dict[Precision, float]] = {"fp32": 1e-3, "fp16": 2e-2}  # a wrong graph is off by far more
 ROWS, COLUMNS = 64, 96
@@ -31,7 +32,7 @@ def golden_check(served: Served, precision: Precision, stride: int) -> GoldenChe
 
 def golden_frame(stride: int = 1) -> NDArray[np.uint8]:
     """A gradient with noise and three small targets, the same every time; sides are multiples of ``stride``."""
-    rows, columns = (-(-side // stride) * stride for side in (ROWS, COLUMNS))
+    rows, columns = (rounded_up(side, stride) for side in (ROWS, COLUMNS))
     y, x = np.mgrid[0:rows, 0:columns]
     frame = 60 + 0.4 * x + 0.3 * y + np.random.default_rng(0).normal(0, 3, (rows, columns))
     for row, column in CENTRES:

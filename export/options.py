@@ -11,6 +11,8 @@ from typing import Any
 import click
 
 from model.files import write_atomically
+from service.detector import RangeMode
+from service.ranges import RangeType
 
 
 class OutputFile(click.Path):
@@ -44,6 +46,14 @@ def require_writable(file: Path) -> None:
 
 
 json_option = click.option("--json", "json_file", type=OutputFile(), help="Write the figures here too.")
+range_option = click.option(
+    "--range",
+    "span",
+    type=RangeType(),
+    default=RangeMode.AUTO.value,
+    show_default=True,
+    help="Counts to intensity: auto, as the service has it by default, dtype, minmax or LO:HI.",
+)
 key_option = click.option("--key", envvar="API_KEY", show_envvar=True, help="API key, where the service wants one.")
 
 

@@ -17,6 +17,7 @@ class Report:
     dataset: str
     split: str
     grid: Grid
+    range: str  # counts to intensity, as the service's parameter has it
     scores: Scores
     calibration_error: float
 
@@ -27,6 +28,7 @@ class Report:
             "data set": self.dataset,
             "split": self.split,
             "grid": self.grid.value,
+            "range": self.range,
             "frames": f"{s.frames}",
             "targets": f"{s.targets}",
             "IoU %": shown(100 * s.iou),
@@ -53,6 +55,7 @@ class Report:
             "dataset": self.dataset,
             "split": self.split,
             "grid": self.grid.value,
+            "range": self.range,
             "scores": {name: _defined(value) for name, value in asdict(self.scores).items()},
             "calibration_error": _defined(self.calibration_error),
         }

@@ -59,6 +59,7 @@ def _protocol(report: Report, folder: FrameFolder) -> Section:
         ("data set", report.dataset),
         ("frames", f"{len(folder)}: {names}"),
         ("grid", f"{report.grid.value}: {grid}"),
+        ("range", f"{report.range}: how counts became intensities, in the words of the service's parameter"),
         ("made", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"),
     )
     return Section("Protocol", table=Table(("what", "which"), rows))

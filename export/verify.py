@@ -18,6 +18,7 @@ from model.metrics import Counts, Scores, count_frame, score
 from service.card import Card
 from service.runtime import Runtime
 from service.targets import Found, Selection, find_targets
+from service.windows import rounded_up
 
 TOLERANCE: Final = 1e-4
 CENTROID_TOLERANCE: Final = 0.01  # pixels
@@ -72,7 +73,7 @@ def agree(comparisons: Sequence[Comparison], precision: Precision) -> bool:
 def verify(runtime: Runtime, checkpoint: Checkpoint) -> list[Comparison]:
     """Compare on the smallest size, a tall one, a wide one and a large one, by two batch sizes."""
     served, stride = Served(checkpoint).eval(), runtime.card.stride
-    sizes = [tuple(-(-side // stride) * stride for side in size) for size in SIZES]
+    sizes = [tuple(rounded_up(side, stride) for side in size) for size in SIZES]
     return [_compare(runtime, served, scenes(batch, height, width)) for height, width in sizes for batch in BATCHES]
 
 

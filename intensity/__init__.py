@@ -1,6 +1,6 @@
 """What both worlds know of frames: counts of any sensor, and the 8-bit intensity scale that the network reads.
 
-Training sees frames exactly as the service will map them.
+Training maps frames by the rule of the service, then rounds to whole levels to save memory; the service does not.
 """
 
 from intensity.invalid import without_invalid

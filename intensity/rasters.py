@@ -10,10 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from intensity.stored import load_stored
+
 REC_601: Final = np.array([0.299, 0.587, 0.114], np.float32)
-BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT = 258, 262, 277, 339  # TIFF 6.0 tags
+BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLES_PER_PIXEL = 258, 262, 277  # TIFF 6.0 tags
+PLANES, EXTRA_SAMPLES, SAMPLE_FORMAT = 284, 338, 339
+SEPARATE: Final = 2  # of PLANES
+MULTIPLIED: Final = 1  # of EXTRA_SAMPLES: alpha that colours are multiplied with
 WHITE_IS_ZERO: Final = 0  # of PHOTOMETRIC
-UNSIGNED: Final = (1,)  # of SAMPLE_FORMAT
+UNSIGNED: Final = 1  # of SAMPLE_FORMAT
 GRAY_ALPHA: Final = ("LA", "La")
 COLOUR: Final = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA")
 
@@ -40,7 +45,8 @@ def read_counts(image: Image.Image) -> Counts:
         Exception: the bytes are damaged; hostile ones raise nearly anything in Pillow's readers.
     """
     _refuse_deep_colour(image)
-    image.load()
+    _refuse_divided_colour(image)
+    load_stored(image)
     mode = image.mode
     if mode == "L" or mode.startswith("I;16"):
         return _gray(image)
@@ -48,8 +54,10 @@ def read_counts(image: Image.Image) -> Counts:
         return Counts(np.asarray(image), "float32")
     if mode == "I":
         return _wide(image)
-    if mode == "1" or mode in GRAY_ALPHA:
+    if mode == "1":
         return Counts(np.asarray(image.convert("L")), "uint8")
+    if mode in GRAY_ALPHA:
+        return Counts(np.asarray(image.getchannel(0)), "uint8")
     if mode in COLOUR:
         image.info.pop("transparency", None)  # Pillow would warn of a palette that has some
         return Counts(np.asarray(image.convert("RGB"), np.float32) @ REC_601, "uint8")
@@ -66,10 +74,17 @@ def _refuse_deep_colour(image: Image.Image) -> None:
         raise UnreadableCountsError("a 16-bit PNG with colour or alpha; 16-bit gray keeps every count")
 
 
+def _refuse_divided_colour(image: Image.Image) -> None:
+    """Pillow divides colours in planes of their own by alpha, whatever it is told."""
+    tags = _tags(image)
+    if tags.get(PLANES) == SEPARATE and MULTIPLIED in tags.get(EXTRA_SAMPLES, ()):
+        raise UnreadableCountsError("a TIFF of separate planes with associated alpha; leave alpha out")
+
+
 def _gray(image: Image.Image) -> Counts:
     """8 and 16 bits. Pillow turns white-is-zero round in 8 bits only, and reads signed bytes as if they had no sign."""
     tags, stored = _tags(image), np.asarray(image)
-    if image.mode == "L" and tags.get(SAMPLE_FORMAT, UNSIGNED) != UNSIGNED:
+    if image.mode == "L" and _signed(tags):
         raise UnreadableCountsError("8-bit samples with a sign; use unsigned ones")
     pixels = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     if image.mode != "L" and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
@@ -81,9 +96,14 @@ def _wide(image: Image.Image) -> Counts:
     """Signed or 32-bit counts: float64 holds all of them. Pillow reads unsigned ones as if they had a sign."""
     pixels: NDArray[np.int32] = np.asarray(image)
     tags = _tags(image)
-    if tags.get(SAMPLE_FORMAT, UNSIGNED) == UNSIGNED:
+    if not _signed(tags):
         return Counts(pixels.view(np.uint32).astype(np.float64), "uint32")
     return Counts(pixels.astype(np.float64), "int16" if tags.get(BITS_PER_SAMPLE) == (16,) else "int32")
+
+
+def _signed(tags: Any) -> bool:
+    """Whether samples have a sign; a format may stand for each sample of a pixel."""
+    return set(tags.get(SAMPLE_FORMAT, (UNSIGNED,))) != {UNSIGNED}
 
 
 def _tags(image: Image.Image) -> Any:

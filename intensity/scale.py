@@ -1,6 +1,6 @@
 """Counts of any sensor -> the 8-bit intensity scale that the network reads.
 
-Both worlds need the same answer: training sees frames exactly as the service will map them.
+Both worlds need the same answer.
 """
 
 from typing import Final, NamedTuple

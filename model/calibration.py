@@ -12,6 +12,8 @@ from scipy.optimize import isotonic_regression
 
 from model.reliability import reliability
 
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -37,19 +39,43 @@ def fit_curve(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int =
     """
     if scores.shape != real.shape or scores.size < bins:
         raise ValueError(f"{scores.size} scores and {real.size} answers cannot fill {bins} bins")
-    order = np.argsort(scores)
-    groups = np.array_split(order, bins)
-    centres = np.array([scores[group].mean() for group in groups])
-    # one imagined success and one failure a bin (Laplace): no claim of certainty
-    shares = np.array([(real[group].sum() + 1) / (group.size + 2) for group in groups])
-    rising = isotonic_regression(shares, weights=[group.size for group in groups]).x
-    distinct = np.concatenate([[True], np.diff(centres) > 1e-6])
-    knots, values = centres[distinct], rising[distinct]
-    inside = (knots > 0) & (knots < 1)
+    centres, successes, sizes = _bins(scores, real, bins)
+    rising = _rising_shares(successes, sizes)
+    inside = (centres > 0) & (centres < 1)
     return Curve(
-        scores=(0.0, *map(float, knots[inside]), 1.0),
-        confidences=(float(rising[0]), *map(float, values[inside]), float(rising[-1])),
+        scores=(0.0, *map(float, centres[inside]), 1.0),
+        confidences=(float(rising[0]), *map(float, rising[inside]), float(rising[-1])),
     )
+
+
+def _bins(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int) -> tuple[Floats, Floats, Floats]:
+    """Mean score, real targets and all targets of each bin; equal scores are in one bin, so that they agree."""
+    distinct, which, repeated = np.unique(
+        np.round(scores.astype(np.float64), 6), return_inverse=True, return_counts=True
+    )
+    counts = repeated.astype(np.float64)
+    middle = np.cumsum(counts) - counts / 2
+    bin_of = np.minimum((middle * bins / scores.size).astype(int), bins - 1)
+    sizes, totals = _sums(bin_of, counts, bins), _sums(bin_of, counts * distinct, bins)
+    successes = _sums(bin_of[which], real.astype(np.float64), bins)
+    filled = sizes > 0
+    return totals[filled] / sizes[filled], successes[filled], sizes[filled]
+
+
+def _sums(bin_of: NDArray[np.int_], values: Floats, bins: int) -> Floats:
+    return np.bincount(bin_of, values, bins).astype(np.float64)
+
+
+def _rising_shares(successes: Floats, sizes: Floats) -> Floats:
+    """Share of real targets in each bin, never falling.
+
+    Each run of bins that share a value has one imagined success and one failure (Laplace): no claim of certainty. To
+    imagine them in each bin would hold many sure bins as low as one.
+    """
+    first = isotonic_regression(successes / sizes, weights=sizes).blocks[:-1]
+    pooled, real = np.add.reduceat(sizes, first), np.add.reduceat(successes, first)
+    shares = isotonic_regression((real + 1) / (pooled + 2), weights=pooled).x
+    return np.repeat(shares, np.diff([*first, len(sizes)]))
 
 
 def calibration_error(confidences: NDArray[np.floating], real: NDArray[np.bool_], bins: int = 10) -> float:

@@ -156,4 +156,5 @@ def _numpy_scalars() -> list[Any]:
     import numpy as np
 
     scalar = np.float64(0).__reduce__()[0]
-    return [scalar, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType, np.ndarray]
+    before_2 = (scalar, "numpy.core.multiarray.scalar")  # its name in NumPy 1, which the authors used
+    return [scalar, before_2, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType, np.ndarray]

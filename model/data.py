@@ -4,7 +4,7 @@ Layout: ``ROOT/images/NAME.png``, ``ROOT/masks/NAME.png`` (0 and 255), ``ROOT/{t
 name a line; and those of ``model.layouts``. Every fault is found and named before hours of training, not after.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from intensity import auto_range, to_intensity, without_invalid
 from model.layouts import ALL, LAYOUTS, Layout, all_lists, find_layout, find_lists, frame_files, read_list
 from model.rasters import RasterError, read_frame, read_mask, read_size
 
@@ -37,6 +38,18 @@ class Sample:
     counts: NDArray[np.generic]
     mask: NDArray[np.bool_]
 
+    def intensities(self) -> NDArray[np.float32]:
+        """``[H, W]``, 0 to 255: the counts as the service maps them with its ``auto`` range.
+
+        Raises:
+            DataError: no pixel is a finite number.
+        """
+        valid = np.isfinite(self.counts)
+        if not valid.any():
+            raise DataError(f"{self.name}: every pixel is NaN or infinite")
+        counts = without_invalid(self.counts, valid)
+        return to_intensity(counts, auto_range(counts))
+
 
 class FrameFolder:
     """A data set folder, one of its splits, checked when opened.
@@ -54,12 +67,12 @@ class FrameFolder:
         self.root = root
         layout = _layout(root)
         images, masks = frame_files(root / layout.images), frame_files(root / layout.masks)
-        _refuse(root, "frames are there more than once", _doubled(images))
-        _refuse(root, "masks are there more than once", _doubled(masks))
-        _refuse(root, "masks have no frame", [name for name in masks if name not in images])
         self.names, self.list_file = _names(root, split, images)
+        if self.list_file is None:
+            _refuse(root, "masks have no frame", [name for name in masks if name not in images])
         for kind, files in (("frame", images), ("mask", masks)):
             _refuse(root, f"names of {split} have no {kind}", [name for name in self.names if name not in files])
+            _refuse(root, f"{kind}s are there more than once", [name for name in self.names if len(files[name]) > 1])
         self._images = {name: paths[0] for name, paths in images.items()}
         self._masks = {name: paths[0] for name, paths in masks.items()}
         self._check_rasters()
@@ -112,7 +125,7 @@ def _layout(root: Path) -> Layout:
     return layout
 
 
-def _names(root: Path, split: str | Path, images: Iterable[str]) -> tuple[tuple[str, ...], Path | None]:
+def _names(root: Path, split: str | Path, images: Collection[str]) -> tuple[tuple[str, ...], Path | None]:
     lists = find_lists(root, split)
     if len(lists) > 1:
         raise DataError(f"{str(split)!r} may be any of {', '.join(map(str, lists))}: name the file")
@@ -121,12 +134,12 @@ def _names(root: Path, split: str | Path, images: Iterable[str]) -> tuple[tuple[
             return _distinct(list(images), f"{root}"), None
         there = ", ".join(all_lists(root)) or "none"
         raise DataError(f"no split {str(split)!r}: neither a file nor {root / str(split)}.txt; lists there: {there}")
-    return _distinct(_readable(lists[0]), str(lists[0])), lists[0]
+    return _distinct(_readable(lists[0], images), str(lists[0])), lists[0]
 
 
-def _readable(path: Path) -> list[str]:
+def _readable(path: Path, images: Collection[str]) -> list[str]:
     try:
-        return read_list(path)
+        return read_list(path, images)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is no list of names: {error}") from error
 
@@ -138,10 +151,6 @@ def _distinct(names: list[str], origin: str) -> tuple[str, ...]:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise DataError(f"{origin} names {len(twice)} frames more than once: {twice[:SHOWN]}")
     return tuple(names)
-
-
-def _doubled(files: dict[str, list[Path]]) -> list[str]:
-    return [name for name, paths in files.items() if len(paths) > 1]
 
 
 def _refuse(root: Path, what: str, names: list[str]) -> None:

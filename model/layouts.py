@@ -1,5 +1,7 @@
 """How the public data sets lie on disk once downloaded: folders, names of masks, lists of names.
 
+What begins with a dot is never part of a data set: macOS puts a ``._NAME.png`` beside files that it copies.
+
 | data set | frames | masks | lists |
 | --- | --- | --- | --- |
 | SIRST v1, which the field calls NUAA-SIRST | ``images/`` | ``masks/NAME_pixels0.png`` | ``idx_427/*.txt`` |
@@ -10,12 +12,14 @@
 | SIRSTdevkit, DenseSIRST | ``PNGImages/`` | ``SIRST/BinaryMask/NAME_pixels0.png`` | ``Splits/test_v2.txt`` |
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 IMAGE_SUFFIXES: Final = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
 MASK_ENDING: Final = "_pixels0"
+VISIBLE: Final = "[!.]*"
 TEST, ALL = "test", "all"
 
 
@@ -44,7 +48,7 @@ def find_layout(root: Path) -> Layout | None:
 def frame_files(folder: Path) -> dict[str, list[Path]]:
     """Image files by frame name; more than one of a name are a fault of the data set."""
     files: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.glob(VISIBLE)):
         if path.suffix.lower() in IMAGE_SUFFIXES:
             files.setdefault(path.stem.removesuffix(MASK_ENDING), []).append(path)
     return files
@@ -63,22 +67,37 @@ def find_lists(root: Path, split: str | Path) -> list[Path]:
 
 
 def all_lists(root: Path) -> list[str]:
-    """Every list of names, relative to ``root``; folders of annotations hold text files too and do not count."""
+    """Every text file that names a frame, relative to ``root``; other texts, such as a README, are no lists."""
     layout = find_layout(root)
-    annotations = () if layout is None else (root / layout.images, root / layout.masks)
+    if layout is None:
+        return []
+    frames, annotations = frame_files(root / layout.images), (root / layout.images, root / layout.masks)
     folders = [folder for folder in (root, *_folders(root)) if folder not in annotations]
-    return sorted(path.relative_to(root).as_posix() for folder in folders for path in folder.glob("*.txt"))
+    texts = sorted(path for folder in folders for path in folder.glob(f"{VISIBLE}.txt"))
+    return [path.relative_to(root).as_posix() for path in texts if _names_any(path, frames)]
+
+
+def _names_any(path: Path, frames: Collection[str]) -> bool:
+    try:
+        return any(name in frames for name in read_list(path, frames))
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def default_split(root: Path) -> str:
     """``test``; a folder without any list is scored as a whole."""
-    return TEST if all_lists(root) or not root.is_dir() else ALL
+    return TEST if find_lists(root, TEST) or all_lists(root) or not root.is_dir() else ALL
 
 
-def read_list(path: Path) -> list[str]:
-    """One frame name a line; the ending of its file may stand there too."""
+def read_list(path: Path, frames: Collection[str]) -> list[str]:
+    """One frame name a line; the ending of its file may stand there too.
+
+    Args:
+        path: the list.
+        frames: names that there are; one such as ``a.tif``, of a file ``a.tif.png``, has no ending to be left out.
+    """
     lines = (line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines())
-    return [_without_suffix(line) for line in lines if line]
+    return [line if line in frames else _without_suffix(line) for line in lines if line]
 
 
 def _without_suffix(name: str) -> str:
@@ -86,4 +105,4 @@ def _without_suffix(name: str) -> str:
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    return sorted(path for path in root.glob(VISIBLE) if path.is_dir())

@@ -7,18 +7,18 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from intensity import auto_range, to_intensity, without_invalid
-from model.data import DataError, Sample
+from model.data import Sample
 
 
 @dataclass(frozen=True)
 class PackedFrames:
-    """Frames of any size in one buffer, as 8-bit intensities after the service's ``auto`` range.
+    """Frames of any size in one buffer, as intensities after the service's ``auto`` range.
+
+    They are rounded to 8 bits, a quarter of the memory; the service hands the network float32 as it is mapped.
 
     Attributes:
         pixels, mask: ``[P]`` uint8, all frames end to end.
@@ -58,8 +58,7 @@ def pack(samples: Iterable[Sample]) -> PackedFrames:
     """
     pixels, masks, sizes, targets, counts = [], [], [], [], []
     for sample in samples:
-        finite = _finite(sample)
-        pixels.append(np.rint(to_intensity(finite, auto_range(finite))).astype(np.uint8).ravel())
+        pixels.append(np.rint(sample.intensities()).astype(np.uint8).ravel())
         masks.append(sample.mask.astype(np.uint8).ravel())
         sizes.append(sample.mask.shape)
         labels, number = ndimage.label(sample.mask, np.ones((3, 3)))
@@ -77,11 +76,3 @@ def pack(samples: Iterable[Sample]) -> PackedFrames:
         targets=torch.from_numpy(np.concatenate(targets)),
         first_target=F.pad(torch.cumsum(torch.tensor(counts), 0), (1, 0)),
     )
-
-
-def _finite(sample: Sample) -> NDArray[np.generic]:
-    """Counts as the service maps them."""
-    valid = np.isfinite(sample.counts)
-    if not valid.any():
-        raise DataError(f"{sample.name}: every pixel is NaN or infinite")
-    return without_invalid(sample.counts, valid)

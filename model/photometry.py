@@ -12,7 +12,7 @@ from model.recipe import Augmentation
 
 
 def photometry(pixels: Tensor, change: Augmentation, draws: Draws) -> Tensor:
-    """Gain and offset around mid-scale, then blur and noise in the share of crops the recipe names."""
+    """Gain (0 stays 0) and offset, then blur, noise and coarse levels in the shares of crops the recipe names."""
     gain = torch.exp(draws.between(math.log(change.gain[0]), math.log(change.gain[1]))).view(-1, 1, 1, 1)
     offset = draws.between(*change.offset).view(-1, 1, 1, 1)
     pixels = pixels * gain + offset

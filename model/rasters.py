@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from intensity.rasters import read_counts
+from intensity.stored import load_stored
 
 BLACK, WHITE = 31, 224  # up to here, from here: what JPEG makes of 0 and 255
 LABELS: Final = 1  # some masks hold 0 and 1
+IMAGE_WIDTH, IMAGE_LENGTH = 256, 257  # TIFF 6.0 tags
 
 
 class RasterError(ValueError):
@@ -20,14 +22,15 @@ class RasterError(ValueError):
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Height and width; reads the header only.
+    """Height and width as stored; reads the header only.
 
     Raises:
         RasterError: it is no image.
     """
     try:
         with Image.open(path) as image:
-            return image.height, image.width
+            tags = getattr(image, "tag_v2", {})  # of a TIFF, whose size Pillow tells as turned by its Orientation
+            return tags.get(IMAGE_LENGTH, image.height), tags.get(IMAGE_WIDTH, image.width)
     except Exception as error:  # damaged bytes raise nearly anything in Pillow's readers
         raise RasterError(f"{path.name} cannot be read: {error}") from error
 
@@ -49,6 +52,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         RasterError: it cannot be read, or gray pixels outnumber white ones: a frame, a palette, a map of classes.
     """
     with opened(path) as image:
+        load_stored(image)
         levels = np.asarray(image.convert("L"))
     top = int(levels.max())
     if top <= LABELS:

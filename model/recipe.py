@@ -56,10 +56,11 @@ class Symmetry(StrEnum):
 
 
 class Border(StrEnum):
-    """What lies outside a frame: its edge continued, or zeros."""
+    """What lies outside a frame: its edge continued, zeros, or the recipe's mean: zeros once it is normalised."""
 
     EDGE = "edge"
     ZERO = "zero"
+    MEAN = "mean"
 
 
 class Placement(StrEnum):
@@ -188,7 +189,15 @@ class Recipe(Part):
         for name, values in (("mean", self.mean), ("std", self.std)):
             if isinstance(values, tuple) and len(values) != self.network.in_channels:
                 raise ValueError(f"{name} has {len(values)} numbers for {self.network.in_channels} channels")
+        if self.augmentation.border is Border.MEAN and isinstance(self.mean, tuple):
+            raise ValueError("border mean needs one mean for all channels")
         return self
+
+    @property
+    def outside(self) -> float:
+        """Intensity of what lies outside a frame, where its edge is not continued."""
+        is_mean = self.augmentation.border is Border.MEAN
+        return self.mean if is_mean and isinstance(self.mean, float) else 0.0
 
     def budgeted(self, steps: int, batch: int, crop: int) -> "Recipe":
         """The same under another budget.

@@ -46,12 +46,18 @@ class CropSampler:
         augmentation: what may happen to a crop.
         crop: side of a crop, pixels.
         hard: places of false alarms, where the recipe asks for a share of crops there.
+        outside: intensity of what lies outside a frame, where its edge is not continued.
     """
 
     def __init__(
-        self, frames: PackedFrames, augmentation: Augmentation, crop: int, hard: HardNegatives | None = None
+        self,
+        frames: PackedFrames,
+        augmentation: Augmentation,
+        crop: int,
+        hard: HardNegatives | None = None,
+        outside: float = 0.0,
     ) -> None:
-        self._frames, self._augmentation, self._crop = frames, augmentation, crop
+        self._frames, self._augmentation, self._crop, self._outside = frames, augmentation, crop, outside
         self._hard = hard
         self._with_targets = torch.nonzero(frames.first_target.diff() > 0).squeeze(1)
 
@@ -138,6 +144,7 @@ class CropSampler:
         for dy, dx in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
             y, x = where[..., 0] + dy * spread[:, :1], where[..., 1] + dx * spread[:, 1:]  # [N, S*S]
             inside = self._inside(y, x, height, width)
+            pixels += 0.25 * (1 - inside) * self._outside
             y, x = y.clamp_min(0).minimum(height - 1), x.clamp_min(0).minimum(width - 1)
             y0, x0 = y.floor(), x.floor()
             fy, fx = y - y0, x - x0
@@ -169,7 +176,7 @@ class CropSampler:
         return frames.height[frame].unsqueeze(1), frames.width[frame].unsqueeze(1), frames.start[frame].unsqueeze(1)
 
     def _inside(self, y: Tensor, x: Tensor, height: Tensor, width: Tensor) -> Tensor | float:
-        """What a sample outside the frame counts: as the edge, or as the authors' zero padding."""
+        """1 for a sample of the frame, 0 for one outside; with its edge continued, none is outside."""
         if self._augmentation.border is Border.EDGE:
             return 1.0
         return ((y > -0.5) & (y < height - 0.5) & (x > -0.5) & (x < width - 0.5)).float()

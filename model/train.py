@@ -78,7 +78,7 @@ class Trainer:
         optimiser, memory = make_optimiser(built, self._plan, learning_rate), hard.tensors() if hard else {}
         self.state = TrainingState(built, average, optimiser, learning_rate, memory)
         self._data = frames.digest
-        sampler = CropSampler(frames.to(device), recipe.augmentation, self._plan.crop, hard)
+        sampler = CropSampler(frames.to(device), recipe.augmentation, self._plan.crop, hard, recipe.outside)
         self._step = TrainingStep(recipe, self.state, sampler, seed, hard, compile_network, loss)
 
     def resume(self) -> int:

@@ -1,5 +1,6 @@
 """``rrcanet train``."""
 
+import math
 import signal
 import sys
 import time
@@ -166,9 +167,11 @@ def _bar(steps: Iterable[Progress], first: int, total: int) -> None:
 
 
 def _lines(steps: Iterable[Progress], _first: int, total: int, every: int = 50) -> None:
-    began, mean = time.monotonic(), 0.0
+    began, mean, read = time.monotonic(), 0.0, 0
     for count, progress in enumerate(steps, 1):
-        mean += (progress.loss - mean) / min(count, every)
+        if math.isfinite(progress.loss):  # on a GPU the first is read after a while
+            read += 1
+            mean += (progress.loss - mean) / min(read, every)
         if progress.step % every == 0 or progress.step == total:
             pace = (time.monotonic() - began) / count
             click.echo(

@@ -8,15 +8,14 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from service.errors import Reason, ServiceError
+from service.pace import Paces
 
 K = TypeVar("K", bound=Hashable)
 X = TypeVar("X")
 Y = TypeVar("Y")
-
-PACE_SHARE: Final = 0.3  # of the latest batch in the expected pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +81,18 @@ class Queue(Generic[K, X, Y]):
         """Add a job; how many may wait is not decided here."""
         self._waiting.setdefault(job.key, deque()).append(job)
 
-    def take(self, now: float, pace: float = 0.0) -> list[Job[K, X, Y]]:
+    def take(self, now: float, pace: Callable[[K], float] = lambda _: 0.0) -> list[Job[K, X, Y]]:
         """The next batch; jobs whose caller has left, or whose deadline will have passed, are dropped on the way.
 
         Args:
             now: the clock's time.
-            pace: seconds that the device is expected to need for a pixel. A batch stays so small that none of its jobs
-                comes too late: work on an answer that nobody waits for any more is stolen from others.
+            pace: seconds that the device is expected to need for a pixel of this key. A batch stays so small that none
+                of its jobs comes too late: work on an answer that nobody waits for any more is stolen from others.
         """
         batch: list[Job[K, X, Y]] = []
         while not batch and self._waiting:
             key = min(self._waiting, key=lambda key: self._waiting[key][0].entered)
-            batch = self._take_from(self._waiting[key], self._max_size(key), now, pace)
+            batch = self._take_from(self._waiting[key], self._max_size(key), now, pace(key))
             if not self._waiting[key]:
                 del self._waiting[key]
         return batch
@@ -136,7 +135,7 @@ class Worker(Generic[K, X, Y]):
         self._run, self._queue, self._clock, self._observe = run, queue, clock, observe
         self._arriving: SimpleQueue[Job[K, X, Y] | None] = SimpleQueue()
         self._closed = False
-        self._device, self._pace = Lock(), 0.0
+        self._device, self._paces = Lock(), Paces[K]()
         self._thread = Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
@@ -166,13 +165,17 @@ class Worker(Generic[K, X, Y]):
 
     def _work(self) -> None:
         while self._take_in():
-            batch = self._queue.take(self._clock(), self._pace)
-            if batch:
-                self._observe(len(batch))
-                self._answer(batch)
-            else:
-                self._pace = 0.0  # a pace at which everything is too late is not believed twice
-            del batch  # or the last frames would stay in memory while nothing happens
+            with self._device:
+                self._take_in()  # what has arrived while a lone job ran
+                self._run_next()
+
+    def _run_next(self) -> None:
+        batch = self._queue.take(self._clock(), self._paces.of)
+        if batch:
+            self._observe(len(batch))
+            self._answer(batch)
+        else:
+            self._paces.doubt()  # paces at which everything is too late are not believed twice
 
     def _take_in(self) -> bool:
         """Queue what has arrived, and wait for it where nothing is queued; False where nothing will come any more."""
@@ -188,8 +191,7 @@ class Worker(Generic[K, X, Y]):
         """A batch that fails is halved: a bad job fails alone, and what found no room at once still runs."""
         size = sum(job.size for job in batch)
         try:
-            with self._device:
-                answers = list(zip(batch, self._time(batch[0].key, [job.work for job in batch], size), strict=True))
+            answers = list(zip(batch, self._time(batch[0].key, [job.work for job in batch], size), strict=True))
         except Exception as fault:
             if len(batch) == 1:
                 batch[0].caller.lose(fault)
@@ -202,9 +204,9 @@ class Worker(Generic[K, X, Y]):
             job.caller.keep(done)
 
     def _time(self, key: K, works: Sequence[X], size: int) -> list[Done[Y]]:
-        """Run a batch on the device, which the caller holds, and learn its pace."""
+        """Run a batch on the device, which the calling thread holds, and learn its pace."""
         began = self._clock()
         results = list(self._run(key, works))
         ended = self._clock()
-        self._pace += PACE_SHARE * ((ended - began) / size - self._pace)
+        self._paces.learn(key, ended - began, size)
         return [Done(result, began, ended) for result in results]

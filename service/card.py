@@ -48,11 +48,16 @@ class Calibration(CardPart):
 
 
 class Measurement(CardPart):
-    """Scores on one data set under one protocol. Fa counts pixels per million."""
+    """Scores on one data set under one protocol. Fa counts pixels per million.
+
+    ``range`` is how counts became intensities, in the words of the request's parameter; ``auto`` is what the service
+    does unless asked otherwise.
+    """
 
     dataset: str
     split: str
     grid: Literal["native", "256"]
+    range: str = "auto"
     frames: int
     iou: Unit
     niou: Unit

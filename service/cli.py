@@ -7,6 +7,8 @@ from typing import Final
 
 import click
 
+from service.extras import how_to_install
+
 GROUP: Final = "rrcanet.commands"
 OWN: Final = {
     "detect": "service.detect_command:detect_command",
@@ -50,8 +52,7 @@ def _known() -> dict[str, EntryPoint]:
 def _unavailable(name: str, missing: ModuleNotFoundError) -> click.Command:
     def explain(**_: object) -> None:
         raise click.UsageError(
-            f"rrcanet {name} needs {missing.name}, which the serving install leaves out: "
-            f"pip install 'rrcanet-serve[{EXTRA}]'"
+            f"rrcanet {name} needs {missing.name}, which the serving install leaves out: {how_to_install(EXTRA)}"
         )
 
     callback: Callable[..., None] = explain
@@ -61,6 +62,6 @@ def _unavailable(name: str, missing: ModuleNotFoundError) -> click.Command:
         callback=callback,
         params=[arguments],
         short_help=f"(needs the extra '{EXTRA}')",
-        help=f"Needs the extra '{EXTRA}': pip install 'rrcanet-serve[{EXTRA}]'",
+        help=f"Needs the extra '{EXTRA}':\n\n\b\n{how_to_install(EXTRA)}",
         context_settings={"ignore_unknown_options": True},
     )

@@ -13,7 +13,8 @@ from service.detector import Detector, Options, Polarity, RangeMode
 from service.errors import ServiceError
 from service.frames import Budget, Frame, decode_file, undecodable
 from service.pretrained import DEFAULT
-from service.ranges import parse_range
+from service.progress import progress
+from service.ranges import RangeType
 from service.repository import load_detector
 from service.runtime import Device, ModelFault
 from service.writers import FILES, Format, Result, Writer, open_writer
@@ -26,23 +27,7 @@ FORMAT_HELP: Final = (
     f"{', '.join(f'{form} writes {name}' for form, name in FILES.items())}, png a mask a frame; "
     "docs/detect.md has the fields."
 )
-LINES_EVERY: Final = 50
 MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only bombs are refused
-
-
-class RangeType(click.ParamType[RangeMode | Range]):
-    """``auto``, ``dtype``, ``minmax`` or ``LO:HI``."""
-
-    name = "range"
-
-    def convert(
-        self, value: str | RangeMode | Range, param: click.Parameter | None, ctx: click.Context | None
-    ) -> RangeMode | Range:
-        """As the HTTP parameter."""
-        try:
-            return parse_range(value) if isinstance(value, str) else value
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command("detect", epilog=EPILOG)
@@ -88,8 +73,9 @@ def detect_command(
     sources = list(_sources(frames))
     try:
         detector = load_detector(model, Device(device))
-        with open_writer(Format(form), out, detector) as writer:
-            bad = sum(_detect_file(detector, source, options, writer) for source in _progress(sources))
+        with open_writer(Format(form), out, detector, sources) as writer:
+            files = progress(sources, len(sources), "detecting", "file")
+            bad = sum(_detect_file(detector, source, options, writer) for source in files)
     except (ModelFault, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
     if bad:
@@ -143,14 +129,3 @@ def _files(arguments: Iterable[Path]) -> Iterator[Path]:
         if not files:
             raise click.UsageError(f"{argument} holds no frame ({', '.join(SUFFIXES)})")
         yield from files
-
-
-def _progress(sources: list[Path]) -> Iterator[Path]:
-    """A bar on a terminal, a line now and then in a log."""
-    if sys.stderr.isatty():
-        yield from tqdm(sources, desc="detecting", unit="file")
-        return
-    for count, source in enumerate(sources, 1):
-        yield source
-        if count % LINES_EVERY == 0:
-            click.echo(f"{count} of {len(sources)} files", err=True)

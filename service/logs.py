@@ -96,7 +96,8 @@ def set_up_logs(style: LogFormat) -> None:
     logging.captureWarnings(True)
     _leave_out_what_no_line_tells()
     logging.getLogger("uvicorn.error").name = "uvicorn"
-    logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it finds wrong with a body, the answer tells its sender
+    for reader in ("PIL", "python_multipart"):  # what they find wrong with a body, the answer tells its sender
+        logging.getLogger(reader).setLevel(logging.CRITICAL)
 
 
 def _leave_out_what_no_line_tells() -> None:

@@ -73,6 +73,7 @@ class Server(uvicorn.Server):
             host=settings.host,
             port=settings.port,
             http=BoundedHttp,
+            ws="none",
             loop="uvloop",
             log_config=None,
             access_log=False,

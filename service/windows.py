@@ -91,7 +91,11 @@ def join(windows: Sequence[Window], answers: Iterable[Image], height: int, width
 def side_of(length: int, stride: int) -> int:
     """The smallest side of the list that holds ``length`` pixels."""
     octave = 1 << max(length - 1, 1).bit_length()  # the next power of two
-    step = math.lcm(max(FINEST, octave // (2 * STEPS_AN_OCTAVE)), stride)
+    return rounded_up(length, math.lcm(max(FINEST, octave // (2 * STEPS_AN_OCTAVE)), stride))
+
+
+def rounded_up(length: int, step: int) -> int:
+    """The smallest multiple of ``step`` that holds ``length`` pixels."""
     return -(-length // step) * step
 
 

@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +19,7 @@ from service.answer import MaskEncoding, describe_detection, describe_fault, des
 from service.detector import Detection, Detector
 from service.errors import ServiceError
 from service.masks import encode_png, encode_rle
+from service.sources import Sources
 from service.targets import EIGHT_CONNECTED, Target
 
 COLUMNS: Final = (
@@ -53,6 +54,11 @@ class Result:
         """Name without suffix; pages after the first carry their number."""
         stem = Path(self.name).stem
         return stem if self.page == 0 else f"{stem}_{self.page:04d}"
+
+    @property
+    def frame(self) -> str:
+        """The frame in a message."""
+        return self.name if self.page == 0 else f"page {self.page} of {self.name}"
 
 
 class Writer(ABC):
@@ -114,17 +120,18 @@ class CocoWriter(Writer):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._results: list[dict[str, Any]] = []
-        self._stems: dict[int | str, str] = {}
+        self._frames: dict[int | str, str] = {}
 
     def add(self, result: Result) -> None:
         """One entry a target.
 
         Raises:
-            ValueError: two files of this run have the same number.
+            ValueError: another frame of this run has the same name or number.
         """
         image_id: int | str = int(result.stem) if result.stem.isdecimal() else result.stem
-        if self._stems.setdefault(image_id, result.stem) != result.stem:
-            raise ValueError(f"{self._stems[image_id]} and {result.stem} would have the same image_id")
+        if image_id in self._frames:
+            raise ValueError(f"{self._frames[image_id]} and {result.frame} would have the same image_id")
+        self._frames[image_id] = result.frame
         mask = result.detection.found.mask
         labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
         for target in result.detection.found.targets:
@@ -147,44 +154,55 @@ class CocoWriter(Writer):
 class PngWriter(Writer):
     """A mask a frame, 0 or 255, named as the frame."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, sources: Sources) -> None:
+        self._folder, self._sources = folder, sources
         self._written: set[str] = set()
 
     def add(self, result: Result) -> None:
         """The mask.
 
         Raises:
-            ValueError: another frame of this run has the same name.
+            ValueError: another frame of this run has the same name, or a source is there.
         """
         if result.stem in self._written:
             raise ValueError(f"two frames would be written as {result.stem}.png")
+        path = self._folder / f"{result.stem}.png"
+        self._sources.refuse([path])
         self._written.add(result.stem)
-        (self._folder / f"{result.stem}.png").write_bytes(encode_png(result.detection.found.mask))
+        path.write_bytes(encode_png(result.detection.found.mask))
 
 
 @contextmanager
-def open_writer(form: Format, folder: Path | None, detector: Detector) -> Iterator[Writer]:
+def open_writer(
+    form: Format, folder: Path | None, detector: Detector, frames: Collection[Path] = ()
+) -> Iterator[Writer]:
     """Write into ``folder``, or to standard output; what was added is written when the block ends.
 
     Raises:
-        ValueError: masks cannot go to standard output.
+        ValueError: masks cannot go to standard output, or a result would overwrite one of ``frames``, the files read.
         OSError: the folder cannot be written.
     """
     if form is Format.PNG and folder is None:
         raise ValueError("--format png needs --out, a folder for the masks")
+    sources = Sources(frames)
     if folder is not None:
+        sources.refuse(_targets(form, folder, frames))
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        writer = _make_writer(form, folder, detector, stack)
+        writer = _make_writer(form, folder, detector, sources, stack)
         yield writer
         writer.close()
 
 
-def _make_writer(form: Format, folder: Path | None, detector: Detector, stack: ExitStack) -> Writer:
+def _targets(form: Format, folder: Path, frames: Iterable[Path]) -> list[Path]:
+    """What is written, as far as it is known before the frames are read: further pages are not."""
+    return [folder / f"{frame.stem}.png" for frame in frames] if form is Format.PNG else [folder / FILES[form]]
+
+
+def _make_writer(form: Format, folder: Path | None, detector: Detector, sources: Sources, stack: ExitStack) -> Writer:
     if form is Format.PNG:
         assert folder is not None
-        return PngWriter(folder)
+        return PngWriter(folder, sources)
     stream = (
         sys.stdout
         if folder is None

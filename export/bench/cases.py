@@ -2,16 +2,16 @@
 
 import http.client
 import io
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export.address import Address, key_header
+from export.answer import detail
 from service.errors import ServiceError
 from service.runtime import Runtime
 
@@ -64,35 +64,29 @@ def model_case(runtime: Runtime, shape: Shape) -> Case:
     return Case(shape, lambda: nullcontext(call))
 
 
-def service_case(url: str, shape: Shape, key: str | None = None) -> Case:
-    """One request with a ``.npy`` of uint8 frames; everything else as the service has it by default."""
+def service_case(address: Address, shape: Shape, key: str | None = None) -> Case:
+    """One request with a ``.npy`` of uint8 frames; what the address does not ask for is as the service has it."""
     buffer = io.BytesIO()
     np.save(buffer, frames(shape), allow_pickle=False)
     body = buffer.getvalue()
-    headers = {"Content-Type": "application/x-npy"} | ({"X-API-Key": key} if key else {})
-    return Case(shape, lambda: _client(url, body, headers))
+    headers = {"Content-Type": "application/x-npy", **key_header(key)}
+    return Case(shape, lambda: _client(address, body, headers))
 
 
 @contextmanager
-def _client(url: str, body: bytes, headers: dict[str, str]) -> Iterator[Call]:
+def _client(address: Address, body: bytes, headers: dict[str, str]) -> Iterator[Call]:
     """Posts the same body again and again over one connection."""
-    parts = urlsplit(url)
-    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    try:
-        connection = connect(parts.netloc, timeout=TIMEOUT_S)
-    except http.client.HTTPException as error:
-        raise Unreachable(f"{url} is no address: {error}") from error
-    path = f"{parts.path.rstrip('/')}/v1/detect"
+    connection, target = address.connect(TIMEOUT_S), address.detect()
 
     def post() -> None:
         try:
-            connection.request("POST", path, body, headers)
+            connection.request("POST", target, body, headers)
             response = connection.getresponse()
             answer = response.read()
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"{url} does not answer: {error}") from error
+            raise Unreachable(f"{address.text} does not answer: {error}") from error
         if response.status != http.client.OK:
-            raise Refused(f"{url} answers {response.status}: {_detail(answer)}")
+            raise Refused(f"{address.text} answers {response.status}: {detail(answer)}")
 
     try:
         yield post
@@ -106,10 +100,3 @@ def frames(shape: Shape) -> NDArray[np.uint8]:
     counts = rng.integers(80, 100, (shape.batch, shape.height, shape.width), dtype=np.uint8)
     counts[:, shape.height // 2, shape.width // 3] = 240
     return counts
-
-
-def _detail(answer: bytes) -> str:
-    try:
-        return str(json.loads(answer)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return answer[:200].decode(errors="replace")

@@ -36,6 +36,7 @@ def create_app(serving: Serving) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # to an absolute address, whose scheme behind TLS would send a key in cleartext
         telemetry=_telemetry(),
     )
     app.state.serving = serving

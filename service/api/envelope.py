@@ -11,6 +11,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.presence import LEFT
 from service.api.problems import problem
 from service.errors import Reason, ServiceError
 from service.logs import RequestLog
@@ -19,6 +20,7 @@ from service.telemetry import Telemetry
 
 ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 UNMATCHED: Final = "unmatched"  # one label for every path that is no route
+CLIENT_LEFT: Final = 499  # before its answer began; no answer has this status
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ class _Exchange:
 
     async def _send_dressed(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status = message["status"]
+            self._status = CLIENT_LEFT if self._client_left else message["status"]
             headers = message["headers"] = [
                 *message["headers"],
                 (b"x-request-id", str(self._state["request_id"]).encode()),
@@ -77,12 +79,17 @@ class _Exchange:
                 headers.append((b"server-timing", told.encode()))
         await self._send(message)
 
+    @property
+    def _client_left(self) -> bool:
+        left = self._state.get(LEFT)
+        return isinstance(left, asyncio.Future) and left.done()
+
     def _account(self) -> None:
         elapsed = time.monotonic() - self._began
         route = getattr(self._scope.get("route"), "path", UNMATCHED)
-        status = str(self._status or 499)  # 499: the client left before the answer began
-        self._telemetry.count_request(route, status, elapsed)
-        if "reason" in self._state:
+        status = self._status or CLIENT_LEFT
+        self._telemetry.count_request(route, str(status), elapsed)
+        if "reason" in self._state and status != CLIENT_LEFT:
             self._telemetry.rejected.labels(str(self._state["reason"])).inc()
         message = f"{self._scope['method']} {route} {status}"
         self._log.tell(message, self._state["request_id"], round(1e3 * elapsed, 3))

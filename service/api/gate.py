@@ -32,13 +32,14 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        if self._keys.owner(_key(request.headers)) is None:
+        if not any(self._keys.owner(key) for key in _given(request.headers)):
             refusal = ServiceError(Reason.UNAUTHORIZED, "a valid key is needed: Authorization: Bearer, or X-API-Key")
             await problem(request, refusal, CHALLENGE)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
 
-def _key(headers: Mapping[str, str]) -> str | None:
+def _given(headers: Mapping[str, str]) -> list[str]:
+    """Every key that came: a gateway may have put a token of its own into ``Authorization``."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key")
+    return [token.strip() if scheme.lower() == "bearer" else "", headers.get("x-api-key", "")]

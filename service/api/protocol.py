@@ -1,7 +1,7 @@
 """Uvicorn's HTTP/1.1 with bounds on what comes before a body and after its answer: bytes, and time.
 
-Uvicorn keeps reading heads of any size, waits for ever for the first request of a connection, and reads for ever what
-comes of a body that was answered before its end.
+Uvicorn keeps reading heads of any size, waits for ever for the first request of a connection, reads for ever what
+comes of a body that was answered before its end, and keeps for ever an answer that is not read.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.presence import LEFT
 from service.api.problems import MEDIA_TYPE, problem_body
+from service.api.unread import Unread
+from service.api.upgrade import Parser
 from service.errors import Reason, ServiceError
 
 HEAD_BYTES: Final = 32_768
@@ -26,13 +28,13 @@ class _Answering:
     """
 
     def __init__(self, protocol: "BoundedHttp") -> None:
-        self._protocol, self._transport = protocol, protocol.transport
+        self._protocol = protocol
         self.write, self.is_closing = protocol.transport.write, protocol.transport.is_closing
 
     def close(self) -> None:
         """Now, or as soon as the body has arrived."""
         if not self._protocol.receives_what_was_answered:
-            self._transport.close()
+            self._protocol.close()
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -44,13 +46,16 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first head is due."""
         super().connection_made(transport)
+        self.parser: Parser = Parser(self)
         self._left: asyncio.Future[None] = self.loop.create_future()
         self._answering = _Answering(self)
+        self._unread = Unread(transport, self.loop)
         self._close_in(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is due any more, and whoever works for this client may stop."""
         self._stop_timer()
+        self._unread.end()
         self._left.set_result(None)
         super().connection_lost(exc)
 
@@ -102,7 +107,9 @@ class BoundedHttp(HttpToolsProtocol):
             return
         if self._parsed > HEAD_BYTES:
             self._refuse(Reason.HEADERS_TOO_LARGE, f"the head is larger than {HEAD_BYTES} bytes")
-        else:
+            return
+        self.parser.ignore_offer(self.url, self.headers)
+        if not self.parser.ignores_head:
             super().on_headers_complete()
             self.cycle.transport = self._answering  # type: ignore[assignment]
 
@@ -113,11 +120,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """As ``on_body``; a connection that only waited for this closes."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self.parser.ignores_head:
             return
         super().on_message_complete()
+        if not self.pipeline:
+            self.flow.resume_reading()  # the body's size may have paused it, and only who reads sees a client leave
         if self.cycle.response_complete and not self.cycle.keep_alive:
-            self.transport.close()
+            self.close()
 
     def on_response_complete(self) -> None:
         """If the body goes on, it may do so for a while; another request on this connection ends the while."""
@@ -137,11 +146,39 @@ class BoundedHttp(HttpToolsProtocol):
             f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
-        self.transport.close()
+        self.close()
+
+    def close(self) -> None:
+        """As soon as what was written is taken."""
+        if not self.transport.is_closing():
+            self._unread.begin()
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """As uvicorn's."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.close()
+        else:
+            super().shutdown()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """As uvicorn's."""
+        self.close()
+
+    def pause_writing(self) -> None:
+        """More is written than the kernel took."""
+        super().pause_writing()
+        self._unread.begin()
+
+    def resume_writing(self) -> None:
+        """Most of it is taken; what a closed connection still holds must be, too."""
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._unread.end()
 
     def _close_in(self, seconds: float) -> None:
         self._stop_timer()
-        self._timer = self.loop.call_later(seconds, self.transport.close)
+        self._timer = self.loop.call_later(seconds, self.close)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -9,6 +9,8 @@ from service.frames.raw import MEDIA_TYPE as RAW_TYPE
 from service.frames.raw import RawLayout, RawType, read_raw
 
 ACCEPTED: Final = (*raster.MEDIA_TYPES, npy.MEDIA_TYPE, RAW_TYPE)
+MAGICS: Final = (npy.MAGIC, *(magic for magics in raster.MAGICS.values() for magic in magics))
+UNMISTAKABLE: Final = tuple(magic for magic in MAGICS if len(magic) >= 4)  # two bytes may begin raw rows as well
 FORMATS: Final = f"{', '.join(raster.MAGICS)} and NumPy's .npy"
 
 
@@ -23,7 +25,7 @@ def decode(
     """Read every frame of a body.
 
     Args:
-        body: a file, or raw rows if ``raw`` describes them.
+        body: a file, or raw rows if ``raw`` describes them and nothing but rows begins so.
         media_type: as declared; decides only what an unknown body is answered with.
         budget: of the whole request.
 
@@ -36,7 +38,7 @@ def decode(
     """
     if not body:
         raise undecodable("the body is empty")
-    if raw is not None:
+    if raw is not None and not body.startswith(UNMISTAKABLE):
         return read_raw(body, raw, budget, name)
     frames = _read_by_magic(body, budget, name)
     if frames is None:

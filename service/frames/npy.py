@@ -37,6 +37,8 @@ def _header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generi
         version = npy_format.read_magic(file)
         read = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}[version]
         shape, fortran, dtype = read(file)
+        if bool in map(type, shape):  # NumPy takes True for a 1
+            raise ValueError(f"shape {shape}")
     except Exception as error:  # a hostile header raises nearly anything
         raise undecodable(f"not a readable .npy header: {error}") from error
     return shape, fortran, dtype

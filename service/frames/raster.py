@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from intensity.rasters import UnreadableCountsError, read_counts
 from service.errors import Reason, ServiceError
 from service.frames.frame import Budget, Frame, make_frame, undecodable
+from service.frames.tiff_samples import describe_samples, first_page_samples, no_mode_for
 
 MEDIA_TYPES: Final = ("image/png", "image/tiff", "image/jpeg", "image/bmp")
 MAGICS: Final[dict[str, tuple[bytes, ...]]] = {
@@ -27,6 +29,7 @@ def read_raster(body: bytes, format_name: str, budget: Budget, name: str | None)
     frames: list[Frame | ServiceError] = []
     for page in _pages(image):
         if isinstance(page, ServiceError):
+            budget.take(1, 1)  # a chain of such pages may be long
             frames.append(page)
             continue
         budget.take(*_allocated(page))
@@ -43,20 +46,24 @@ def _open(body: bytes, format_name: str) -> ImageFile.ImageFile:
     except BOMB as error:
         raise ServiceError(Reason.TOO_MANY_PIXELS, "the header names hundreds of millions of pixels") from error
     except Exception as error:  # hostile bytes raise nearly anything in Pillow's readers
-        raise undecodable(f"not a readable {format_name} file: {_describe(error)}") from error
+        samples = first_page_samples(body) if format_name == "TIFF" else None
+        raise undecodable(samples or f"not a readable {format_name} file: {_describe(error)}") from error
 
 
-def _pages(image: Image.Image) -> Iterator[Image.Image | ServiceError]:
+def _pages(image: ImageFile.ImageFile) -> Iterator[Image.Image | ServiceError]:
     """The image itself, then the further pages of a TIFF; Pillow ends chains that loop."""
     yield image
     index = 0
-    while image.format == "TIFF":
+    while isinstance(image, TiffImageFile):
         index += 1
         try:
             image.seek(index)
         except EOFError:
             return
         except Exception as error:  # as in _open
+            if no_mode_for(error):
+                yield undecodable(describe_samples(image.tag_v2))
+                continue
             yield undecodable(f"page {index} cannot be found: {_describe(error)}")
             return  # the chain is broken: neither can what follows
         yield image

@@ -3,9 +3,7 @@
 import json
 import shutil
 import zlib
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import numpy as np
@@ -21,19 +19,6 @@ from service.keys import hash_of
 from tests.conftest import StartServer
 from tests.scenes import write_data_set
 from tests.service.frames import by_hand
-
-
-class Other(BaseHTTPRequestHandler):
-    """A service of another kind."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"[1, 2]")
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
 
 
 def evaluate(model: object, data: Path, *options: str) -> Result:
@@ -188,21 +173,6 @@ def test_a_service_that_is_not_there_is_named(scenes: Path) -> None:
     result = evaluate("http://127.0.0.1:9", scenes)
     assert result.exit_code == 1
     assert "127.0.0.1:9" in result.output
-    result = evaluate("http://localhost:abc", scenes)
-    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
-    assert "http://localhost:abc does not answer" in result.output
-
-
-def test_what_answers_but_is_no_service_of_ours_is_named(scenes: Path) -> None:
-    server = HTTPServer(("127.0.0.1", 0), Other)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    result = evaluate(f"http://127.0.0.1:{server.server_port}", scenes)
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
-    assert "answers, but not as POST /v1/detect does" in result.output
 
 
 def calibrate(model: Path, data: Path, *options: str) -> Result:
@@ -243,3 +213,13 @@ def test_a_model_that_is_not_there_is_named_and_no_folder_made_for_it(scenes: Pa
     assert (result.exit_code, type(result.exception)) == (1, SystemExit)
     assert "m.onnx" in result.output
     assert not nowhere.parent.exists()
+
+
+def test_long_work_shows_plain_lines_in_a_log(exported: tuple[Path, Path, Result], tmp_path: Path) -> None:
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+        for number in range(51):
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / part / f"{number}.png")
+    (tmp_path / "train.txt").write_text("\n".join(str(number) for number in range(51)))
+    for result in (evaluate(exported[1], tmp_path, "--split", "train"), calibrate(exported[1], tmp_path)):
+        assert result.stderr.splitlines()[0] == "50 of 51 frames"

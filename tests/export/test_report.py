@@ -17,7 +17,9 @@ from PIL import Image
 import export
 from export.card import read_model, write_model
 from export.evaluate_command import evaluate_command
-from export.source import FileSource, HttpSource
+from export.http_source import HttpSource
+from export.source import FileSource
+from service.extras import how_to_install
 from service.runtime import Device
 from tests.conftest import StartServer
 from tests.scenes import write_data_set
@@ -220,7 +222,7 @@ def test_only_a_report_needs_the_plotting_library(
     assert CliRunner().invoke(command, arguments).exit_code == 0
     result = CliRunner().invoke(command, [*arguments, "--report", str(tmp_path / "report")])
     assert result.exit_code == 2
-    assert "--report needs matplotlib" in result.output
+    assert f"--report needs matplotlib: {how_to_install('train')}" in result.output
 
 
 @pytest.fixture

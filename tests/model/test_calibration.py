@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from model.calibration import calibration_error, fit_curve
 
@@ -27,6 +28,33 @@ def test_the_curve_never_reorders_targets_nor_leaves_the_unit_interval() -> None
     assert confidences.min() > 0
     assert confidences.max() < 1
     assert (np.diff(curve.scores) > 0).all()
+
+
+@pytest.mark.parametrize("targets", [53, 500])
+def test_targets_that_were_all_real_are_all_but_certain(targets: int) -> None:
+    confidences = fit_curve(0.5 + 0.5 * RNG.random(targets), np.ones(targets, bool))(np.array([0.5, 1.0]))
+    np.testing.assert_allclose(confidences, (targets + 1) / (targets + 2))
+
+
+def test_a_few_targets_calibrate_well_enough() -> None:
+    def targets(count: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        scores = RNG.random(count) ** 0.2  # most of them sure, and rightly so
+        return scores, RNG.random(count) < scores
+
+    errors = []
+    for _ in range(20):
+        curve = fit_curve(*targets(60))
+        scores, real = targets(20_000)
+        errors.append(calibration_error(curve(scores), real))
+    assert np.median(errors) < 0.08
+
+
+@pytest.mark.parametrize("score", [0.9, 1.0])
+def test_equal_scores_are_told_their_own_share(score: float) -> None:
+    scores = np.r_[np.full(240, score), np.full(60, 0.5)]
+    half_of_them = np.r_[np.arange(240) % 4 < 2, np.zeros(60)] > 0
+    confidences = fit_curve(scores, half_of_them)(np.array([score]))
+    assert confidences[0] == pytest.approx(0.5, abs=0.01)
 
 
 def test_too_few_targets_are_refused() -> None:

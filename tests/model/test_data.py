@@ -69,10 +69,14 @@ def test_what_is_in_no_layout_is_told_which_there_are(tmp_path: Path) -> None:
         FrameFolder(tmp_path, "train")
 
 
-def test_a_mask_without_a_frame_is_named(tmp_path: Path, write_sample: Write) -> None:
+def test_a_mask_without_a_frame_is_named_where_its_frame_is_wanted(tmp_path: Path, write_sample: Write) -> None:
     write_sample("a", FLAT, EMPTY)
     Image.fromarray(FLAT * 0).save(tmp_path / "masks" / "stray.png")
+    assert FrameFolder(tmp_path, "train").names == ("a",)
     with pytest.raises(DataError, match=r"1 masks have no frame: \['stray'\]"):
+        FrameFolder(tmp_path, "all")
+    (tmp_path / "train.txt").write_text("a\nstray\n")
+    with pytest.raises(DataError, match=r"names of train have no frame: \['stray'\]"):
         FrameFolder(tmp_path, "train")
 
 
@@ -88,9 +92,12 @@ def test_two_files_of_one_name_are_not_guessed_between(
     tmp_path: Path, write_sample: Write, part: str, kind: str
 ) -> None:
     write_sample("a", FLAT, EMPTY)
+    write_sample("b", FLAT, EMPTY)
     Image.fromarray(FLAT).save(tmp_path / part / "a.bmp")
     with pytest.raises(DataError, match=rf"1 {kind} are there more than once: \['a'\]"):
         FrameFolder(tmp_path, "train")
+    (tmp_path / "train.txt").write_text("b\n")
+    assert FrameFolder(tmp_path, "train").names == ("b",)
 
 
 def test_a_frame_listed_twice_is_named(tmp_path: Path, write_sample: Write) -> None:

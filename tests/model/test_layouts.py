@@ -80,3 +80,34 @@ def test_a_folder_without_lists_is_scored_as_a_whole(tmp_path: Path) -> None:
     assert default_split(root) == "test"
     with pytest.raises(DataError, match=r"no split 'test'.*lists there: train.txt"):
         FrameFolder(root, "test")
+
+
+@pytest.mark.parametrize("note", ["README.txt", "docs/LICENSE.txt"])
+def test_a_text_that_names_no_frame_is_no_list(tmp_path: Path, note: str) -> None:
+    root = lay(tmp_path, "images/NAME.png", "masks/NAME.png", {note: "Frames of a camera.\n\nEach a mask.\n"})
+    (root / "notes.txt").write_bytes("a\n".encode("utf-16"))
+    assert FrameFolder(root, default_split(root)).names == ("a", "b")
+    with pytest.raises(DataError, match="lists there: none"):
+        FrameFolder(root, "test")
+
+
+def test_a_list_is_one_even_where_frames_that_it_names_are_gone(tmp_path: Path) -> None:
+    root = lay(tmp_path, "images/NAME.png", "masks/NAME.png", {"train.txt": "a\nghost\n"})
+    with pytest.raises(DataError, match=r"no split 'test'.*lists there: train.txt"):
+        FrameFolder(root, default_split(root))
+    (root / "test.txt").write_text("ghost\n")
+    with pytest.raises(DataError, match=r"names of test have no frame: \['ghost'\]"):
+        FrameFolder(root, default_split(root))
+
+
+@pytest.mark.parametrize("listed", ["a.tif", "a.tif.png"])
+def test_a_name_that_ends_like_a_file_is_found(tmp_path: Path, listed: str) -> None:
+    root = lay(tmp_path, "images/NAME.png", "masks/NAME.png", {"test.txt": listed}, ("a.tif", "b"))
+    assert FrameFolder(root, "test").names == ("a.tif",)
+
+
+def test_what_macos_puts_beside_files_is_not_part_of_a_data_set(tmp_path: Path) -> None:
+    root = lay(tmp_path, "images/NAME.png", "masks/NAME.png", {".backup/test.txt": "b"})
+    for path in ("images/._a.png", "masks/._b.png", "._test.txt"):
+        (root / path).write_bytes(b"\x00\x05\x16\x07a\n")
+    assert FrameFolder(root, default_split(root)).names == ("a", "b")

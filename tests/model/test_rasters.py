@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.rasters import RasterError, read_frame, read_size
+from model.rasters import RasterError, read_frame, read_mask, read_size
 from service.frames import Budget, Frame
 from service.frames.raster import read_raster
 from tests import frames as files
@@ -40,6 +40,16 @@ BODIES = {
     "signed 32 bits": tiff_by_hand(SCENE.astype(np.int32) - 70_000, format=by_hand.SIGNED),
     "unsigned 32 bits": tiff_by_hand(SCENE.astype(np.uint32) + np.uint32(2**32 - 500)),
 }
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_frame_and_mask_of_a_tiff_lie_as_stored(tmp_path: Path, orientation: int) -> None:
+    mask = np.where(EIGHT > 200, 255, 0).astype(np.uint8)
+    for name, pixels in (("frame.tif", EIGHT), ("mask.tif", mask)):
+        (tmp_path / name).write_bytes(tiff_by_hand(pixels, orientation=orientation))
+    np.testing.assert_array_equal(read_frame(tmp_path / "frame.tif"), EIGHT)
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.tif"), mask > 0)
+    assert read_size(tmp_path / "mask.tif") == (24, 32)
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)

@@ -68,6 +68,14 @@ def test_a_mean_for_each_channel_must_be_one_for_each(tmp_path: Path) -> None:
         load_recipe(str(tmp_path / "small.toml"))
 
 
+def test_one_mean_lies_outside_a_frame(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(
+        "mean = [1.0, 2.0]\nnetwork = { in_channels = 2 }\naugmentation = { border = 'mean' }\n" + SMALL
+    )
+    with pytest.raises(RecipeError, match="border mean needs one mean"):
+        load_recipe(str(tmp_path / "small.toml"))
+
+
 @pytest.mark.parametrize("name", [name for name in shipped_recipes() if name.endswith("-authors")])
 def test_the_authors_recipes_neither_clip_nor_average(name: str) -> None:
     plan = load_recipe(name).optimisation

@@ -10,7 +10,7 @@ from scipy import ndimage
 from model.data import Sample
 from model.draws import Numbers
 from model.packed import PackedFrames, pack
-from model.recipe import Augmentation, Border, Placement, Symmetry
+from model.recipe import Augmentation, Border, Placement, Symmetry, load_recipe
 from model.sampler import CropSampler
 
 PLAIN = Augmentation(target_share=1, native_share=1, gain=(1, 1), offset=(0, 0))
@@ -112,6 +112,16 @@ def test_zeros_lie_outside_the_frame_where_the_recipe_says_so() -> None:
     flat = Sample("a", np.pad(np.full((8, 8), 200, np.uint8), 1, constant_values=60), np.zeros((10, 10), bool))
     pixels, _ = draw(pack([flat]), PLAIN.model_copy(update={"border": Border.ZERO}), 32, 2, seed=10)
     assert ((pixels > 250).sum((1, 2, 3)) == 64).all()
+
+
+def test_the_mean_lies_outside_the_frame_where_the_recipe_says_so() -> None:
+    recipe = load_recipe("densesirst-authors")
+    flat = Sample("a", np.full((10, 10), 200, np.uint8), np.zeros((10, 10), bool))
+    numbers = Numbers.empty(2, 32, False, torch.device("cpu"))
+    numbers.fill(10, 0)
+    sampler = CropSampler(pack([flat]), recipe.augmentation, 32, outside=recipe.outside)
+    pixels = sampler.draw(numbers).intensities
+    assert pixels.isclose(torch.tensor(101.856)).sum().item() == 2 * (32 * 32 - 100)
 
 
 @pytest.mark.parametrize(("placement", "at_the_border"), [(Placement.CENTRE, 0.3), (Placement.CORNER, 1 / 33)])

@@ -1,6 +1,7 @@
 """What runs together, in which order, and what becomes of the rest."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
@@ -103,7 +104,7 @@ def test_a_job_past_its_deadline_is_dropped_and_told() -> None:
 
 def test_a_job_that_cannot_be_done_by_its_deadline_is_not_begun() -> None:
     hopeless, other = job("a", 1, 0, size=100, deadline=10.5), job("a", 2, 1, size=100, deadline=12)
-    taken = queue_of(hopeless, other).take(now=10, pace=0.01)
+    taken = queue_of(hopeless, other).take(now=10, pace=lambda _: 0.01)
     assert [one.work for one in taken] == [2]
     with pytest.raises(ServiceError, match="deadline"):
         caller_of(hopeless).result(0)
@@ -111,13 +112,13 @@ def test_a_job_that_cannot_be_done_by_its_deadline_is_not_begun() -> None:
 
 def test_a_batch_stays_so_small_that_nobody_in_it_is_late() -> None:
     queue = queue_of(*(job("a", n, n, size=100, deadline=12.5) for n in range(4)))
-    assert [one.work for one in queue.take(now=10, pace=0.01)] == [0, 1]
-    assert [one.work for one in queue.take(now=10, pace=0)] == [2, 3]
+    assert [one.work for one in queue.take(now=10, pace=lambda _: 0.01)] == [0, 1]
+    assert [one.work for one in queue.take(now=10)] == [2, 3]
 
 
 def test_a_late_comer_in_a_hurry_waits_for_the_next_batch() -> None:
     queue = queue_of(job("a", 1, 0, size=100), job("a", 2, 1, size=100, deadline=11.5))
-    assert [one.work for one in queue.take(now=10, pace=0.01)] == [1]
+    assert [one.work for one in queue.take(now=10, pace=lambda _: 0.01)] == [1]
 
 
 def test_where_every_job_of_a_kind_is_dropped_the_next_kind_runs() -> None:
@@ -248,13 +249,50 @@ def test_a_device_that_loses_an_answer_does_not_end_the_worker() -> None:
     worker.close()
 
 
-def test_a_pace_that_leaves_nothing_to_run_is_doubted(bench: Bench) -> None:
-    bench.hold()
-    bench.clock.now = 50.0  # the device was stuck
+def take_long(bench: Bench, key: str, seconds: float) -> None:
+    """A run of this kind that takes so long."""
+    bench.device.go_on.clear()
+    caller = bench.submit(0, key)
+    assert bench.device.begun.acquire(timeout=WITHIN_S)
+    bench.clock.now += seconds
     bench.device.go_on.set()
+    caller.result(WITHIN_S)
+
+
+def test_the_first_run_of_a_kind_tells_nothing_of_the_next(bench: Bench) -> None:
+    take_long(bench, "a", 50)  # it looks for its kernels
+    assert bench.submit(2, deadline=bench.clock.now + 10).result(WITHIN_S).result == 4
+
+
+def test_the_pace_of_one_kind_is_no_other_kinds(bench: Bench) -> None:
+    for _ in range(2):
+        take_long(bench, "small", 50)
+    assert bench.submit(2, "large", deadline=bench.clock.now + 10).result(WITHIN_S).result == 4
+
+
+def test_a_pace_that_leaves_nothing_to_run_is_doubted(bench: Bench) -> None:
+    for _ in range(2):
+        take_long(bench, "a", 50)  # the device was stuck
     with pytest.raises(ServiceError):
-        bench.submit(2, deadline=60.0).result(WITHIN_S)
-    assert bench.submit(3, deadline=60.0).result(WITHIN_S).result == 9
+        bench.submit(2, deadline=bench.clock.now + 10).result(WITHIN_S)
+    assert bench.submit(3, deadline=bench.clock.now + 10).result(WITHIN_S).result == 9
+
+
+def test_what_waits_while_a_lone_job_runs_becomes_one_batch(bench: Bench) -> None:
+    bench.device.go_on.clear()
+    lone = threading.Thread(target=bench.worker.run_here, args=("a", 0, 1))
+    lone.start()
+    assert bench.device.begun.acquire(timeout=WITHIN_S)
+    late = bench.submit(1, deadline=5)
+    time.sleep(0.05)  # the worker waits for the device
+    waiting = [bench.submit(n) for n in (2, 3)]
+    bench.clock.now = 6.0
+    bench.device.go_on.set()
+    assert [caller.result(WITHIN_S).result for caller in waiting] == [4, 9]
+    assert bench.device.ran == [("a", [0]), ("a", [2, 3])]
+    with pytest.raises(ServiceError):
+        late.result(WITHIN_S)
+    lone.join()
 
 
 def test_a_job_past_its_deadline_never_reaches_the_device(bench: Bench) -> None:

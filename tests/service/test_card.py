@@ -21,9 +21,28 @@ def test_a_card_comes_back_from_json() -> None:
             Measurement(
                 dataset="d", split="test", grid="256", frames=9, iou=0.7, niou=0.6, pd=1, fa_identity=3.5, fa_legacy=4
             ),
+            Measurement(
+                dataset="d",
+                split="test",
+                grid="256",
+                range="dtype",
+                frames=9,
+                iou=0,
+                niou=0,
+                pd=0,
+                fa_identity=0,
+                fa_legacy=0,
+            ),
         ),
     )
     assert Card.model_validate_json(card.model_dump_json()) == card
+
+
+def test_a_measurement_that_tells_no_range_was_made_as_the_service_does_by_default() -> None:
+    told = (
+        '{"dataset":"d","split":"s","grid":"native","frames":1,"iou":0,"niou":0,"pd":0,"fa_identity":0,"fa_legacy":0}'
+    )
+    assert Measurement.model_validate_json(told).range == "auto"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """``rrcanet``: which commands there are, and what is said where they cannot run."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -50,14 +51,14 @@ def test_a_command_without_its_extra_names_what_to_install(installed: Path, argu
     ended = rrcanet(installed, "train", *arguments)
     assert ended.returncode == 2
     assert "rrcanet train needs torch" in ended.stderr
-    assert "pip install 'rrcanet-serve[train]'" in ended.stderr
+    assert f"{shlex.quote(sys.executable)} -m pip install 'rrcanet-serve[train]'" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
 def test_help_of_a_command_without_its_extra_names_it_too(installed: Path) -> None:
     ended = rrcanet(installed, "export", "--help")
     assert ended.returncode == 0
-    assert "pip install 'rrcanet-serve[train]'" in ended.stdout
+    assert f"{shlex.quote(sys.executable)} -m pip install 'rrcanet-serve[train]'\n" in ended.stdout
 
 
 def test_a_module_that_is_missing_is_named(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,51 @@ def test_png_writes_a_mask_a_frame(detect: Detect, scene: Path, tmp_path: Path) 
         np.testing.assert_array_equal(Image.open(tmp_path / "masks" / f"{name}.png"), np.where(expected > 0, 255, 0))
 
 
+def test_a_mask_in_place_of_its_frame_is_refused(detect: Detect, scene: Path) -> None:
+    (scene.parent / "earlier.npy").write_bytes(files.npy(SCENE))
+    before = scene.read_bytes()
+    ended = detect(scene.parent, "--format", "png", "--out", scene.parent)
+    assert ended.exit_code == 1
+    assert f"would overwrite the frames of {scene}" in ended.stderr
+    assert scene.read_bytes() == before
+    assert sorted(path.name for path in scene.parent.iterdir()) == ["earlier.npy", "scene.png"]
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_linked_frame_is_not_overwritten(
+    detect: Detect, scene: Path, tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    before = scene.read_bytes()
+    (tmp_path / "linked").mkdir()
+    link(tmp_path / "linked" / "other.png", scene)
+    ended = detect(tmp_path / "linked", "--format", "png", "--out", scene.parent)
+    assert (ended.exit_code, ended.stderr) == (0, ""), "other.png is free there"
+    (scene.parent / "other.png").unlink()
+    link(scene.parent / "other.png", scene)
+    ended = detect(tmp_path / "linked", "--format", "png", "--out", scene.parent)
+    assert ended.exit_code == 1
+    assert "would overwrite the frames of" in ended.stderr
+    assert scene.read_bytes() == before
+
+
+def test_a_mask_of_a_further_page_is_not_written_over_a_frame(detect: Detect, scene: Path, tmp_path: Path) -> None:
+    (tmp_path / "flight.tif").write_bytes(files.tiff(SCENE, SCENE))
+    (tmp_path / "flight_0001.png").symlink_to(scene)
+    ended = detect(tmp_path / "flight.tif", scene, "--format", "png", "--out", tmp_path)
+    assert ended.exit_code == 1
+    assert f"flight_0001.png would overwrite the frames of {scene}" in ended.stderr
+    np.testing.assert_array_equal(Image.open(scene), SCENE)
+
+
+def test_a_file_of_results_is_not_written_over_a_frame(detect: Detect, scene: Path) -> None:
+    frame = scene.rename(scene.parent / "targets.csv")
+    before = frame.read_bytes()
+    ended = detect(frame, "--format", "csv", "--out", frame.parent)
+    assert ended.exit_code == 1
+    assert "would overwrite" in ended.stderr
+    assert frame.read_bytes() == before
+
+
 def test_png_without_a_folder_is_refused(detect: Detect, scene: Path) -> None:
     ended = detect(scene, "--format", "png")
     assert ended.exit_code == 1

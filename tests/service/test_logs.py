@@ -13,12 +13,13 @@ from service.settings import LogFormat
 
 @pytest.fixture(autouse=True)
 def _logging_comes_back_as_it_was() -> Iterator[None]:
-    root, uvicorn, pillow = (logging.getLogger(name) for name in (None, "uvicorn.error", "PIL"))
-    handlers, level, name, pillow_level = root.handlers[:], root.level, uvicorn.name, pillow.level
+    root, uvicorn, *readers = (logging.getLogger(name) for name in (None, "uvicorn.error", "PIL", "python_multipart"))
+    handlers, level, name, levels = root.handlers[:], root.level, uvicorn.name, [reader.level for reader in readers]
     yield
     root.handlers[:], uvicorn.name = handlers, name
     root.setLevel(level)
-    pillow.setLevel(pillow_level)
+    for reader, before in zip(readers, levels, strict=True):
+        reader.setLevel(before)
 
 
 def log_a_fault() -> None:
@@ -68,6 +69,7 @@ def test_details_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs(LogFormat.TEXT)
     logging.getLogger("PIL").debug("chunk by chunk")
     logging.getLogger("PIL.TiffImagePlugin").error("more samples than can be decoded: 16")
+    logging.getLogger("python_multipart.multipart").warning("did not find boundary character")
     assert capsys.readouterr().err == ""
 
 

@@ -1,11 +1,14 @@
 """The playground page in a real browser: what a person who chooses a frame sees."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+from PIL import ExifTags, Image
 from playwright.sync_api import Browser, Page, expect
 
 from service.keys import hash_of
@@ -19,6 +22,12 @@ RED = """(canvas) => {
     let count = 0;
     for (let i = 0; i < data.length; i += 4) count += data[i] > data[i + 1] + 100 ? 1 : 0;
     return count;
+}"""
+BRIGHTEST = """(canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let best = 0;
+    for (let i = 0; i < data.length; i += 4) if (data[i + 2] > data[best + 2]) best = i; // boxes have little blue
+    return [best / 4 % canvas.width, Math.floor(best / 4 / canvas.width)];
 }"""
 
 
@@ -83,6 +92,33 @@ def test_a_chosen_frame_is_shown_with_its_targets(
     expect(view).to_be_visible()
     assert (view.get_attribute("width"), view.get_attribute("height")) == ("128", "96")
     assert page.eval_on_selector("#view", RED) >= 12 * len(targets)  # a box around each
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_turned_picture_is_shown_as_sent(page: Page, tmp_path: Path, form: str, orientation: int) -> None:
+    pixels = np.full((96, 128), 20, np.uint8)
+    pixels[10:13, 100:103] = 150
+    pixels[11, 101] = 255
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, form, quality=100, exif=exif)
+    choose(page, tmp_path, f"turned.{form.lower()}", buffer.getvalue())
+    expect(page.get_by_role("status")).to_contain_text("128x96 pixels")
+    expect(page.locator("#view")).to_be_visible()
+    x, y = page.eval_on_selector("#view", BRIGHTEST)
+    assert abs(x - 101) <= 1
+    assert abs(y - 11) <= 1
+
+
+def test_a_bad_page_is_named_and_the_next_one_shown(page: Page, tmp_path: Path) -> None:
+    bad = np.full((96, 128), np.nan, np.float32)
+    choose(page, tmp_path, "pages.tiff", frames.tiff(bad, SCENE.counts(14)))
+    expect(page.get_by_role("alert")).to_have_text("frame 1: every pixel is NaN or infinite")
+    expect(page.get_by_role("status")).to_contain_text("frame 2 of 2: ")
+    expect(page.get_by_role("status")).to_contain_text("128x96 pixels")
+    expect(page.locator("#view")).to_be_visible()
 
 
 def test_a_frame_that_cannot_be_read_is_named(page: Page, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from intensity import Range
 from service.detector import RangeMode
-from service.ranges import parse_range
+from service.ranges import parse_range, range_text
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,8 @@ def test_a_range_is_read(text: str, meant: RangeMode | Range) -> None:
 def test_anything_else_is_refused_with_what_would_do(text: str) -> None:
     with pytest.raises(ValueError, match="must be auto, dtype, minmax or LO:HI with LO below HI"):
         parse_range(text)
+
+
+@pytest.mark.parametrize("text", ["auto", "dtype", "minmax", "0:255", "-12.5:10000", "0.1:1e+22"])
+def test_a_range_is_told_in_the_words_that_it_is_asked_for_in(text: str) -> None:
+    assert range_text(parse_range(text)) == text

@@ -135,6 +135,16 @@ def test_no_mask_overwrites_another_of_the_same_run(tmp_path: Path, brightness: 
         write(Format.PNG, tmp_path, brightness, result("a.tif", 1), result("a_0001.png", 0))
 
 
-def test_two_files_of_one_number_are_refused(tmp_path: Path, brightness: Detector) -> None:
-    with pytest.raises(ValueError, match="7 and 007"):
-        write(Format.COCO, tmp_path, brightness, result("7.png", 0), result("007.png", 0))
+@pytest.mark.parametrize(
+    ("first", "second", "named"),
+    [
+        (("7.png", 0), ("007.png", 0), "7.png and 007.png"),
+        (("flight.tif", 1), ("flight_0001.png", 0), "page 1 of flight.tif and flight_0001.png"),
+        (("flight_0001.png", 0), ("flight.tif", 1), "flight_0001.png and page 1 of flight.tif"),
+    ],
+)
+def test_two_frames_of_one_image_id_are_refused(
+    tmp_path: Path, brightness: Detector, first: tuple[str, int], second: tuple[str, int], named: str
+) -> None:
+    with pytest.raises(ValueError, match=named):
+        write(Format.COCO, tmp_path, brightness, result(*first), result(*second))

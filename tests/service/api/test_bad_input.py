@@ -126,6 +126,7 @@ def test_an_unknown_model_is_told_which_there_are(client: httpx.Client) -> None:
 
 def test_unknown_routes_and_methods(client: httpx.Client) -> None:
     problem(client.get("/v1/nope"), 404, "not_found")
+    problem(client.post("/v1/detect/"), 404, "not_found")
     answer = client.get("/v1/detect")
     problem(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "POST"

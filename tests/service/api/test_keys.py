@@ -32,11 +32,14 @@ def test_only_a_known_key_opens_the_door(start_server: StartServer, keys_file: P
     assert post(client, Authorization="Bearer first").status_code == 200
     assert post(client, authorization="bearer second").status_code == 200
     assert post(client, **{"X-API-Key": "second"}).status_code == 200
+    assert post(client, Authorization="Bearer a gateway's", **{"X-API-Key": "second"}).status_code == 200
+    assert post(client, Authorization="Bearer first", **{"X-API-Key": "nobody's"}).status_code == 200
     refused: list[dict[str, str]] = [
         {},
         {"Authorization": "Bearer"},
         {"Authorization": "Bearer firs"},
         {"Authorization": "Basic first"},
+        {"Authorization": "Bearer firs", "X-API-Key": "secon"},
         {"X-API-Key": ""},
         {"X-API-Key": hash_of("first")},
     ]

@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from tests import frames
 from tests.conftest import StartServer
@@ -41,20 +42,25 @@ def test_frames_that_wait_run_together_and_are_answered_alike(client: httpx.Clie
             assert abs(a["confidence"] - b["confidence"]) < 1e-3
 
 
-def test_frames_of_a_client_that_left_are_dropped_before_the_device_sees_them(start_server: StartServer) -> None:
-    client = start_server(max_batch=1)
-    slow = frames.png(make_scene(0, 700, 700).counts(8))
+@pytest.mark.parametrize("padding", [0, 1_000_000], ids=["small", "larger than uvicorn reads at once"])
+def test_frames_of_a_client_that_left_are_dropped_before_the_device_sees_them(
+    start_server: StartServer, padding: int
+) -> None:
+    client = start_server(max_batch=1, request_timeout_s=120)
+    slow = frames.png(make_scene(0, 400, 400).counts(8))
     with ThreadPoolExecutor(3) as pool:
         others = [pool.submit(client.post, "/v1/detect", content=slow) for _ in range(3)]
         _wait_for_frames_inside(client, 3)
-        head = f"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: {len(slow)}\r\n\r\n"
+        body = slow + bytes(padding)
+        head = f"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
         with socket.create_connection((client.base_url.host, client.base_url.port)) as leaving:
-            leaving.sendall(head.encode() + slow)
+            leaving.sendall(head.encode() + body)
             _wait_for_frames_inside(client, 4)
         answers = [other.result() for other in others]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     metrics = client.get("/metrics").text
-    assert 'rrcanet_requests_total{route="/v1/detect",status="408"} 1.0' in metrics
+    assert 'rrcanet_requests_total{route="/v1/detect",status="499"} 1.0' in metrics
+    assert 'rrcanet_rejected_total{reason="request_timeout"} 0.0' in metrics
     assert "rrcanet_batch_frames_count 3.0" in metrics
 
 

@@ -4,12 +4,12 @@ import struct
 import zlib
 from collections.abc import Callable, Mapping
 
-LONG = 4  # a TIFF field type
+SHORT, LONG = 3, 4  # TIFF field types
 WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
-STRIP, SAMPLES, ROWS, STRIP_BYTES = 273, 277, 278, 279
-TILE_WIDTH, TILE_LENGTH, TILE_AT, TILE_BYTES, FORMAT = 322, 323, 324, 325, 339
-DEFLATE = 8
-SIGNED = 2  # of FORMAT
+STRIP, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES = 273, 274, 277, 278, 279
+PLANES, PREDICTOR, TILE_WIDTH, TILE_LENGTH, TILE_AT, TILE_BYTES, EXTRA, FORMAT = 284, 317, 322, 323, 324, 325, 338, 339
+DEFLATE, PACKBITS = 8, 32773  # of COMPRESSION
+UNSIGNED, SIGNED, FLOAT = 1, 2, 3  # of FORMAT
 
 
 def png(
@@ -28,7 +28,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 def tiff(
     data: bytes,
-    fields: Mapping[int, int],
+    fields: Mapping[int, int | tuple[int, int]],
     *,
     order: str = "<",
     next_page: Callable[[int], int] = lambda directory_at: 0,
@@ -38,7 +38,10 @@ def tiff(
     at = 8 + len(data)
     directory = struct.pack(order + "H", len(fields))
     for tag, value in sorted(fields.items()):
-        directory += struct.pack(order + "HHII", tag, LONG, 1, value)
+        if isinstance(value, tuple):
+            directory += struct.pack(order + "HHIHH", tag, SHORT, 2, *value)
+        else:
+            directory += struct.pack(order + "HHII", tag, LONG, 1, value)
     head = b"II*\0" if order == "<" else b"MM\0*"
     return head + struct.pack(order + "I", at) + data + directory + struct.pack(order + "I", next_page(at))
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from service.errors import Reason, ServiceError
-from service.frames import ACCEPTED, Budget, Frame, decode, decode_file
+from service.frames import ACCEPTED, RAW_TYPE, Budget, Frame, RawLayout, RawType, decode, decode_file
 from tests import frames as files
 
 PIXELS = np.arange(12, dtype=np.uint8).reshape(3, 4)
+LAYOUT = RawLayout(4, 3, RawType.U8)
 
 
 def refusal(body: bytes, media_type: str | None) -> ServiceError:
@@ -24,6 +25,20 @@ def test_magic_bytes_win_over_the_declared_type(write: Callable[[np.ndarray], by
     (frame,) = decode(write(PIXELS), declared, Budget())
     assert isinstance(frame, Frame)
     np.testing.assert_array_equal(frame.counts, PIXELS)
+
+
+@pytest.mark.parametrize("write", [files.png, files.tiff, files.npy])
+def test_magic_bytes_that_cannot_be_mistaken_win_over_a_layout_of_rows(write: Callable[[np.ndarray], bytes]) -> None:
+    (frame,) = decode(write(PIXELS), RAW_TYPE, Budget(), raw=LAYOUT)
+    assert isinstance(frame, Frame)
+    np.testing.assert_array_equal(frame.counts, PIXELS)
+
+
+@pytest.mark.parametrize("begin", [b"BM", b"\xff\xd8\xff"])
+def test_rows_may_begin_as_some_files_do(begin: bytes) -> None:
+    (frame,) = decode(begin.ljust(12, b"\x07"), RAW_TYPE, Budget(), raw=LAYOUT)
+    assert isinstance(frame, Frame)
+    assert frame.counts.tobytes() == begin.ljust(12, b"\x07")
 
 
 @pytest.mark.parametrize("declared", ACCEPTED)

@@ -307,3 +307,52 @@ def test_signed_bytes_are_refused_and_not_read_as_bright(  # -1 would become 255
     (fault,) = read(by_hand.tiff(b"\xff\x01", fields))
     assert isinstance(fault, ServiceError)
     assert "sign" in fault.detail
+
+
+@pytest.mark.parametrize(
+    ("dtype", "own", "named"),
+    [
+        ("<f8", {by_hand.FORMAT: by_hand.FLOAT}, "1 x 64 bits a pixel, float, black is zero, little-endian"),
+        ("<f2", {by_hand.FORMAT: by_hand.FLOAT}, "1 x 16 bits a pixel, float, black is zero, little-endian"),
+        (">u4", {}, "1 x 32 bits a pixel, unsigned, black is zero, big-endian"),
+        (">u2", {by_hand.PHOTOMETRIC: 0}, "1 x 16 bits a pixel, unsigned, white is zero, big-endian"),
+        ("<i2", {by_hand.FORMAT: by_hand.SIGNED, by_hand.PHOTOMETRIC: 0}, "signed, white is zero, little-endian"),
+        ("<u2", {by_hand.FORMAT: 9}, "of unknown format"),
+        ("<u2", {by_hand.PHOTOMETRIC: 32844}, "photometric interpretation 32844"),
+    ],
+)
+def test_samples_that_are_not_read_are_named_and_not_called_damaged(
+    dtype: str, own: dict[int, int], named: str
+) -> None:
+    pixels = np.array([[1, 2]], dtype)
+    fields = by_hand.gray(2, 1, 8 * pixels.itemsize, pixels.nbytes) | own
+    detail = fault_of(by_hand.tiff(pixels.tobytes(), fields, order="<" if dtype[0] == "<" else ">")).detail
+    assert named in detail
+    assert "send gray of uint8, uint16 or float32" in detail
+    assert "damaged" not in detail
+
+
+def wide_pages(count: int) -> bytes:
+    """A readable page, then ``count`` of float64, then a readable one; all share their one pixel."""
+    gray = by_hand.gray(1, 1, 8, 1) | {by_hand.FORMAT: by_hand.UNSIGNED}
+    wide = by_hand.gray(1, 1, 64, 8) | {by_hand.FORMAT: by_hand.FLOAT}
+    size = 2 + 12 * len(gray) + 4
+    body = by_hand.tiff(bytes(8), gray, next_page=lambda own: own + size)
+    for _ in range(count):
+        after = len(body) + size
+        body += by_hand.tiff(bytes(8), wide, next_page=lambda own, after=after: after)[16:]  # type: ignore[misc]
+    return body + by_hand.tiff(bytes(8), gray)[16:]
+
+
+def test_a_page_of_samples_that_are_not_read_fails_alone() -> None:
+    first, second, third = read(wide_pages(1))
+    assert isinstance(first, Frame)
+    assert isinstance(second, ServiceError)
+    assert "64 bits a pixel, float" in second.detail
+    assert isinstance(third, Frame)
+
+
+def test_pages_that_cannot_be_read_are_counted_too() -> None:
+    body = wide_pages(5)
+    assert len(read(body, max_frames=7)) == 7
+    assert fault_of(body, max_frames=6).reason is Reason.TOO_MANY_FRAMES

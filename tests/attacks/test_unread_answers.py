@@ -1,0 +1,89 @@
+"""Answers that are never read are not kept, and keep no process from ending; who reads slowly gets all of them."""
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+import service.api.unread
+from tests.conftest import StartServer
+from tests.service.process import running
+from tests.service.small_models import write_small_model
+
+SIDE = 2048
+NOISE = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE)).astype(np.uint8).tobytes()
+QUERY = f"mask=probability&threshold=1&width={SIDE}&height={SIDE}&dtype=u8"
+HEAD = (
+    f"POST /v1/detect?{QUERY} HTTP/1.1\r\nHost: x\r\n"
+    f"Content-Type: application/octet-stream\r\nContent-Length: {len(NOISE)}\r\n\r\n"
+)
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    return write_small_model(tmp_path / "a.onnx").parent
+
+
+@contextmanager
+def answered(client: httpx.Client, window: int) -> Iterator[tuple[socket.socket, bytes, int]]:
+    """A connection of ``window`` bytes, the beginning of an answer of some MB on it, and the answer's whole size."""
+    with socket.socket() as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)  # later the kernel would lose what has come
+        opened.settimeout(30)
+        opened.connect((client.base_url.host, client.base_url.port))
+        opened.sendall(HEAD.encode() + NOISE)
+        begun = b""
+        while b"\r\n\r\n" not in begun:
+            begun += opened.recv(256)
+        head, _ = begun.split(b"\r\n\r\n", 1)
+        size = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        yield opened, begun, len(head) + 4 + size
+
+
+def is_taken(opened: socket.socket, sent: bytes) -> bool:
+    """Whether anybody is there to take it."""
+    try:
+        opened.sendall(sent)
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    return True
+
+
+def test_an_answer_that_is_not_read_is_dropped(
+    start_server: StartServer, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.api.unread, "UNREAD_TIMEOUT_S", 0.5)
+    client = start_server(models=models)
+    with answered(client, 4096) as (opened, _, _):
+        deadline = time.monotonic() + 20
+        while is_taken(opened, b"\r\n"):
+            assert time.monotonic() < deadline, "the server keeps the connection"
+            time.sleep(0.1)
+
+
+def test_who_reads_slowly_gets_the_whole_answer(
+    start_server: StartServer, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.api.unread, "UNREAD_TIMEOUT_S", 0.5)
+    client = start_server(models=models)
+    began = time.monotonic()
+    with answered(client, 262_144) as (opened, begun, size):
+        taken = len(begun)
+        while taken < size:
+            part = opened.recv(200_000)
+            assert part, "the server has closed"
+            taken += len(part)
+            time.sleep(0.02)
+    assert time.monotonic() - began > 1.5, "it was not slow"
+
+
+def test_an_answer_that_is_not_read_keeps_no_process_from_ending(models: Path) -> None:
+    with running(MODELS=str(models)) as (process, client), answered(client, 4096):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0

@@ -1,0 +1,20 @@
+"""What a wheel holds beside code: all that the packages read of their own folders."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+PACKAGES = [pattern.removesuffix("*") for pattern in SETUPTOOLS["packages"]["find"]["include"]]
+CODE = {".py", ".pyc"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_wheel_has_every_file_of_a_package(package: str) -> None:
+    folder = ROOT / package
+    patterns = SETUPTOOLS["package-data"].get(package, [])
+    packed = {path for pattern in patterns for path in folder.glob(pattern)}
+    there = {path for path in folder.rglob("[!.]*") if path.is_file() and path.suffix not in CODE}
+    assert there == packed
