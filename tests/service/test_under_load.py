@@ -48,7 +48,8 @@ def test_large_frames_are_not_read_long_before_the_device_can_take_them() -> Non
     held = READ_AHEAD // (2048 * 2048) + 1
     read = re.search(r'rrcanet_stage_duration_seconds_count{stage="decode"} (\d+)', told)
     assert read is not None
-    assert 0 < int(read[1]) <= held + available_cpus() + answers.count(200) < AT_ONCE
+    as_others_leave = AT_ONCE // 8  # their deadlines pass one after the other, and each lets another begin
+    assert 0 < int(read[1]) <= held + available_cpus() + answers.count(200) + as_others_leave < AT_ONCE
 
 
 def _wait_until_inside(client: httpx.Client, count: int) -> None:

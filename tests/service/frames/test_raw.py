@@ -53,13 +53,6 @@ def test_a_wrong_length_is_refused(size: int) -> None:
     assert f"{size} bytes are no whole number of frames of 24 bytes" in fault.detail
 
 
-def test_a_body_that_looks_like_a_file_is_raw_where_the_request_says_so() -> None:
-    body = b"\x93NUMPY" + b"\x89PNG\r\n"
-    (frame,) = read(body, RawLayout(6, 2, RawType.U8))
-    assert isinstance(frame, Frame)
-    assert frame.counts.tobytes() == body
-
-
 def test_a_frame_of_no_number_fails_alone() -> None:
     stack = np.array([[[np.nan]], [[np.inf]], [[3.0]]], np.float32)
     first, second, third = read(stack.tobytes(), RawLayout(1, 1, RawType.F32LE))
