@@ -17,19 +17,9 @@ from export.card import read_model
 from export.evaluate_command import evaluate_command
 from service.keys import hash_of
 from tests.conftest import StartServer
+from tests.export.scored import evaluate, row
 from tests.scenes import write_data_set
 from tests.service.frames import by_hand
-
-
-def evaluate(model: object, data: Path, *options: str) -> Result:
-    return CliRunner().invoke(evaluate_command, [str(model), "--data", str(data), *options])
-
-
-def row(result: Result) -> dict[str, str]:
-    """The table's only row, by column."""
-    assert result.exit_code == 0, result.output
-    head, _, cells = (line.strip("| ").split(" | ") for line in result.output.splitlines() if line.startswith("|"))
-    return dict(zip(head, cells, strict=True))
 
 
 def test_the_shipped_model_finds_the_targets_of_scenes(model_file: Path, scenes: Path, tmp_path: Path) -> None:

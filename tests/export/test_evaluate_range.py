@@ -13,18 +13,8 @@ from PIL import Image
 from export.calibrate_command import calibrate_command
 from export.card import read_model
 from export.evaluate_command import evaluate_command
+from tests.export.scored import evaluate, row
 from tests.scenes import write_data_set
-
-
-def evaluate(model: object, data: Path, *options: str) -> Result:
-    return CliRunner().invoke(evaluate_command, [str(model), "--data", str(data), *options])
-
-
-def row(result: Result) -> dict[str, str]:
-    """The table's only row, by column."""
-    assert result.exit_code == 0, result.output
-    head, _, cells = (line.strip("| ").split(" | ") for line in result.output.splitlines() if line.startswith("|"))
-    return dict(zip(head, cells, strict=True))
 
 
 @pytest.fixture
