@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from intensity.stored import load_stored
+from intensity.tiff_tags import (
+    BITS_PER_SAMPLE,
+    EXTRA_SAMPLES,
+    PHOTOMETRIC,
+    PLANES,
+    SAMPLE_FORMAT,
+    SAMPLES_PER_PIXEL,
+)
 
 REC_601: Final = np.array([0.299, 0.587, 0.114], np.float32)
-BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLES_PER_PIXEL = 258, 262, 277  # TIFF 6.0 tags
-PLANES, EXTRA_SAMPLES, SAMPLE_FORMAT = 284, 338, 339
 SEPARATE: Final = 2  # of PLANES
 MULTIPLIED: Final = 1  # of EXTRA_SAMPLES: alpha that colours are multiplied with
 WHITE_IS_ZERO: Final = 0  # of PHOTOMETRIC

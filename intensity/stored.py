@@ -5,13 +5,14 @@ from typing import Final
 from PIL import ExifTags, Image, ImageFile, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
+from intensity.tiff_tags import PHOTOMETRIC
+
 # libtiff gives samples in the machine's own order; Pillow knows that of its ``I;16`` modes only
 FROM_LIBTIFF: Final = {"I;16BS": "I;16NS", "I;32BS": "I;32NS", "F;32BF": "F;32NF"}
 NOT_INVERTED: Final = {
     "1;I": "1", "L;2I": "L;2", "L;4I": "L;4", "L;I": "L",
     "1;IR": "1;R", "L;2IR": "L;2R", "L;4IR": "L;4R", "L;IR": "L;R",
 }  # fmt: skip
-PHOTOMETRIC: Final = 262  # a TIFF tag
 BACK: Final = {6: 8, 8: 6}  # what undoes an orientation; the others undo themselves
 
 

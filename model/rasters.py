@@ -11,10 +11,10 @@ from PIL import Image
 
 from intensity.rasters import read_counts
 from intensity.stored import load_stored
+from intensity.tiff_tags import IMAGE_LENGTH, IMAGE_WIDTH
 
 BLACK, WHITE = 31, 224  # up to here, from here: what JPEG makes of 0 and 255
 LABELS: Final = 1  # some masks hold 0 and 1
-IMAGE_WIDTH, IMAGE_LENGTH = 256, 257  # TIFF 6.0 tags
 
 
 class RasterError(ValueError):

@@ -26,11 +26,11 @@ def score_network(network: nn.Module, recipe: Recipe, folders: Iterable[FrameFol
     network.eval()
     names = [(folder, name) for folder in folders for name in folder.names]
     shown = progress(names, len(names), "scoring", "frame")
-    return score(_count(network, recipe, folder.load(name), device) for folder, name in shown)
-
-
-def _count(network: nn.Module, recipe: Recipe, sample: Sample, device: torch.device) -> Counts:
     normalised = Normalisation(recipe.mean, recipe.std, recipe.network.in_channels).to(device)
+    return score(_count(network, normalised, folder.load(name), device) for folder, name in shown)
+
+
+def _count(network: nn.Module, normalised: Normalisation, sample: Sample, device: torch.device) -> Counts:
     intensities, (height, width) = sample.intensities(), sample.mask.shape
     windows = windows_of(height, width, stride_of(network)) if np.ptp(intensities) else []  # of a constant frame none
     inputs = (torch.from_numpy(window.cut(intensities)).to(device) for window in windows)

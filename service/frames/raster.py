@@ -8,6 +8,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from intensity.rasters import UnreadableCountsError, read_counts
+from intensity.tiff_tags import TILE_LENGTH, TILE_WIDTH
 from service.errors import Reason, ServiceError
 from service.frames.frame import Budget, Frame, make_frame, undecodable
 from service.frames.tiff_samples import describe_samples, first_page_samples, no_mode_for
@@ -19,7 +20,6 @@ MAGICS: Final[dict[str, tuple[bytes, ...]]] = {
     "JPEG": (b"\xff\xd8\xff",),
     "BMP": (b"BM",),
 }
-TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF 6.0 tags
 BOMB: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 

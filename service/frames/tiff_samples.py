@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
-BITS_PER_SAMPLE, PHOTOMETRIC, FILL_ORDER, SAMPLES_PER_PIXEL, SAMPLE_FORMAT = 258, 262, 266, 277, 339  # TIFF 6.0 tags
+from intensity.tiff_tags import BITS_PER_SAMPLE, FILL_ORDER, PHOTOMETRIC, SAMPLE_FORMAT, SAMPLES_PER_PIXEL
+
 FORMATS: Final = {1: "unsigned", 2: "signed", 3: "float", 4: "untyped", 5: "complex", 6: "complex"}
 PHOTOMETRICS: Final = {
     0: "white is zero", 1: "black is zero", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab",

@@ -62,9 +62,8 @@ def settings_for(path: Path, content: bytes) -> dict[str, str]:
         ModelFault: the file cannot be loaded, or has no card that tells its precision.
     """
     options = _options(threads=1)
-    options.graph_optimization_level = (
-        ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    )  # it is only read: a tenth of a second
+    # the file is only read: a tenth of a second
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     card = read_card(path, _create(path, content, options, [CPU]))
     return CUDA_SETTINGS | {"use_tf32": "1" if card.precision == "fp16" else "0"}
 
