@@ -14,8 +14,9 @@ KEPT: Final = "kept.tar"
 def collect(root: Path, out: Path) -> None:
     """Write ``report.md``, everything that a later call needs, in parts, and the figures as JSON into ``out``.
 
-    Weights come first: should there be more parts than can come back, training states are what is lost. Figures are in
-    the parts too: only as many are written beside them as there is room for.
+    Weights come first: should there be more parts than can come back, training states are what is lost. Networks of the
+    comparison stay there, with states of up to 800 MB: their scores are what it is for. Figures are in the parts too:
+    only as many are written beside them as there is room for.
     """
     out.mkdir(parents=True, exist_ok=True)
     results = root / "results"
@@ -26,10 +27,8 @@ def collect(root: Path, out: Path) -> None:
     (out / "report.md").write_text("\n\n".join(f"## {path.stem}\n\n{path.read_text()}" for path in texts))
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path in (
-            results,
-            *sorted((root / "runs").glob("*/*"), key=lambda path: path.name != "weights.safetensors"),
-        ):
+        trained = sorted((root / "runs").glob("*/*"), key=lambda path: path.name != "weights.safetensors")
+        for path in (results, *sorted((root / "compare").glob("*/*.json")), *trained):
             tar.add(path, path.relative_to(root))
     whole = buffer.getvalue()
     for index, start in enumerate(range(0, len(whole), PART_BYTES)):

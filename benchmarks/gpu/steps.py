@@ -15,6 +15,7 @@ SPLITS: Final = ("train", "test")  # a parcel each: parity needs no training fra
 RECIPES: Final = Path(__file__).parents[2] / "model" / "recipes"
 RUNS: Final = ("nuaa-sirst-authors:0", "nuaa-sirst-best:0")  # of the smallest data set
 SLACK_S: Final = 45.0  # of training: frames are read before its own clock starts, states are written after it ends
+COMPARISON_S: Final = 240.0  # of a call, which training shares
 LEAST_S: Final = 30.0  # less is not worth the start of a step
 Device = Literal["cuda", "cpu"]
 
@@ -28,7 +29,7 @@ class Step:
         after: steps that must be done or have failed.
         least: seconds that must be left, or it waits for the next call.
         seconds: after which it is stopped, to go on in the next call.
-        endless: it uses what time there is, and is never done.
+        endless: it is never done: it uses what time there is, or finds by itself that nothing is left to do.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Step:
 def plan(
     root: Path, device: Device, quick: bool, runs: tuple[str, ...], left: float, fused: bool = False
 ) -> list[Step]:
-    """All steps, what matters most first; training runs whenever no other step can.
+    """All steps, what matters most first; training has what time is left by all others.
 
     Args:
         root: where parcels are unpacked, results and training runs are kept.
@@ -93,6 +94,20 @@ def plan(
                 *(("--steps", "1", "--workers", "0") if quick else ()),
             ),
             after=("performance", first),
+        ),
+        Step(
+            "comparison",
+            ("site", "NUAA-SIRST-train", "NUAA-SIRST-test"),
+            COMPARISON_S,
+            _module(
+                "benchmarks.compare",
+                *("hosts", "ablations", "--data", str(root), "--device", device, "--out", f"{root}/compare"),
+                *("--minutes", f"{max(min(left, COMPARISON_S) - SLACK_S, 0) / 60:.2f}"),
+                *("--table", f"{results}/compare.md", "--json", f"{results}/compare.json"),
+                *(("--only", "acm", "--steps", "1", "--batch", "2", "--crop", "32", "--seeds", "1") if quick else ()),
+            ),
+            endless=True,
+            least=LEAST_S if quick else SLACK_S + LEAST_S,
         ),
         Step(
             "training",

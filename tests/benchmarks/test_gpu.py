@@ -110,7 +110,8 @@ def test_the_readme_tells_the_calls_and_the_steps_with_their_limits() -> None:
 
 def test_what_is_short_comes_before_what_takes_all_that_is_left() -> None:
     names = [one.name for one in plan(Path("root"), "cuda", False, RUNS, 600)]
-    assert names == ["gate", *(f"parity-{name}" for name in DATA_SETS), "performance", "throughput", "training"]
+    short = ["gate", *(f"parity-{name}" for name in DATA_SETS)]
+    assert names == [*short, "performance", "throughput", "comparison", "training"]
 
 
 def test_a_session_that_is_too_short_says_so() -> None:
@@ -278,6 +279,17 @@ def test_a_command_that_does_not_heed_is_killed(tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / "log").read_text() == "on\n"
 
 
+def test_scores_of_the_comparison_come_back_and_its_networks_do_not(tmp_path: Path) -> None:
+    first, out, second = (tmp_path / name for name in ("first", "out", "second"))
+    for folder in (first / "results", first / "compare" / "acm-0", second / "results"):
+        folder.mkdir(parents=True)
+    for name in ("result.json", "weights.safetensors"):
+        (first / "compare" / "acm-0" / name).write_text("{}")
+    collect(first, out)
+    restore(out, second)
+    assert [path.name for path in (second / "compare" / "acm-0").iterdir()] == ["result.json"]
+
+
 def test_a_fresh_machine_goes_on_from_what_came_back(tmp_path: Path) -> None:
     first, out, second = (tmp_path / name for name in ("first", "out", "second"))
     for folder in (first / "results", first / "runs" / "a-0", second / "results"):
@@ -302,7 +314,7 @@ def test_the_command_starts_before_anything_was_sent(name: str) -> None:
 
 def test_every_step_needs_only_what_was_sent_or_is_there() -> None:
     modules = [one.command[2] for one in plan(Path("root"), "cuda", False, RUNS, 600) if one.command[1] == "-m"]
-    assert len(set(modules)) == 4
+    assert len(set(modules)) == 5
     _import_without(ABSENT_THERE, *modules, "model.train_many")
 
 
