@@ -55,11 +55,12 @@ class Errand(Generic[A]):
             ServiceError: the deadline passed, or whatever one of the steps raised.
         """
         self._timing.mark()
-        turn = self._ahead.enter(self._begin, self._fail)
+        turn = Turn(self._begin, self._fail)
+        self._ahead.enter(turn)
         try:
             return await self._end.wait()
         finally:
-            turn.leave()
+            self._ahead.leave(turn)
             del self, turn  # as in Promise.wait
 
     def _begin(self, turn: Turn) -> None:
@@ -90,7 +91,7 @@ class Errand(Generic[A]):
         self._end.hasten(work.order.deadline)
         self._timing.lap("decode")
         inputs = [tensor for one in work.ready for tensor in one.inputs]
-        turn.hold(sum(tensor.size for tensor in inputs))
+        self._ahead.hold(turn, sum(tensor.size for tensor in inputs))
         if not inputs:
             self._answer_frames(work, ())
             return

@@ -5,9 +5,27 @@ wait all the same.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 
 from service.pool import Step
+
+
+@dataclass(eq=False, slots=True)
+class Turn:
+    """One request's, which only its ``ReadAhead`` changes.
+
+    Attributes:
+        read: called in another thread when it is this request's turn; must raise nothing.
+        lose: told why that will never be.
+        pixels: that it holds.
+    """
+
+    read: Callable[["Turn"], None]
+    lose: Callable[[BaseException], None]
+    pixels: int = 0
+    left: bool = False
 
 
 class ReadAhead:
@@ -25,26 +43,21 @@ class ReadAhead:
         self._waiting: dict[Turn, None] = {}  # ordered, and any of them leaves at once
         self._reading = self._held = 0
 
-    def enter(self, read: Callable[["Turn"], None], lose: Callable[[BaseException], None]) -> "Turn":
-        """Take a place behind those that wait.
-
-        Args:
-            read: called in another thread when it is this request's turn; must raise nothing.
-            lose: told why that will never be.
-        """
-        turn = Turn(self, read, lose)
+    def enter(self, turn: Turn) -> None:
+        """Take a place behind those that wait."""
         with self._lock:
             self._waiting[turn] = None
         self._begin()
-        return turn
 
-    def hold(self, turn: "Turn", pixels: int) -> None:
+    def hold(self, turn: Turn, pixels: int) -> None:
+        """So much was read, and is held until the request leaves; nothing if it has left meanwhile."""
         with self._lock:
             if not turn.left:
                 turn.pixels += pixels
                 self._held += pixels
 
-    def leave(self, turn: "Turn") -> None:
+    def leave(self, turn: Turn) -> None:
+        """The request is at its end, whichever: what it holds is free, and it never begins to read."""
         with self._lock:
             turn.left = True
             self._waiting.pop(turn, None)
@@ -52,7 +65,7 @@ class ReadAhead:
             turn.pixels = 0
         self._begin()
 
-    def run(self, turn: "Turn") -> None:
+    def _run(self, turn: Turn) -> None:
         try:
             turn.read(turn)
         finally:
@@ -64,13 +77,13 @@ class ReadAhead:
         """Let all begin that may."""
         while (turn := self._next()) is not None:
             try:
-                self._submit(turn.run)
+                self._submit(partial(self._run, turn))
             except RuntimeError as fault:
                 with self._lock:
                     self._reading -= 1
                 turn.lose(fault)
 
-    def _next(self) -> "Turn | None":
+    def _next(self) -> Turn | None:
         with self._lock:
             if not self._waiting or self._reading >= self._threads or self._held >= self._pixels:
                 return None
@@ -78,25 +91,3 @@ class ReadAhead:
             del self._waiting[turn]
             self._reading += 1
             return turn
-
-
-class Turn:
-    """One request's; attributes are guarded by the lock of its ``ReadAhead``."""
-
-    __slots__ = ("_ahead", "left", "lose", "pixels", "read")
-
-    def __init__(self, ahead: ReadAhead, read: Callable[["Turn"], None], lose: Callable[[BaseException], None]) -> None:
-        self._ahead, self.read, self.lose = ahead, read, lose
-        self.pixels, self.left = 0, False
-
-    def run(self) -> None:
-        """Read, in the calling thread."""
-        self._ahead.run(self)
-
-    def hold(self, pixels: int) -> None:
-        """So much was read, and is held until the request leaves; nothing if it has left meanwhile."""
-        self._ahead.hold(self, pixels)
-
-    def leave(self) -> None:
-        """The request is at its end, whichever: what it holds is free, and it never begins to read."""
-        self._ahead.leave(self)

@@ -4,6 +4,8 @@ import ctypes
 import re
 from typing import Final
 
+from service.extras import how_to_install, how_to_uninstall
+
 NEEDED: Final = 13_000  # CUDA 13.0, as the driver counts: what the pinned onnxruntime-gpu is built for
 FITTING: Final = "580"  # the first driver branch for it
 DRIVER_LIBRARY: Final = "libcuda.so.1"
@@ -33,9 +35,8 @@ def why_no_cuda(built: bool) -> str | None:
     if fault:
         return f"the NVIDIA driver does not start (CUDA error {fault}); nvidia-smi may say why"
     if not built:
-        return (
-            "this is the CPU build of ONNX Runtime; pip install 'rrcanet-serve[gpu]', without the extra cpu beside it"
-        )
+        remove = how_to_uninstall("onnxruntime", "onnxruntime-gpu")  # both builds lie in one folder
+        return f"this is the CPU build of ONNX Runtime: {remove}, then {how_to_install('gpu')}"
     return None
 
 
@@ -49,7 +50,7 @@ def why_no_libraries(said: str) -> str | None:
     if not absent:
         return None
     names = ", ".join(dict.fromkeys(absent))
-    return f"CUDA's libraries do not load ({names}); pip install 'rrcanet-serve[gpu]' brings them"
+    return f"CUDA's libraries do not load ({names}); {how_to_install('gpu')} brings them"
 
 
 def _spell(version: int) -> str:

@@ -72,8 +72,9 @@ def test_libraries_of_cuda_that_do_not_load_are_named_with_what_brings_them() ->
         "Failed to load /site/nvidia/cu13/lib/libcurand.so.10: invalid ELF header\n"
         "Please follow https://onnxruntime.ai/docs/install/#cuda-and-cudnn to install CUDA.\n"
     )
-    missing = "CUDA's libraries do not load (libcublasLt.so.13, libcurand.so.10); pip install 'rrcanet-serve[gpu]'"
-    assert str(why_no_libraries(said)).startswith(missing)
+    told = str(why_no_libraries(said))
+    assert told.startswith("CUDA's libraries do not load (libcublasLt.so.13, libcurand.so.10); ")
+    assert told.endswith(" -m pip install 'rrcanet-serve[gpu]' brings them")
     assert why_no_libraries("") is None
 
 
@@ -88,7 +89,8 @@ def test_a_build_without_its_libraries_says_so_and_prints_nothing_else(brightnes
 def test_the_build_without_cuda_is_named_with_the_one_to_install(brightness_model: Path, tmp_path: Path) -> None:
     refused = _load(brightness_model, "cuda", _driver(tmp_path, version=13_000, init=0))
     assert refused.returncode == 3
-    assert "pip install 'rrcanet-serve[gpu]', without the extra cpu beside it" in refused.stdout
+    assert " -m pip uninstall -y onnxruntime onnxruntime-gpu, then " in refused.stdout
+    assert " -m pip install 'rrcanet-serve[gpu]'" in refused.stdout
 
 
 def test_auto_takes_the_cpu_and_says_why(brightness_model: Path, tmp_path: Path) -> None:

@@ -27,10 +27,12 @@ class Bench:
     def enter(self, name: str, pixels: int = 0, then: Callable[[Turn], None] = lambda turn: None) -> Turn:
         def read(turn: Turn) -> None:
             self.begun.append(name)
-            turn.hold(pixels)
+            self.ahead.hold(turn, pixels)
             then(turn)
 
-        return self.ahead.enter(read, lambda fault: self.lost.append(f"{name}: {fault}"))
+        turn = Turn(read, lambda fault: self.lost.append(f"{name}: {fault}"))
+        self.ahead.enter(turn)
+        return turn
 
     def run(self) -> list[str]:
         """Run all that may run, and tell who has begun since the last time."""
@@ -56,13 +58,13 @@ def test_all_wait_while_enough_is_held_and_begin_in_order(bench: Bench) -> None:
     first, second = bench.enter("a", LIMIT), bench.enter("b", 1)
     later = [bench.enter(name, LIMIT) for name in "cdef"]
     assert bench.run() == ["a", "b"]
-    second.leave()
+    bench.ahead.leave(second)
     assert bench.run() == []
-    first.leave()
+    bench.ahead.leave(first)
     assert bench.run() == ["c", "d"], "both threads begin before either knows how much it will hold"
-    later[0].leave()
+    bench.ahead.leave(later[0])
     assert bench.run() == []
-    later[1].leave()
+    bench.ahead.leave(later[1])
     assert bench.run() == ["e", "f"]
 
 
@@ -71,7 +73,7 @@ def test_one_that_is_larger_than_the_limit_begins(bench: Bench) -> None:
     assert bench.run() == ["a"]
     bench.enter("b")
     assert bench.run() == []
-    large.leave()
+    bench.ahead.leave(large)
     assert bench.run() == ["b"]
 
 
@@ -80,19 +82,17 @@ def test_one_that_leaves_while_it_waits_never_begins(bench: Bench) -> None:
     bench.run()
     left = bench.enter("b", LIMIT)
     bench.enter("c")
-    left.leave()
-    large.leave()
+    bench.ahead.leave(left)
+    bench.ahead.leave(large)
     assert bench.run() == ["c"]
 
 
 def test_one_that_leaves_while_it_reads_holds_nothing(bench: Bench) -> None:
-    turns: list[Turn] = []
+    def go_and_hold(turn: Turn) -> None:
+        bench.ahead.leave(turn)
+        bench.ahead.hold(turn, LIMIT)
 
-    def read(turn: Turn) -> None:
-        turn.leave()
-        turn.hold(LIMIT)
-
-    turns.append(bench.ahead.enter(read, lambda _: None))
+    bench.enter("a", then=go_and_hold)
     bench.run()
     bench.enter("b")
     assert bench.run() == ["b"]
@@ -100,8 +100,8 @@ def test_one_that_leaves_while_it_reads_holds_nothing(bench: Bench) -> None:
 
 def test_leaving_twice_gives_back_once(bench: Bench) -> None:
     first, _ = bench.enter("a", LIMIT), bench.run()
-    first.leave()
-    first.leave()
+    bench.ahead.leave(first)
+    bench.ahead.leave(first)
     bench.enter("b", LIMIT)
     bench.run()
     bench.enter("c")
@@ -126,5 +126,5 @@ def test_who_cannot_begin_any_more_is_told(bench: Bench) -> None:
     for name in "bcd":
         bench.enter(name)
     bench.closed = True
-    large.leave()
+    bench.ahead.leave(large)
     assert bench.lost == ["b: closed", "c: closed", "d: closed"]

@@ -44,7 +44,7 @@ def test_large_frames_are_not_read_long_before_the_device_can_take_them() -> Non
 
         answers = list(senders.map(send, range(AT_ONCE)))
         told = client.get("/metrics").text
-    assert set(answers) <= {200, 504}
+    assert set(answers) <= {200, 408, 504}  # 408: a machine too busy to take 256 MiB in 4 s
     held = READ_AHEAD // (2048 * 2048) + 1
     read = re.search(r'rrcanet_stage_duration_seconds_count{stage="decode"} (\d+)', told)
     assert read is not None
