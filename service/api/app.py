@@ -13,7 +13,8 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
-from service.api import detect, health, models, openinference
+from service.api import account, detect, health, models, openinference
+from service.api.account import Account
 from service.api.docs import add_docs
 from service.api.document import Documented
 from service.api.envelope import Envelope
@@ -28,11 +29,12 @@ DISTRIBUTION: Final = "rrcanet-serve"
 
 def create_app(serving: Serving) -> FastAPI:
     """Routes, errors and the surrounding of every answer; models load when the server starts."""
+    answers = Account(serving.telemetry, serving.settings.log_format)
     app = Documented(
         title="RRCA-Net Serve",
         summary="Infrared small-target detection",
         version=_version(),
-        lifespan=_lifespan(serving),
+        lifespan=_lifespan(serving, answers),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -47,19 +49,21 @@ def create_app(serving: Serving) -> FastAPI:
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_middleware(Shortcut, path=detect.PATH, method="POST", route=detect.router.routes[0], endpoint=detect.detect)
     app.add_middleware(Gate, keys=serving.keys)
-    app.add_middleware(Envelope, telemetry=serving.telemetry, style=serving.settings.log_format)
+    app.add_middleware(Envelope, account=answers)
     page = resources.files("service").joinpath("web", "index.html").read_text()
     add_docs(app)
     app.add_api_route("/", lambda: HTMLResponse(page), include_in_schema=False, response_class=HTMLResponse)
     return app
 
 
-def _lifespan(serving: Serving) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    serving: Serving, answers: Account
+) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Account]]]:
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Account]]:
         loading = asyncio.create_task(serving.load())
         watching = asyncio.create_task(serving.watch())
-        yield
+        yield {account.STATE: answers}
         watching.cancel()
         await loading
         await asyncio.to_thread(serving.engine.close)

@@ -1,4 +1,4 @@
-"""What surrounds every answer: request id, timing, metrics, and the last resort."""
+"""What surrounds every answer: request id, timing, the account of it, and the last resort."""
 
 import asyncio
 import logging
@@ -11,15 +11,12 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.account import UNMATCHED, Account
 from service.api.presence import LEFT
 from service.api.problems import problem
 from service.errors import Reason, ServiceError
-from service.logs import RequestLog
-from service.settings import LogFormat
-from service.telemetry import Telemetry
 
 ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
-UNMATCHED: Final = "unmatched"  # one label for every path that is no route
 CLIENT_LEFT: Final = 499  # before its answer began; no answer has this status
 
 logger = logging.getLogger(__name__)
@@ -28,22 +25,22 @@ logger = logging.getLogger(__name__)
 class Envelope:
     """Pure ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, style: LogFormat) -> None:
-        self._app, self._telemetry, self._log = app, telemetry, RequestLog(style, __name__)
+    def __init__(self, app: ASGIApp, account: Account) -> None:
+        self._app, self._account = app, account
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, and account for it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await _Exchange(scope, receive, send, self._telemetry, self._log).run(self._app)
+        await _Exchange(scope, receive, send, self._account).run(self._app)
 
 
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, telemetry: Telemetry, log: RequestLog) -> None:
-        self._scope, self._receive, self._send, self._telemetry, self._log = scope, receive, send, telemetry, log
+    def __init__(self, scope: Scope, receive: Receive, send: Send, account: Account) -> None:
+        self._scope, self._receive, self._send, self._account = scope, receive, send, account
         self._began = time.monotonic()
         self._status: int | None = None
         self._state: dict[str, object] = scope.setdefault("state", {})
@@ -58,7 +55,7 @@ class _Exchange:
                 raise  # half an answer is out: only closing the connection can say so
             await problem(Request(self._scope), error)(self._scope, self._receive, self._send_dressed)
         finally:
-            self._account()
+            self._tell()
 
     def _explain(self, fault: BaseException) -> ServiceError:
         if isinstance(fault, asyncio.CancelledError):
@@ -84,15 +81,12 @@ class _Exchange:
         left = self._state.get(LEFT)
         return isinstance(left, asyncio.Future) and left.done()
 
-    def _account(self) -> None:
-        elapsed = time.monotonic() - self._began
+    def _tell(self) -> None:
         route = getattr(self._scope.get("route"), "path", UNMATCHED)
         status = self._status or CLIENT_LEFT
-        self._telemetry.count_request(route, str(status), elapsed)
-        if "reason" in self._state and status != CLIENT_LEFT:
-            self._telemetry.rejected.labels(str(self._state["reason"])).inc()
-        message = f"{self._scope['method']} {route} {status}"
-        self._log.tell(message, self._state["request_id"], round(1e3 * elapsed, 3))
+        reason = self._state.get("reason") if status != CLIENT_LEFT else None
+        elapsed = time.monotonic() - self._began
+        self._account.tell(self._scope["method"], status, self._state["request_id"], route, reason, elapsed)
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.api import account
 from service.api.presence import LEFT
 from service.api.problems import MEDIA_TYPE, problem_body
 from service.api.unread import Unread
@@ -147,6 +148,7 @@ class BoundedHttp(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.close()
+        self.app_state[account.STATE].tell("-", reason.status.value, request_id, reason=reason.value)
 
     def close(self) -> None:
         """As soon as what was written is taken."""

@@ -1,5 +1,7 @@
 """No head of a request, however large, slow or broken, holds the server up."""
 
+import json
+import logging
 import time
 
 import httpx
@@ -8,6 +10,7 @@ import pytest
 import service.api.protocol
 from tests import frames
 from tests.attacks.wire import connection, read_all
+from tests.conftest import StartServer
 from tests.scenes import make_scene
 
 GOOD = frames.png(make_scene(1, 64, 64).counts(8))
@@ -44,12 +47,21 @@ def test_a_body_larger_than_a_head_may_be_is_no_head(client: httpx.Client) -> No
         assert read_all(opened).startswith(b"HTTP/1.1 200 ")
 
 
-def test_what_is_no_http_is_told_so(client: httpx.Client) -> None:
+def test_what_is_no_http_is_told_so_and_so_is_the_operator(
+    start_server: StartServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO)
+    client = start_server(log_format="json")
     with connection(client) as opened:
         opened.sendall(b"\x16\x03\x01 hello\r\n\r\n")
-        answer = read_all(opened)
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"application/problem+json" in answer
+        head, _, body = read_all(opened).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in head
+    metrics = client.get("/metrics").text
+    assert 'rrcanet_requests_total{route="unmatched",status="400"} 1.0' in metrics
+    assert 'rrcanet_rejected_total{reason="bad_parameter"} 1.0' in metrics
+    lines = [line for line in capsys.readouterr().err.splitlines() if json.loads(body)["request_id"] in line]
+    assert [json.loads(line)["message"] for line in lines] == ["- unmatched 400"]
 
 
 def test_a_head_that_does_not_arrive_is_not_waited_for(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:

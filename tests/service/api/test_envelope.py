@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from service.api.account import Account
 from service.api.envelope import Envelope
 from service.settings import LogFormat
 from service.telemetry import Telemetry
@@ -31,7 +32,7 @@ async def half_an_answer(_: Request) -> Response:
 
 def get(path: str, telemetry: Telemetry) -> httpx.Response:
     routes = [Route("/bug", bug), Route("/half", half_an_answer)]
-    app = Starlette(routes=routes, middleware=[Middleware(Envelope, telemetry=telemetry, style=LogFormat.TEXT)])
+    app = Starlette(routes=routes, middleware=[Middleware(Envelope, account=Account(telemetry, LogFormat.TEXT))])
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:

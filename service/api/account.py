@@ -1,0 +1,31 @@
+"""What the operator is told of every answer: a line in the log, and metrics."""
+
+from typing import Final
+
+from service.logs import RequestLog
+from service.settings import LogFormat
+from service.telemetry import Telemetry
+
+STATE: Final = "account"  # its place in the state that the server shares with the application
+UNMATCHED: Final = "unmatched"  # one label for every path that is no route
+
+
+class Account:
+    """Of one process."""
+
+    def __init__(self, telemetry: Telemetry, style: LogFormat) -> None:
+        self._telemetry, self._log = telemetry, RequestLog(style, __name__)
+
+    def tell(
+        self, method: str, status: int, request_id: object, route: str = UNMATCHED, reason: object = None, s: float = 0
+    ) -> None:
+        """One more answer.
+
+        Args:
+            reason: why it was refused, if it was.
+            s: seconds since the request's head.
+        """
+        self._telemetry.count_request(route, str(status), s)
+        if reason is not None:
+            self._telemetry.rejected.labels(str(reason)).inc()
+        self._log.tell(f"{method} {route} {status}", request_id, round(1e3 * s, 3))
