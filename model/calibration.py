@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from model.reliability import reliability
+from model.reliability import bin_places, reliability
 
 Floats = NDArray[np.float64]
 
@@ -50,20 +50,9 @@ def fit_curve(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int =
 
 def _bins(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int) -> tuple[Floats, Floats, Floats]:
     """Mean score, real targets and all targets of each bin; equal scores are in one bin, so that they agree."""
-    distinct, which, repeated = np.unique(
-        np.round(scores.astype(np.float64), 6), return_inverse=True, return_counts=True
-    )
-    counts = repeated.astype(np.float64)
-    middle = np.cumsum(counts) - counts / 2
-    bin_of = np.minimum((middle * bins / scores.size).astype(int), bins - 1)
-    sizes, totals = _sums(bin_of, counts, bins), _sums(bin_of, counts * distinct, bins)
-    successes = _sums(bin_of[which], real.astype(np.float64), bins)
-    filled = sizes > 0
-    return totals[filled] / sizes[filled], successes[filled], sizes[filled]
-
-
-def _sums(bin_of: NDArray[np.int_], values: Floats, bins: int) -> Floats:
-    return np.bincount(bin_of, values, bins).astype(np.float64)
+    _, places = np.unique(bin_places(scores, bins), return_inverse=True)
+    sizes, totals, successes = (np.bincount(places, values) for values in (np.ones(scores.size), scores, real))
+    return np.asarray(totals / sizes), np.asarray(successes), np.asarray(sizes)
 
 
 def _rising_shares(successes: Floats, sizes: Floats) -> Floats:
@@ -79,7 +68,7 @@ def _rising_shares(successes: Floats, sizes: Floats) -> Floats:
 
 
 def calibration_error(confidences: NDArray[np.floating], real: NDArray[np.bool_], bins: int = 10) -> float:
-    """Expected calibration error (Naeini et al., AAAI 2015) over bins of equal count.
+    """Expected calibration error (Naeini et al., AAAI 2015) over bins of about equal count.
 
     Args:
         confidences: ``[T]``, 0..1.

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from intensity.rasters import read_counts
-from intensity.stored import load_stored
 from intensity.tiff_tags import IMAGE_LENGTH, IMAGE_WIDTH
 
 BLACK, WHITE = 31, 224  # up to here, from here: what JPEG makes of 0 and 255
@@ -48,22 +47,31 @@ def read_frame(path: Path) -> NDArray[np.generic]:
 def read_mask(path: Path) -> NDArray[np.bool_]:
     """``[H, W]`` of a mask that holds 0 and 255, or 0 and 1; soft edges (IRSTD-1k has some) count from the middle up.
 
+    What has more than 8 bits is a mask if most of it is black, and its own maximum is white.
+
     Raises:
         RasterError: it cannot be read, or gray pixels outnumber white ones: a frame, a palette, a map of classes.
     """
     with opened(path) as image:
-        load_stored(image)
-        levels = np.asarray(image.convert("L"))
-    top = int(levels.max())
-    if top <= LABELS:
-        return levels > 0
-    mask = levels > 127
+        stored = read_counts(image)
+    counts = stored.pixels.astype(np.float64)
+    if not np.isfinite(counts).all() or counts.min() < 0:
+        raise RasterError(f"{path.name} is no binary mask: negative, infinite or undefined pixels")
+    top = float(counts.max())
+    if np.isin(counts, (0, LABELS)).all():
+        return counts > 0
+    deep = stored.dtype != "uint8"
+    levels = np.rint(counts * (255 / top if deep else 1))
     bright = levels[levels > BLACK]
     white = int(np.count_nonzero(bright >= WHITE))
     gray = bright.size - white
     if gray > white or not white:
-        raise RasterError(f"{path.name} is no binary mask: {gray} gray pixels, {white} white ones, values up to {top}")
-    return mask
+        raise RasterError(
+            f"{path.name} is no binary mask: {gray} gray pixels, {white} white ones, values up to {top:g}"
+        )
+    if deep and 2 * bright.size > levels.size:
+        raise RasterError(f"{path.name} is no binary mask: {stored.dtype}, up to {top:g}, and little of it black")
+    return levels > 127
 
 
 @contextmanager

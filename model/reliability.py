@@ -16,13 +16,23 @@ class Bin:
 
 
 def reliability(confidences: NDArray[np.floating], real: NDArray[np.bool_], bins: int = 10) -> tuple[Bin, ...]:
-    """Bins of equal count, the very ones of ``calibration_error``, by rising confidence.
+    """Bins of about equal count, the very ones of ``calibration_error``, by rising confidence.
 
     Args:
         confidences: ``[T]``, 0..1.
         real: ``[T]``.
     """
-    if not confidences.size:
-        return ()
-    groups = np.array_split(np.argsort(confidences), min(bins, confidences.size))
-    return tuple(Bin(float(confidences[group].mean()), float(real[group].mean()), group.size) for group in groups)
+    places = bin_places(confidences, min(bins, confidences.size))
+    groups = [places == place for place in np.unique(places)]
+    return tuple(Bin(float(confidences[one].mean()), float(real[one].mean()), int(one.sum())) for one in groups)
+
+
+def bin_places(scores: NDArray[np.floating], bins: int) -> NDArray[np.int_]:
+    """Which of ``bins`` of about equal count each of ``scores`` ``[T]`` is in.
+
+    Scores equal to six decimals are in one: a calibrated confidence has many equals, whose order tells nothing.
+    """
+    _, which, counts = np.unique(np.round(scores.astype(np.float64), 6), return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - counts / 2
+    places = np.minimum((middle * bins / max(scores.size, 1)).astype(int), bins - 1)
+    return np.asarray(places[which])

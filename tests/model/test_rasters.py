@@ -25,6 +25,27 @@ def tiff_by_hand(counts: np.ndarray, **fields: int) -> bytes:
     return by_hand.tiff(counts.astype(counts.dtype.newbyteorder("<")).tobytes(), own | named)
 
 
+TARGETS = SCENE > 380
+MASKS = {
+    "0 and 1": files.png(TARGETS.astype(np.uint8)),
+    "0 and 255": files.png(TARGETS.astype(np.uint8) * 255),
+    "0 and 65535": files.png(TARGETS.astype(np.uint16) * 65535),
+    "0 and 1 of 16 bits": files.png(TARGETS.astype(np.uint16)),
+    "0 and 300": files.tiff(TARGETS.astype(np.uint16) * 300),
+    "floats": files.tiff(TARGETS.astype(np.float32)),
+    "colour": files.png(np.repeat(TARGETS[..., None].astype(np.uint8) * 255, 3, -1)),
+}
+NO_MASKS = {
+    "a frame of 16 bits": files.png((SCENE * 7 + 1000).astype(np.uint16)),
+    "a dark one": files.png((SCENE + 200).astype(np.uint16)),
+    "one of little contrast": files.png((SCENE // 10 + 1000).astype(np.uint16)),
+    "one with a dead pixel": files.tiff(np.where(np.arange(32) < 1, 0, SCENE // 10 + 1000).astype(np.uint16)),
+    "one of floats": files.tiff(SCENE.astype(np.float32) / 7 + 20),
+    "probabilities": files.tiff(SCENE.astype(np.float32) / 400),
+    "undefined": files.tiff(np.where(TARGETS, np.nan, 0).astype(np.float32)),
+    "classes": files.png((SCENE // 100).astype(np.uint8)),
+    "classes of 16 bits": files.png((SCENE // 100).astype(np.uint16)),
+}
 BODIES = {
     "png8": files.png(EIGHT),
     "png16": files.png(SIXTEEN),
@@ -50,6 +71,19 @@ def test_frame_and_mask_of_a_tiff_lie_as_stored(tmp_path: Path, orientation: int
     np.testing.assert_array_equal(read_frame(tmp_path / "frame.tif"), EIGHT)
     np.testing.assert_array_equal(read_mask(tmp_path / "mask.tif"), mask > 0)
     assert read_size(tmp_path / "mask.tif") == (24, 32)
+
+
+@pytest.mark.parametrize("body", MASKS.values(), ids=MASKS)
+def test_a_mask_has_two_values_whatever_its_depth(tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "a").write_bytes(body)
+    np.testing.assert_array_equal(read_mask(tmp_path / "a"), TARGETS)
+
+
+@pytest.mark.parametrize("body", NO_MASKS.values(), ids=NO_MASKS)
+def test_what_is_no_mask_is_refused_whatever_its_depth(tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "a").write_bytes(body)
+    with pytest.raises(RasterError, match="a is no binary mask"):
+        read_mask(tmp_path / "a")
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
