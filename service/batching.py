@@ -143,6 +143,12 @@ class Worker(Generic[K, X, Y]):
         """Queue one job; it is dropped where its caller is gone before its batch begins."""
         self._arriving.put(Job(key, work, size, self._clock(), deadline, caller))
 
+    def submit_together(self, key: K, works: Sequence[X], size: int, deadline: float, caller: Caller[Y]) -> None:
+        """Queue jobs of ``size`` that nothing comes between, once the device is free: one batch, as far as may be."""
+        with self._device:
+            for work in works:
+                self.submit(key, work, size, deadline, caller)
+
     def run_here(self, key: K, work: X, size: int) -> Done[Y] | None:
         """Run one job in the calling thread; None while the device is busy.
 

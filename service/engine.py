@@ -19,6 +19,7 @@ from service.runtime import DeviceLost
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.timing import Timing
+from service.warm_up import warm_up
 from service.work import Order, Tensor, Work
 
 A = TypeVar("A")
@@ -50,6 +51,15 @@ class Engine:
         """Finish what was accepted."""
         self._worker.close()
         self._pool.close()
+
+    def warm_up(self, detectors: Sequence[Detector]) -> None:
+        """Run what first requests would wait for, in the device's thread; returns when that is done."""
+
+        def submit(detector: Detector, tensors: Sequence[Tensor], caller: Caller[Tensor]) -> None:
+            key = detector, tensors[0].shape
+            self._worker.submit_together(key, tensors, tensors[0].size, float("inf"), caller)
+
+        warm_up(detectors, self._settings.max_batch, submit)
 
     async def answer(self, read: Callable[[Budget], Work[A]], places: Pass, timing: Timing, latest: float) -> A:
         """The answer to a request.

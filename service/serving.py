@@ -56,13 +56,15 @@ class Serving:
         """Load and check every model, off the event loop; then requests are let in."""
         try:
             settings = self.settings
-            self._repository = await asyncio.to_thread(load_folder, settings.models, settings.device, settings.canary)
+            repository = await asyncio.to_thread(load_folder, settings.models, settings.device, settings.canary)
+            await asyncio.to_thread(self.engine.warm_up, list(repository))
         except Exception as error:  # whatever it is: a process that never becomes ready helps nobody
             self.fault = (
                 error if isinstance(error, ModelFault) else ModelFault(f"the models cannot be loaded: {error!r}")
             )
             self._stop()
             return
+        self._repository = repository
         self._tell_models()
         if self.phase is Phase.STARTING:
             self.phase = Phase.READY
@@ -100,6 +102,7 @@ class Serving:
     async def _reload(self, served: Repository) -> None:
         try:
             fresh = await asyncio.to_thread(refresh, self.settings.models, self.settings.device, served)
+            await asyncio.to_thread(self.engine.warm_up, [one for one in fresh if one not in list(served)])
         except ModelFault as fault:
             logger.error("the models stay as they were: %s", fault)
             return

@@ -1,16 +1,20 @@
 """Runs on CUDA: buffers that never move, and a graph for each shape in place of a launch for each node."""
 
+import logging
 from collections.abc import Set
 from dataclasses import dataclass
-from threading import Lock
 from typing import Final
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from service.runtime.exclusive import CUDA_WORK
+
 GRAPHS: Final = 128  # shapes that get one; ONNX Runtime keeps each, with its buffers, until the session ends
 NO_GRAPH: Final = "-1"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Slot:
 
 
 class BoundRuns:
-    """Runs of a session on CUDA, one at a time: whoever calls meanwhile waits.
+    """Runs of a session on CUDA, one at a time in the whole process: whoever calls meanwhile waits.
 
     Always call from the same thread where time matters: ONNX Runtime captures a graph for each thread.
 
@@ -36,9 +40,14 @@ class BoundRuns:
 
     def __init__(self, session: ort.InferenceSession, input_name: str, output_name: str, device: str = "cuda") -> None:
         self._session, self._input, self._output, self._device = session, input_name, output_name, device
-        self._lock = Lock()
         self._slots: dict[tuple[int, ...], Slot] = {}
-        self._graphs = 0
+        self._begun = 0  # graphs; none that was begun is taken up again
+
+    def __del__(self) -> None:
+        """The session's memory is given back in its turn."""
+        with CUDA_WORK:
+            self._slots.clear()
+            del self._session
 
     @property
     def shapes(self) -> Set[tuple[int, ...]]:
@@ -47,8 +56,17 @@ class BoundRuns:
 
     def run(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
         """``[N, 1, H, W] -> [N, 1, H, W]``."""
-        with self._lock:  # the buffers are shared
+        with CUDA_WORK:
             return self._run(intensities)
+
+    def is_alive(self) -> bool:
+        """Whether the device still does anything; False after a fault that ends all work of this process on it."""
+        try:
+            with CUDA_WORK:
+                ort.OrtValue.ortvalue_from_numpy(np.zeros(1, np.float32), self._device).numpy()
+        except Exception:
+            return False
+        return True
 
     def _run(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
         frames = len(intensities)
@@ -73,10 +91,11 @@ class BoundRuns:
     def _slot(self, shape: tuple[int, ...]) -> Slot:
         if shape in self._slots:
             return self._slots[shape]
-        if self._graphs == GRAPHS:
+        if len(self._slots) == GRAPHS:
+            logger.warning("%d shapes have a CUDA graph, %s has none and runs slower", GRAPHS, shape)
             return self._bind(shape, NO_GRAPH)
-        self._graphs += 1
-        slot = self._slots[shape] = self._bind(shape, str(self._graphs))
+        self._begun += 1
+        slot = self._slots[shape] = self._bind(shape, str(self._begun))
         return slot
 
     def _bind(self, shape: tuple[int, ...], graph: str) -> Slot:

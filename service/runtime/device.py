@@ -12,11 +12,13 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # its own builds report to 
 import onnxruntime as ort
 
 from service.runtime.driver import why_no_cuda, why_no_libraries
+from service.runtime.exclusive import CUDA_WORK
 from service.runtime.fault import ModelFault
 from service.runtime.interface import read_card
 
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
+REFUSAL: Final = "device cuda: "
 FALLS_BACK: Final = "fallback to CPU EP has been explicitly disabled"
 CUDA_SETTINGS: Final = {
     "enable_cuda_graph": "1",
@@ -25,6 +27,13 @@ CUDA_SETTINGS: Final = {
 Providers = list[str | tuple[str, dict[str, str]]]
 
 logger = logging.getLogger(__name__)
+
+
+class NoCudaError(ModelFault):
+    """CUDA does not run a file, and why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{REFUSAL}{reason}")
 
 
 class Device(StrEnum):
@@ -36,20 +45,27 @@ class Device(StrEnum):
 
 
 def open_session(path: Path, content: bytes, device: Device, threads: int) -> ort.InferenceSession:
-    """A session that runs where ``device`` says.
+    """A session that runs where ``device`` says; with ``auto`` on the CPU where CUDA cannot be had, and says so.
 
     Raises:
         ModelFault: the file cannot be loaded, or the device is not there; says why and what to do.
     """
-    reason = None if device is Device.CPU else missing_for_cuda()
-    if device is Device.CPU or (reason and device is Device.AUTO):
-        if reason:
+    if device is not Device.CPU:
+        try:
+            return _open_where_cuda_is(path, content, threads)
+        except NoCudaError as fault:
+            if device is Device.CUDA:
+                raise
+            reason = str(fault).removeprefix(REFUSAL)
             logger.warning("device auto: running on the CPU (%s); device=cuda refuses instead", reason)
-        return _create(path, content, _options(threads), [CPU])
+    return _create(path, content, _options(threads), [CPU])
+
+
+def _open_where_cuda_is(path: Path, content: bytes, threads: int) -> ort.InferenceSession:
+    reason = missing_for_cuda()
     if reason:
-        raise ModelFault(f"device cuda: {reason}")
-    settings = settings_for(path, content)  # pragma: cuda
-    return open_on_cuda(path, content, threads, settings, strict=device is Device.CUDA)  # pragma: cuda
+        raise NoCudaError(reason)
+    return open_on_cuda(path, content, threads, settings_for(path, content))  # pragma: cuda
 
 
 def settings_for(path: Path, content: bytes) -> dict[str, str]:
@@ -68,35 +84,29 @@ def settings_for(path: Path, content: bytes) -> dict[str, str]:
     return CUDA_SETTINGS | {"use_tf32": "1" if card.precision == "fp16" else "0"}
 
 
-def open_on_cuda(
-    path: Path, content: bytes, threads: int, settings: dict[str, str], strict: bool = True
-) -> ort.InferenceSession:
-    """A session on CUDA. Strict: every node there, or a refusal. Else what there is, said loudly.
+def open_on_cuda(path: Path, content: bytes, threads: int, settings: dict[str, str]) -> ort.InferenceSession:
+    """A session on CUDA with every node there, or a refusal.
 
     Args:
         settings: of the CUDA provider.
 
     Raises:
-        ModelFault: why CUDA does not run this file.
+        NoCudaError: why CUDA does not run this file.
     """
     options = _options(threads)
-    providers: Providers = [(CUDA, settings), *([] if strict else [CPU])]
-    if strict:
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     try:
-        # ONNX Runtime's own second try, on the CPU, would hide why the first one failed
-        session = _create(path, content, options, providers, second_try=not strict)
+        with CUDA_WORK:
+            session = _create(path, content, options, [(CUDA, settings)])
     except ModelFault as fault:
         if FALLS_BACK not in str(fault):
-            raise ModelFault(f"device cuda: ONNX Runtime cannot open {path} there: {fault.__cause__}") from fault
-        raise ModelFault(
-            f"device cuda: ONNX Runtime would run {path} on the CPU, in part or whole: a node has no CUDA kernel, or "
-            "a library of CUDA does not load; its log says which"
+            raise NoCudaError(f"ONNX Runtime cannot open {path} there: {fault.__cause__}") from fault
+        raise NoCudaError(
+            f"ONNX Runtime would run {path} on the CPU, in part or whole: a node has no CUDA kernel, or a library of "
+            "CUDA does not load; its log says which"
         ) from fault
     if session.get_providers()[0] != CUDA:
-        if strict:
-            raise ModelFault("device cuda: ONNX Runtime fell back to the CPU; its log names the library it misses")
-        logger.warning("device auto: ONNX Runtime fell back to the CPU, its log says why; device=cuda refuses instead")
+        raise NoCudaError("ONNX Runtime fell back to the CPU; its log names the library it misses")
     return session
 
 
@@ -110,11 +120,10 @@ def _options(threads: int) -> ort.SessionOptions:
     return options
 
 
-def _create(
-    path: Path, content: bytes, options: ort.SessionOptions, providers: Providers, second_try: bool = False
-) -> ort.InferenceSession:
+def _create(path: Path, content: bytes, options: ort.SessionOptions, providers: Providers) -> ort.InferenceSession:
     try:
-        return ort.InferenceSession(content, options, providers=providers, enable_fallback=int(second_try))
+        # without ONNX Runtime's own second try on the CPU, which would hide why the first one failed
+        return ort.InferenceSession(content, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime has an exception type for every status code
         raise ModelFault(f"{path} is no model that ONNX Runtime can load: {error}") from error
 

@@ -27,14 +27,15 @@ OUT_OF_MEMORY: Final = (  # asked first: cuDNN and cuBLAS tell it in the words o
     "ALLOCATION_FAILED",
     "resource allocation failed",
 )
-DEVICE_LOST: Final = ("CUDA failure", "CUDA error", "CUDNN failure", "CUBLAS failure")
+FAULTS_OF_CUDA: Final = ("CUDA failure", "CUDA error", "CUDNN failure", "CUDNN_FE failure", "CUBLAS failure")
+STRIKES: Final = 3  # runs in a row that end with a fault of CUDA, after which nothing is expected of it
 BATCH_PIXELS_CPU: Final = 2**20  # a pixel takes half a kilobyte while it runs
 BATCH_PIXELS_CUDA: Final = 2**24
 
 logger = logging.getLogger(__name__)
 
 
-class DeviceLost(Exception):
+class DeviceLost(ModelFault):
     """The device answers no more; the process has to be started again."""
 
 
@@ -61,6 +62,7 @@ class Runtime:
         self.provider = str(session.get_providers()[0])
         names = check_interface(path, session)
         self._runs: BoundRuns | ThreadedRuns
+        self._strikes = 0
         if self.provider == CUDA:  # pragma: cuda
             self.batch_pixels = BATCH_PIXELS_CUDA
             self._runs = BoundRuns(session, *names)
@@ -80,9 +82,26 @@ class Runtime:
             DeviceLost: no run will succeed any more.
         """
         try:
-            return self._runs.run(intensities)
+            answer = self._runs.run(intensities)
         except Exception as error:  # ONNX Runtime has an exception type for every status code
-            raise _named(error, intensities.shape) from error
+            raise self._named(error, intensities.shape) from error
+        self._strikes = 0
+        return answer
+
+    def _named(self, error: Exception, shape: tuple[int, ...]) -> Exception:
+        """A failed run as what it means to a caller; what is not known stays as it is."""
+        text = str(error)
+        if any(sign in text for sign in OUT_OF_MEMORY):
+            detail = f"no memory for {shape[0]} frame(s) of {shape[3]}x{shape[2]} pixels"
+            return ServiceError(Reason.OUT_OF_MEMORY, detail, retry_after_s=1)
+        if any(sign in text for sign in FAULTS_OF_CUDA) and self._is_lost():
+            return DeviceLost(text)
+        return error
+
+    def _is_lost(self) -> bool:
+        """What is wrong with one shape leaves the device alive for the others."""
+        self._strikes += 1
+        return self._strikes == STRIKES or not (isinstance(self._runs, BoundRuns) and self._runs.is_alive())
 
     def check_golden(self) -> None:
         """Run the card's own frame and compare with what PyTorch answered.
@@ -112,17 +131,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelFault(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _named(error: Exception, shape: tuple[int, ...]) -> Exception:
-    """A failed run as what it means to a caller; what is not known stays as it is."""
-    text = str(error)
-    if any(sign in text for sign in OUT_OF_MEMORY):
-        detail = f"no memory for {shape[0]} frame(s) of {shape[3]}x{shape[2]} pixels"
-        return ServiceError(Reason.OUT_OF_MEMORY, detail, retry_after_s=1)
-    if any(sign in text for sign in DEVICE_LOST):
-        return DeviceLost(text)
-    return error
 
 
 def _decode_png(encoded: str) -> NDArray[np.generic]:

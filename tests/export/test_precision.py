@@ -16,6 +16,7 @@ from export.verify import scenes
 from export.verify_command import verify_command
 from model.checkpoint import load_checkpoint, save_checkpoint
 from service.runtime import Device, Runtime
+from service.runtime.device import settings_for
 from tests.export.conftest import export
 
 
@@ -52,6 +53,10 @@ def test_frames_and_probabilities_stay_float32(half: Path) -> None:
 
 def test_batch_norms_are_folded_before_weights_are_rounded(half: Path) -> None:
     assert Counter(node.op_type for node in read_model(half)[0].graph.node)["BatchNormalization"] == 0
+
+
+def test_its_convolutions_may_run_on_tensor_cores(half: Path) -> None:
+    assert settings_for(half, half.read_bytes())["use_tf32"] == "1"
 
 
 def test_targets_are_those_of_float32(half: Path, model_file: Path) -> None:

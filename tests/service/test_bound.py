@@ -1,5 +1,6 @@
 """Buffers that never move, a graph a shape: the same code as on CUDA, with its buffers in the CPU's memory."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -67,18 +68,31 @@ def test_a_shape_that_finds_no_memory_keeps_none(tmp_path: Path) -> None:
     assert session.runs[0][0] == "3", "no graph that was begun is taken up again"
 
 
+def test_shapes_that_find_no_memory_use_up_no_graph(tmp_path: Path) -> None:
+    session = Session(write_small_model(tmp_path / "m.onnx", Rule.HUNGRY))
+    bound = BoundRuns(session, "intensities", "probabilities", device="cpu")
+    for _ in range(GRAPHS + 1):
+        with pytest.raises(Exception, match="Failed to allocate memory"):
+            bound.run(frames(4))
+    bound.run(frames(1))
+    assert session.runs[0][0] == str(GRAPHS + 2)
+
+
 def test_a_frame_that_is_no_contiguous_memory_is_read_right(bound: BoundRuns) -> None:
     given = frames(2, 16, 32)[:, :, ::2, ::2]
     np.testing.assert_allclose(bound.run(given), given / 255, atol=1e-6)
 
 
-def test_shapes_beyond_the_last_graph_run_without_one(bound: BoundRuns, session: Session) -> None:
+def test_shapes_beyond_the_last_graph_run_without_one_and_that_is_told(
+    bound: BoundRuns, session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
     for width in range(8, 8 * (GRAPHS + 3), 8):
         bound.run(frames(1, 8, width))
     bound.run(frames(1, 8, 8))
     graphs = [graph for graph, *_ in session.runs]
     assert graphs[:GRAPHS] == [str(number + 1) for number in range(GRAPHS)]
     assert graphs[GRAPHS:] == [NO_GRAPH, NO_GRAPH, "1"]
+    assert "128 shapes have a CUDA graph, (1, 1, 8, 1032) has none and runs slower" in caplog.text
 
 
 class Copied(BoundRuns):
@@ -94,3 +108,33 @@ def test_threads_that_call_at_once_get_their_own_answers(session: Session) -> No
     with ThreadPoolExecutor(16) as pool:
         for frame, answer in zip(given, pool.map(bound.run, given), strict=True):
             np.testing.assert_allclose(answer, frame / 255, atol=1e-6)
+
+
+def test_no_two_sessions_are_at_work_at_once_nor_is_one_dropped_meanwhile(brightness_model: Path) -> None:
+    busy, most, dropped = set[str](), list[int](), list[int]()
+
+    class Slow(Session):
+        def run_with_iobinding(self, binding: Any, options: ort.RunOptions) -> None:
+            busy.add(str(id(self)))
+            most.append(len(busy))
+            time.sleep(0.01)
+            super().run_with_iobinding(binding, options)
+            busy.discard(str(id(self)))
+
+        def __del__(self) -> None:
+            dropped.append(len(busy))
+
+    def use(number: int) -> None:
+        bound = BoundRuns(Slow(brightness_model), "intensities", "probabilities", device="cpu")
+        for _ in range(number):
+            bound.run(frames(1))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(use, (1, 2, 3, 4)))
+    assert (len(most), set(most)) == (10, {1})
+    assert dropped == [0] * 4
+
+
+def test_a_device_that_answers_is_alive(bound: BoundRuns, session: Session) -> None:
+    assert bound.is_alive()
+    assert not BoundRuns(session, "intensities", "probabilities", device="no such device").is_alive()

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import onnxruntime as ort
 import pytest
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
-from service.runtime import CPU, CUDA, ModelFault
-from service.runtime.device import open_on_cuda, settings_for
+import service.runtime.device
+from service.runtime import CPU, CUDA, Device, ModelFault
+from service.runtime.device import open_session, settings_for
 from service.runtime.driver import why_no_libraries
 from tests.conftest import require_tool
 from tests.service.process import failing
@@ -125,8 +127,7 @@ class WithoutMemory(ort.InferenceSession):  # type: ignore[misc]  # ONNX Runtime
 
     def _create_inference_session(self, providers: list[object], *others: object) -> None:
         if providers != [CPU]:
-            self._fallback_providers = [CPU]
-            raise RuntimeError("CUDA failure 2: out of memory")
+            raise Fail("CUDA failure 2: out of memory")
         super()._create_inference_session(providers, *others)
 
 
@@ -134,8 +135,9 @@ def test_where_cuda_must_be_its_own_fault_is_told_and_the_cpu_not_tried(
     brightness_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(ort, "InferenceSession", WithoutMemory)
+    monkeypatch.setattr(service.runtime.device, "missing_for_cuda", lambda: None)
     with pytest.raises(ModelFault, match=r"^device cuda: .* there: CUDA failure 2: out of memory$"):
-        open_on_cuda(brightness_model, brightness_model.read_bytes(), 1, {})
+        open_session(brightness_model, brightness_model.read_bytes(), Device.CUDA, 1)
     assert capsys.readouterr().out == ""
 
 
@@ -143,9 +145,11 @@ def test_where_cuda_may_be_the_cpu_takes_over_and_says_so(
     brightness_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(ort, "InferenceSession", WithoutMemory)
-    session = open_on_cuda(brightness_model, brightness_model.read_bytes(), 1, {}, strict=False)
+    monkeypatch.setattr(service.runtime.device, "missing_for_cuda", lambda: None)
+    session = open_session(brightness_model, brightness_model.read_bytes(), Device.AUTO, 1)
     assert session.get_providers() == [CPU]
-    assert "device auto: ONNX Runtime fell back to the CPU" in caplog.text
+    assert "device auto: running on the CPU (ONNX Runtime cannot open " in caplog.text
+    assert "CUDA failure 2: out of memory); device=cuda refuses instead" in caplog.text
 
 
 def _driver(folder: Path, version: int, init: int) -> Path:

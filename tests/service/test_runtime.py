@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
 from service.card import GoldenCheck
 from service.errors import Reason, ServiceError
 from service.runtime import CPU, Device, DeviceLost, ModelFault, Runtime
+from service.runtime.bound import BoundRuns
 from tests.service.small_models import (
     FREE,
     GOLDEN,
@@ -185,6 +187,24 @@ def test_memory_that_a_library_of_cuda_lacks_is_not_taken_for_a_lost_device(
     runtime = Runtime(write_graph(tmp_path / "m.onnx", model, small_card(Rule.FRAGILE).model_dump_json()), Device.CPU)
     with pytest.raises(meant):
         runtime.probabilities(np.ones((1, 1, 16, 16), np.float32))
+
+
+def test_what_is_wrong_with_one_shape_is_no_lost_device_until_nothing_else_happens(tmp_path: Path) -> None:
+    path = write_small_model(tmp_path / "m.onnx", Rule.FRAGILE)
+    runtime = Runtime(path, Device.CPU)
+    session = ort.InferenceSession(str(path), providers=[CPU])
+    runtime._runs = BoundRuns(session, "intensities", "probabilities", device="cpu")  # as on a CUDA that is alive
+    right, wrong = (np.ones((1, 1, side, side), np.float32) for side in (8, 16))
+
+    def fault() -> type[Exception]:
+        with pytest.raises(Exception, match="CUDA failure") as caught:
+            runtime.probabilities(wrong)
+        return caught.type
+
+    assert DeviceLost not in (fault(), fault())
+    runtime.probabilities(right)
+    assert DeviceLost not in (fault(), fault())
+    assert fault() is DeviceLost
 
 
 def test_a_fault_of_the_graph_is_not_taken_for_missing_memory(brightness_model: Path) -> None:
