@@ -29,6 +29,7 @@ Frames = NDArray[np.float32]
 Answer = Callable[[Frames], object]
 VARIANTS: Final = {
     "NHWC preferred": {"prefer_nhwc": "1"},  # the layout that tensor cores read
+    "NHWC preferred, biases within convolutions": {"prefer_nhwc": "1", "fuse_conv_bias": "1"},
     "cuDNN's heuristics A": {"cudnn_conv_algo_search": "HEURISTIC"},  # ours are B: finer, and longer to ask
     "no CUDA graph": {"enable_cuda_graph": "0"},
     "TF32": {"use_tf32": "1"},  # ours already where the file is float16

@@ -2,13 +2,16 @@
 
 python3 -m benchmarks.gpu.parity --fp32 fp32.onnx --fp16 fp16.onnx --data datasets --json parity.json
 
-Rows that the file already holds are not measured again.
+Rows that the file already holds, of the same model files, are not measured again. Exit code 1: two of them differ.
 """
 
+import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -24,17 +27,19 @@ from model.layouts import TEST
 from model.metrics import Counts, score
 from service.runtime import Device
 
+DIFFERS: Final = "DIFFERS"
 IOU_POINTS, TARGETS, FA = 0.2, 1, 1.0  # that two devices may differ by: percent, targets a set, pixels a million
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """One model file on one device, on the test frames of one data set."""
+    """One model file on one device, on the test frames of one data set; ``sha256`` is the file's."""
 
     data_set: str
     model: Precision
     device: str
     counts: Counts
+    sha256: str
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -52,15 +57,20 @@ def main(fp32: Path, fp16: Path, data: Path, names: tuple[str, ...], device: str
     """The fp32 file on the CPU, then both on the device, over each data set; the table, and whether they agree."""
     models: dict[Precision, Path] = dict(zip(PRECISIONS, (fp32, fp16), strict=True))
     runs: list[tuple[Precision, Device]] = [("fp32", Device.CPU), *((one, Device(device)) for one in PRECISIONS)]
-    found = {one.key: one for one in kept(json_file)}
+    hashes = {precision: hashlib.sha256(path.read_bytes()).hexdigest() for precision, path in models.items()}
+    found = {one.key: one for one in kept(json_file) if one.sha256 == hashes[one.model]}
     for name in names:
         for precision, where in dict.fromkeys(runs):
             if (name, precision, where.value) not in found:
-                one = measure(data, name, precision, models[precision], where)
+                counts = measure(data, name, models[precision], where)
+                one = Parity(name, precision, where.value, counts, hashes[precision])
                 found[one.key] = one
                 text = json.dumps([asdict(each) for each in found.values()], indent=1) + "\n"
                 write_atomically(json_file, text.encode())
-    click.echo("\n\n".join((markdown(list(found.values())), "\n".join(verdicts(list(found.values()))))))
+    told = list(verdicts(list(found.values())))
+    click.echo("\n\n".join((markdown(list(found.values())), "\n".join(told))))
+    if any(DIFFERS in line for line in told):
+        sys.exit(1)
 
 
 def kept(json_file: Path) -> list[Parity]:
@@ -69,14 +79,14 @@ def kept(json_file: Path) -> list[Parity]:
     return [Parity(**(entry | {"counts": Counts(**entry["counts"])})) for entry in entries]
 
 
-def measure(data: Path, name: str, precision: Precision, model: Path, device: Device) -> Parity:
+def measure(data: Path, name: str, model: Path, device: Device) -> Counts:
     """Answer every test frame, through the very line that serves.
 
     Raises:
         DataError, ModelFault: the data set is missing, or the device is.
     """
     results = evaluate(FileSource(model, device), FrameFolder(data / name, TEST), Grid.NATIVE)
-    return Parity(name, precision, device.value, sum((result.counts for result in results), Counts()))
+    return sum((result.counts for result in results), Counts())
 
 
 def markdown(found: list[Parity]) -> str:
@@ -101,7 +111,7 @@ def verdicts(found: list[Parity]) -> Iterator[str]:
             same = abs(points) <= IOU_POINTS and abs(targets) <= TARGETS and abs(false) <= FA
             yield (
                 f"{one.data_set}, {one.model} on {one.device}: IoU {points:+.2f} points, targets {targets:+d}, "
-                f"Fa {false:+.2f}e-6: {'agrees' if same else 'DIFFERS'}"
+                f"Fa {false:+.2f}e-6: {'agrees' if same else DIFFERS}"
             )
 
 

@@ -7,13 +7,16 @@ another card stay, and this one's go beside them. What failed is tried once more
 one. Tables of what there is so far: benchmarks.gpu.tables.
 """
 
+import hashlib
 import sys
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from typing import Final
 
 import click
 
+import service.runtime
 from benchmarks.by_card import file_of
 from benchmarks.gpu.alive import is_alive
 from benchmarks.gpu.attempts import measure_case
@@ -61,7 +64,7 @@ def main(
     files = {precision: path for precision, path in zip(PRECISIONS, (fp32, fp16), strict=True) if path}
     card = device_name(where)
     on = ", ".join((card, *versions()))
-    record = Record(json_file and file_of(json_file, card), on)
+    record = Record(json_file and file_of(json_file, card), on, fingerprint(files.values()))
     shapes = [Shape(width, height, batch) for batch, (width, height) in product(batches, sizes)]
     ways: dict[Case, Ways] = {
         (precision, shape): contenders(checkpoint, file, precision, where, compile_network)
@@ -79,6 +82,12 @@ def main(
     click.echo(f"\n{tables(f'{on}, {describe_machine()}', record.speeds)}")
     if any(record.missing(case, there) for case, there in ways.items()):
         sys.exit(AGAIN)
+
+
+def fingerprint(models: Iterable[Path]) -> str:
+    """Of what ``ours`` is: the code of the runtime, and the model files."""
+    code = sorted(Path(service.runtime.__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in (*code, *models))).hexdigest()
 
 
 def is_tried(shape: Shape) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from benchmarks.gpu.speeds import Case, Speed, by_case, read_speed
+from benchmarks.gpu.speeds import OURS, Case, Speed, by_case, read_speed
 from export.bench.report import describe_machine
 from model.commit import commit
 from model.files import write_atomically
@@ -19,16 +19,18 @@ TRIES: Final = 2  # of a way at a shape: one that fails, or takes the process wi
 class Record:
     """What ``file`` holds, if it was measured ``on`` the same device with the same versions; else nothing yet.
 
-    What failed under another commit was not tried yet: the code may have been mended since.
+    What failed under another commit was not tried yet: the code may have been mended since. Rows of our own runtime are
+    kept where ``ours``, which tells its code and its model files apart, is still the same.
     """
 
-    def __init__(self, file: Path | None, on: str) -> None:
-        self._file, self._on, self._commit = file, on, commit()
+    def __init__(self, file: Path | None, on: str, ours: str = "") -> None:
+        self._file, self._on, self._ours, self._commit = file, on, ours, commit()
         before = json.loads(file.read_text()) if file is not None and file.exists() else {"on": on, "speeds": []}
         if before["on"] != on:
             click.echo(f"{file} was measured on {before['on']}: all is measured again")
         entries = map(read_speed, before["speeds"] if before["on"] == on else [])
-        speeds = [one for one in entries if one.timing or before.get("commit") == self._commit]
+        same_commit, same_ours = before.get("commit") == self._commit, before.get("ours", "") == ours
+        speeds = [one for one in entries if (one.timing or same_commit) and (same_ours or not one.how.startswith(OURS))]
         self._speeds = {(one.precision, one.shape, one.how): one for one in speeds}
 
     @property
@@ -50,7 +52,7 @@ class Record:
         """Keep these in place of what stood there."""
         self._speeds |= {(one.precision, one.shape, one.how): one for one in speeds}
         if self._file is not None:
-            about = {"on": self._on, "machine": describe_machine(), "commit": self._commit}
+            about = {"on": self._on, "machine": describe_machine(), "commit": self._commit, "ours": self._ours}
             found = about | {"speeds": [asdict(one) for one in self.speeds]}
             write_atomically(self._file, (json.dumps(found, indent=1) + "\n").encode())
 

@@ -17,6 +17,7 @@ RUNS: Final = ("nuaa-sirst-authors:0", "nuaa-sirst-best:0")  # of the smallest d
 SLACK_S: Final = 45.0  # of training: frames are read before its own clock starts, states are written after it ends
 COMPARISON_S: Final = 240.0  # of a call, which training shares
 LEAST_S: Final = 30.0  # less is not worth the start of a step
+COMPILED: Final = ("--size", "256x256", "--batch", "1", "--batch", "64")  # a minute each in both precisions
 Device = Literal["cuda", "cpu"]
 
 
@@ -83,6 +84,17 @@ def plan(
             600,
             _module("benchmarks.gpu.performance", *files, *shapes, "--json", f"{results}/performance.json"),
             least=LEAST_S if quick else 2 * LEAST_S,  # what is stopped has lost one of its tries
+        ),
+        Step(
+            "compiled",
+            ("models", "site", "ort"),
+            300,
+            _module(
+                "benchmarks.gpu.performance",
+                *(*files, *(shapes or COMPILED), "--compile", "--json", f"{results}/performance.json"),
+            ),
+            after=("performance",),
+            least=LEAST_S if quick else 2 * LEAST_S,
         ),
         Step(
             "throughput",

@@ -111,7 +111,7 @@ def test_the_readme_tells_the_calls_and_the_steps_with_their_limits() -> None:
 def test_what_is_short_comes_before_what_takes_all_that_is_left() -> None:
     names = [one.name for one in plan(Path("root"), "cuda", False, RUNS, 600)]
     short = ["gate", *(f"parity-{name}" for name in DATA_SETS)]
-    assert names == [*short, "performance", "throughput", "comparison", "training"]
+    assert names == [*short, "performance", "compiled", "throughput", "comparison", "training"]
 
 
 def test_a_session_that_is_too_short_says_so() -> None:
@@ -330,7 +330,11 @@ def test_the_files_agree_with_themselves_and_rows_are_kept(tmp_path: Path) -> No
     assert [row["data_set"] for row in rows] == [name for name in DATA_SETS for _ in range(2)]
     rows[1]["counts"]["detected"] += 5
     (tmp_path / "parity.json").write_text(json.dumps(rows))
-    assert "targets +5" in _parity(tmp_path).output, "it was not measured again"
+    again = _parity(tmp_path)
+    assert "targets +5" in again.output, "it was not measured again"
+    assert again.exit_code == 1, "and it differs"
+    write_small_model(tmp_path / "fp16.onnx", precision="fp16", version="2")
+    assert _parity(tmp_path).exit_code == 0, "of another file everything is measured"
 
 
 def test_steps_of_a_rehearsal_are_the_same_in_small() -> None:

@@ -190,6 +190,14 @@ def test_what_failed_is_tried_again_once_its_code_was_mended(tmp_path: Path, mon
     assert device.prepared.count("a") == 3
 
 
+def test_what_another_runtime_of_ours_did_is_measured_again(tmp_path: Path) -> None:
+    device, file = Device(), tmp_path / "performance.json"
+    ways = device.ways("a", OURS, f"{OURS}, changed")
+    run_once(file, ways)
+    assert Record(file, "here").missing(CASE, ways) == {}
+    assert set(Record(file, "here", ours="the next").missing(CASE, ways)) == {OURS, f"{OURS}, changed"}
+
+
 def test_variants_are_compared_with_ours_in_the_same_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rates = iter([100.0, 200.0, 50.0, 25.0])  # the second group had half the clock
 
