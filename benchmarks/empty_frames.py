@@ -64,15 +64,22 @@ def cut(folder: FrameFolder, out: Path, per_frame: int) -> list[str]:
         part.mkdir(parents=True, exist_ok=True)
     names = []
     for name in progress(folder.names, len(folder), "cutting", "frame"):
-        with Image.open(folder.image_path(name)) as frame:
-            for top, left, height, width in windows(folder.load_mask(name), per_frame):
-                names.append(f"{name}_{top}_{left}")
-                frame.crop((left, top, left + width, top + height)).save(images / f"{names[-1]}.png")
-                Image.new("L", (width, height)).save(masks / f"{names[-1]}.png")
+        sample = folder.load(name)
+        for top, left, height, width in windows(sample.mask, per_frame):
+            names.append(f"{name}_{top}_{left}")
+            _write(images / names[-1], sample.counts[top : top + height, left : left + width])
+            Image.new("L", (width, height)).save(masks / f"{names[-1]}.png")
     if not names:
         raise DataError(f"no window of {SIDES[-1]} pixels fits between the targets of any frame of {folder.root}")
     (out / "test.txt").write_text("".join(f"{name}\n" for name in names))
     return names
+
+
+def _write(path: Path, counts: NDArray[np.generic]) -> None:
+    """As PNG; counts that it does not hold as a TIFF of float32."""
+    integers = counts.dtype in (np.uint8, np.uint16)
+    image = Image.fromarray(counts if integers else counts.astype(np.float32))
+    image.save(path.with_name(f"{path.name}.{'png' if integers else 'tif'}"))
 
 
 def windows(mask: NDArray[np.bool_], number: int) -> list[Window]:

@@ -11,7 +11,7 @@ import click
 from model.data import DataError, FrameFolder
 from model.files import write_atomically
 from model.recipe import Recipe, RecipeError, load_recipe
-from model.train_command import excluded_names, is_held_out
+from model.selection import excluded_names, is_held_out
 
 
 @click.command(epilog="Example: python -m benchmarks.held_out generalist --data datasets")

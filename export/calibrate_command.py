@@ -13,7 +13,7 @@ from export.source import FileSource, SourceError
 from intensity import Range
 from model.calibration import Curve, fit_curve
 from model.data import DataError, FrameFolder
-from service.card import Calibration
+from service.card import Calibration, Card
 from service.detector import RangeMode
 from service.progress import progress
 from service.ranges import range_text
@@ -40,7 +40,10 @@ def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: D
         require_writable(model)
     try:
         folders = [FrameFolder(folder, split) for folder in data]
-        curve, count = _fit(FileSource(model, Device(device), calibrated=False, span=span), folders)
+        source = FileSource(model, Device(device), calibrated=False, span=span)
+        for folder in folders:
+            _refuse_what_was_trained_on(source.detector.runtime.card, folder, split)
+        curve, count = _fit(source, folders)
     except (DataError, ModelFault, SourceError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     names = ", ".join(f"{folder.root.resolve().name} {Path(split).stem}" for folder in folders)
@@ -52,6 +55,15 @@ def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: D
     click.echo(f"fitted on {origin}: {knots}")
     if asked:
         click.echo(f"confidences hold for requests{asked}; the service maps by range=auto unless asked", err=True)
+
+
+def _refuse_what_was_trained_on(card: Card, folder: FrameFolder, split: str) -> None:
+    """On its own training frames a model is more often right than it will ever be again."""
+    name = folder.root.resolve().name
+    if name in card.trained_on and Path(split).stem == card.split:
+        raise DataError(
+            f"{card.name} was trained on {name} {card.split}: its confidence has to be fitted on other frames"
+        )
 
 
 def _fit(source: FileSource, folders: list[FrameFolder]) -> tuple[Curve, int]:

@@ -40,7 +40,7 @@ def _resized(path: Path) -> bytes:
     with opened(path) as image:
         counts, dtype = read_counts(image)
         if dtype != "uint8":
-            return _npy(counts_on_grid(counts, Grid.SQUARE).astype(np.float32))
+            return _npy(counts_on_grid(counts, Grid.SQUARE))
         pixels = image if image.mode == "L" else image.convert("RGB")
         buffer = io.BytesIO()
         pixels.resize((SIDE, SIDE), Image.Resampling.BILINEAR).save(buffer, "PNG", compress_level=1)
@@ -48,11 +48,13 @@ def _resized(path: Path) -> bytes:
 
 
 def counts_on_grid(counts: NDArray[np.generic], grid: Grid) -> NDArray[np.generic]:
-    """Luminance ``[H, W]`` as stored, or resized in float32."""
+    """Luminance ``[H, W]`` as stored, or resized in float32; uint16 stays such, for a range that is its type's."""
     if grid is Grid.NATIVE:
         return counts
-    resized = Image.fromarray(counts.astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    return np.asarray(resized)
+    resized = np.asarray(
+        Image.fromarray(counts.astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float32
+    )
+    return np.rint(resized).astype(np.uint16) if counts.dtype == np.uint16 else resized
 
 
 def mask_on_grid(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
@@ -63,7 +65,7 @@ def mask_on_grid(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
     return np.asarray(resized) > 0
 
 
-def _npy(counts: NDArray[np.float32]) -> bytes:
+def _npy(counts: NDArray[np.generic]) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, counts, allow_pickle=False)
     return buffer.getvalue()

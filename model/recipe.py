@@ -139,7 +139,8 @@ class Network(Part):
 class Optimisation(Part):
     """How weights move; what is kept in the end are their running averages.
 
-    ``gradient_norm`` 0 clips nothing; ``average_decay`` 0 keeps the last weights.
+    ``gradient_norm`` 0 clips nothing; ``average_decay`` 0 keeps the last weights. Those of every ``keep_every`` steps
+    stay beside the last, as ``weights-STEP.safetensors``; 0 keeps none.
     """
 
     steps: Number
@@ -152,6 +153,7 @@ class Optimisation(Part):
     weight_decay: NotNegative = 1e-2
     gradient_norm: NotNegative = 1.0
     average_decay: Share = 0.998
+    keep_every: Annotated[int, Field(ge=0)] = 0
     precision: Precision = Precision.FP32
 
 

@@ -47,7 +47,8 @@ class Trainer:
         record: what the checkpoints will say of themselves; ``steps`` is filled in.
         seed: of the initial weights and of every draw.
         device: where weights and frames live.
-        out: folder for ``state.safetensors`` (to resume) and ``weights.safetensors`` (the averaged weights).
+        out: folder for ``state.safetensors`` (to resume), ``weights.safetensors`` (the averaged weights) and those that
+            the recipe keeps on the way.
         network: trained in place of the recipe's RRCA-Net: a host of the plug-ins, or an ablation.
         compile_network, loss: see ``TrainingStep``.
     """
@@ -100,11 +101,12 @@ class Trainer:
         """
         self.state.network.train()
         loss, every = float("nan"), READ_EVERY[self._device.type]
+        kept = self._plan.keep_every
         unread: Tensor | None = None
         while self.state.step < self._plan.steps and not stop():
             learning_rate = learning_rate_of(self.state.step, self._plan)
             unread = self._step.run(self.state.step, learning_rate)
-            due = (self.state.step + 1) % checkpoint_every == 0
+            due = (self.state.step + 1) % checkpoint_every == 0 or bool(kept and (self.state.step + 1) % kept == 0)
             if due or (self.state.step + 1) % every == 0 or self.state.step + 1 == self._plan.steps:
                 loss, unread = self._read(unread, self.state.step), None
             self.state.step += 1
@@ -127,6 +129,9 @@ class Trainer:
         record = self._record.model_copy(update={"steps": self.state.step})
         try:
             save_checkpoint(self._out / WEIGHTS_FILE, self.state.averaged_weights(), record)
+            if self._plan.keep_every and self.state.step and self.state.step % self._plan.keep_every == 0:
+                file = self._out / f"{Path(WEIGHTS_FILE).stem}-{self.state.step:06d}{Path(WEIGHTS_FILE).suffix}"
+                save_checkpoint(file, self.state.averaged_weights(), record)
             self.state.save(self._out / STATE_FILE, self._recipe, self._seed, self._data, record)
         except OSError as error:
             raise TrainingError(f"cannot write the checkpoint: {error}") from error

@@ -16,9 +16,10 @@ from model.allocator import keep_freed_memory
 from model.data import DataError
 from model.packed import PackedFrames, pack
 from model.recipe import Recipe, RecipeError, load_recipe
+from model.selection import read_frames, record_of
 from model.state import ResumeError
 from model.train import STATE_FILE, Progress, Trainer, TrainingError
-from model.train_command import LARGEST_SEED, choose_device, read_frames, record_of, stop_signals
+from model.train_command import LARGEST_SEED, choose_device, stop_signals
 
 EPILOG = "Example: rrcanet train-many generalist:0 densesirst-best:0 densesirst-best:1 --data datasets --out runs"
 REPORT_EVERY_S = 20.0

@@ -16,10 +16,11 @@ from model.allocator import keep_freed_memory
 from model.data import DataError, FrameFolder
 from model.files import write_atomically
 from model.packed import pack
-from model.recipe import Recipe, RecipeError, load_recipe
+from model.recipe import Initialisation, Recipe, RecipeError, load_recipe
+from model.selection import read_frames
 from model.state import ResumeError
 from model.train import TrainingError
-from model.train_command import choose_device, read_frames
+from model.train_command import choose_device
 
 EPILOG = """Example: python -m benchmarks.compare hosts --data datasets --out runs/compare --only acm --only acm-rucb
 --seeds 1 --minutes 9 --device cuda --table hosts.md"""
@@ -84,6 +85,10 @@ def compare_command(
 
 
 def _prepare(recipe: Recipe, data: Path, split: str, device: torch.device, out: Path) -> Comparison:
+    if recipe.start is not None or recipe.initialisation is not Initialisation.PYTORCH:
+        raise RecipeError(
+            f"recipe {recipe.name} says what one network begins with: here all begin as PyTorch draws them"
+        )
     tests = tuple(FrameFolder(data / name, split) for name in recipe.datasets)
     return Comparison(recipe, pack(read_frames(recipe, data)).to(device), tests, device, out)
 

@@ -16,9 +16,9 @@ from model.files import write_atomically
 from model.metrics import Scores
 from model.packed import PackedFrames
 from model.recipe import Recipe
+from model.selection import record_of
 from model.state import ResumeError
 from model.train import STATE_FILE, Trainer
-from model.train_command import record_of
 
 RESULT_FILE = "result.json"
 CHECKPOINT_EVERY = 100  # steps; of the largest network on a slow CPU half an hour

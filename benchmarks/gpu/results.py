@@ -27,7 +27,7 @@ def collect(root: Path, out: Path) -> None:
     (out / "report.md").write_text("\n\n".join(f"## {path.stem}\n\n{path.read_text()}" for path in texts))
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        trained = sorted((root / "runs").glob("*/*"), key=lambda path: path.name != "weights.safetensors")
+        trained = sorted((root / "runs").glob("*/*"), key=lambda path: path.name.startswith("state"))
         for path in (results, *sorted((root / "compare").glob("*/*.json")), *trained):
             tar.add(path, path.relative_to(root))
     whole = buffer.getvalue()

@@ -113,7 +113,17 @@ def plan(
             COMPARISON_S,
             _module(
                 "benchmarks.compare",
-                *("hosts", "ablations", "--data", str(root), "--device", device, "--out", f"{root}/compare"),
+                *(
+                    "hosts",
+                    "ablations",
+                    "soft-iou",
+                    "--data",
+                    str(root),
+                    "--device",
+                    device,
+                    "--out",
+                    f"{root}/compare",
+                ),
                 *("--minutes", f"{max(min(left, COMPARISON_S) - SLACK_S, 0) / 60:.2f}"),
                 *("--table", f"{results}/compare.md", "--json", f"{results}/compare.json"),
                 *(("--only", "acm", "--steps", "1", "--batch", "2", "--crop", "32", "--seeds", "1") if quick else ()),

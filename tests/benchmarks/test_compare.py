@@ -21,8 +21,8 @@ from model.data import FrameFolder
 from model.hosts import HOSTS
 from model.packed import pack
 from model.recipe import load_recipe
+from model.selection import read_frames
 from model.train import STATE_FILE, WEIGHTS_FILE
-from model.train_command import read_frames
 from tests.scenes import make_scene, write_data_set
 
 RECIPE = """

@@ -10,6 +10,8 @@ from PIL import Image
 
 from benchmarks.empty_frames import Window, empty_frames_command, windows
 from export.evaluate_command import evaluate_command
+from model.rasters import read_frame
+from tests import frames
 from tests.scenes import make_scene
 
 
@@ -55,6 +57,20 @@ def test_windows_keep_their_distance_from_targets_and_show_the_frames_own_pixels
         with Image.open(tmp_path / "empty" / "masks" / f"{name}.png") as image:
             assert not np.asarray(image).any()
             assert image.size == (width, height)
+
+
+def test_windows_of_frames_that_no_png_holds_keep_their_counts(data: Path, tmp_path: Path) -> None:
+    source = tmp_path / "kelvin"
+    for part in ("images", "masks"):
+        (source / part).mkdir(parents=True)
+    counts = make_scene(0, 300, 600).counts(14) / np.float32(3) + np.float32(250)
+    (source / "images" / "a.tif").write_bytes(frames.tiff(counts))
+    Image.new("L", (600, 300)).save(source / "masks" / "a.png")
+    assert cut(source, tmp_path / "empty", "--split", "all").exit_code == 0
+    for name in (tmp_path / "empty" / "test.txt").read_text().split():
+        _, top, left = (int(part) if part.isdigit() else 0 for part in name.split("_"))
+        window = read_frame(tmp_path / "empty" / "images" / f"{name}.tif")
+        assert np.array_equal(window, counts[top : top + 256, left : left + 256])
 
 
 def test_the_widest_windows_that_fit_are_taken_and_do_not_overlap() -> None:

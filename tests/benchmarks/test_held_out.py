@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 from benchmarks.held_out import held_out_command
 from model.data import FrameFolder
 from model.recipe import load_recipe
-from model.train_command import read_frames
+from model.selection import read_frames
 from tests.scenes import write_data_set
 
 RECIPE = """

@@ -182,6 +182,17 @@ def test_calibration_is_fitted_and_written_into_the_card(model_file: Path, scene
     assert row(evaluate(model, scenes)) == before
 
 
+def test_a_model_is_not_calibrated_on_its_own_training_frames(model_file: Path, tmp_path: Path) -> None:
+    data, model = tmp_path / "IRSTD-1k", tmp_path / "m.onnx"
+    write_data_set(data, count=2)
+    shutil.copy(model_file, model)
+    result = calibrate(model, data)
+    assert result.exit_code == 1
+    assert "rrcanet was trained on IRSTD-1k train: its confidence has to be fitted on other frames" in result.output
+    assert "was trained on" not in calibrate(model, data, "--split", "test").output
+    assert model.read_bytes() == model_file.read_bytes()
+
+
 def test_too_few_targets_cannot_calibrate(model_file: Path, tmp_path: Path) -> None:
     write_data_set(tmp_path / "few", count=2)
     shutil.copy(model_file, tmp_path / "m.onnx")

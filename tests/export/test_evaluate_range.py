@@ -62,6 +62,13 @@ def test_a_frame_that_the_range_means_nothing_for_is_named(model_file: Path, tmp
     assert "range=dtype means nothing for float32 counts" in result.output
 
 
+def test_what_the_256_grid_resizes_keeps_its_16_bits(model_file: Path, tmp_path: Path) -> None:
+    write_data_set(tmp_path / "data", count=2, bits=16)
+    for grid in ("native", "256"):
+        result = evaluate(model_file, tmp_path / "data", "--range", "dtype", "--grid", grid)
+        assert result.exit_code == 0, result.output
+
+
 def test_the_report_tells_the_range(model_file: Path, scenes: Path, tmp_path: Path) -> None:
     assert evaluate(model_file, scenes, "--range", "minmax", "--report", str(tmp_path), "--worst", "0").exit_code == 0
     assert "| range | minmax: " in (tmp_path / "report.md").read_text()

@@ -61,7 +61,23 @@ def test_a_run_leaves_a_checkpoint_that_tells_its_history(data: Path) -> None:
     assert (record.recipe, record.steps, record.seed, record.network.passes) == ("small", 4, 5, 1)
 
 
-def test_a_run_killed_and_resumed_ends_with_the_same_weights(data: Path) -> None:
+HARD = """
+precision = "{precision}"
+[augmentation]
+target_share = 0.0
+hard_share = 1.0
+noise_share = 1.0
+blur_share = 0.5
+bits_share = 0.5
+square_share = 0.5
+"""
+
+
+@pytest.mark.parametrize("more", ["", *(HARD.replace("{precision}", one) for one in Precision)], ids=["", *Precision])
+def test_a_run_killed_and_resumed_ends_with_the_same_weights(
+    data: Path, more: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "RECIPE", RECIPE + more)
     assert _train(data, steps=6, out="whole").exit_code == 0
     command = [sys.executable, "-c", "from model.train_command import train_command as t; t()"]
     command += [str(_recipe(data, 6)), "--data", str(data.parent), "--out", str(data / "cut"), "--seed", "5"]
@@ -76,6 +92,22 @@ def test_a_run_killed_and_resumed_ends_with_the_same_weights(data: Path) -> None
     assert _train(data, "--resume", steps=6, out="cut").exit_code == 0
     whole, cut = (load_checkpoint(data / name / WEIGHTS_FILE).network.state_dict() for name in ("whole", "cut"))
     assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
+def test_weights_that_the_recipe_keeps_on_the_way_are_those_of_their_step(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sys.modules[__name__], "RECIPE", RECIPE.replace("steps = ", 'schedule = "constant"\nkeep_every = 2\nsteps = ')
+    )
+    assert _train(data, steps=5, out="long").exit_code == 0
+    assert _train(data, steps=2, out="two").exit_code == 0
+    kept = sorted(path.name for path in (data / "long").glob("weights*"))
+    assert kept == ["weights-000002.safetensors", "weights-000004.safetensors", "weights.safetensors"]
+    early, whole = load_checkpoint(data / "long" / kept[0]), load_checkpoint(data / "two" / WEIGHTS_FILE)
+    assert early.record.steps == 2
+    first, second = (one.network.state_dict() for one in (early, whole))
+    assert all(torch.equal(first[key], second[key]) for key in first)
 
 
 def test_a_run_asked_to_stop_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
