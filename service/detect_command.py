@@ -27,6 +27,11 @@ FORMAT_HELP: Final = (
     f"{', '.join(f'{form} writes {name}' for form, name in FILES.items())}, png a mask a frame; "
     "docs/detect.md has the fields."
 )
+CONFIDENCE_HELP: Final = "Targets of less confidence, a calibrated probability, are left out."
+POLARITY_HELP: Final = (
+    "white_hot: targets are brighter than their background; "
+    "black_hot: darker, the frame is inverted before the network."
+)
 MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only bombs are refused
 
 
@@ -45,13 +50,13 @@ MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only 
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
 @click.option("--threshold", type=click.FloatRange(0, 1), help="On pixels; the model card's by default.")
-@click.option("--min-confidence", type=click.FloatRange(0, 1), default=0.0, show_default=True)
+@click.option("--min-confidence", type=click.FloatRange(0, 1), default=0.0, show_default=True, help=CONFIDENCE_HELP)
 @click.option("--min-area", type=click.IntRange(1), default=1, show_default=True, help="Pixels.")
 @click.option("--max-targets", type=click.IntRange(0), default=1000, show_default=True, help="Of a frame.")
 @click.option(
     "--range", "span", type=RangeType(), default="auto", show_default=True, help="auto, dtype, minmax or LO:HI."
 )
-@click.option("--polarity", type=POLARITIES, default=Polarity.WHITE_HOT.value, show_default=True)
+@click.option("--polarity", type=POLARITIES, default=Polarity.WHITE_HOT.value, show_default=True, help=POLARITY_HELP)
 def detect_command(
     frames: tuple[Path, ...],
     model: Path,

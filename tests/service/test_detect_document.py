@@ -37,3 +37,10 @@ def test_options_that_are_told_exist_and_the_help_tells_of_files_and_fields() ->
     for form, name in FILES.items():
         assert f"{form} writes {name}" in shown
     assert "docs/detect.md" in shown
+
+
+def test_the_help_says_what_every_option_means() -> None:
+    silent = [one.name for one in detect_command.params if isinstance(one, click.Option) and not one.help]
+    assert silent == ["device"], "auto, cpu and cuda say it themselves"
+    shown = " ".join(CliRunner().invoke(main, ["detect", "--help"]).output.split())
+    assert "black_hot: darker, the frame is inverted before the network" in shown
