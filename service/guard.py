@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-class Sources:
+class Guard:
     """Told apart by what is on the disk, whatever the links to it."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
