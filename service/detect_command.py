@@ -81,10 +81,16 @@ def detect_command(
         with open_writer(Format(form), out, detector, sources) as writer:
             files = progress(sources, len(sources), "detecting", "file")
             bad = sum(_detect_file(detector, source, options, writer) for source in files)
-    except (ModelFault, ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    except (ModelFault, ValueError, OSError, KeyboardInterrupt) as error:
+        raise click.ClickException(_describe(error)) from error
     if bad:
         raise click.ClickException(f"{bad} of the frames could not be read")
+
+
+def _describe(error: BaseException) -> str:
+    """What ended the run, and where the results until then are."""
+    reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+    return "; ".join([reason, *getattr(error, "__notes__", ())])
 
 
 def _detect_file(detector: Detector, source: Path, options: Options, writer: Writer) -> int:

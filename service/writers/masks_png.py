@@ -4,6 +4,7 @@ from pathlib import Path
 
 from service.guard import Guard
 from service.masks import encode_png
+from service.whole_file import partial_of, write_whole
 from service.writers.result import Result, Writer
 
 
@@ -23,6 +24,6 @@ class PngWriter(Writer):
         if result.stem in self._written:
             raise ValueError(f"two frames would be written as {result.stem}.png")
         path = self._folder / f"{result.stem}.png"
-        self._guard.refuse([path])
+        self._guard.refuse([path, partial_of(path)])
         self._written.add(result.stem)
-        path.write_bytes(encode_png(result.detection.found.mask))
+        write_whole(path, encode_png(result.detection.found.mask))
