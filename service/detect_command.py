@@ -1,7 +1,7 @@
 """``rrcanet detect``: the same line as the service, without HTTP."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +17,10 @@ from service.progress import progress
 from service.ranges import RangeType
 from service.repository import load_detector
 from service.runtime import Device, ModelFault
+from service.sources import Source, SourceFault, find_sources
 from service.writers import FILES, Format, Result, Writer, open_writer
 
 EPILOG: Final = "Example: rrcanet detect frames/ --format csv --out results"
-SUFFIXES: Final = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy")
 FORMATS: Final = click.Choice([one.value for one in Format])
 POLARITIES: Final = click.Choice([one.value for one in Polarity])
 FORMAT_HELP: Final = (
@@ -39,6 +39,7 @@ MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only 
 @click.argument(
     "frames", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="FRAME|FOLDER..."
 )
+@click.option("-r", "--recursive", is_flag=True, help="Enter the folders in a folder.")
 @click.option(
     "--model", type=click.Path(path_type=Path), default=DEFAULT, help="Model file; the shipped one by default."
 )
@@ -59,6 +60,7 @@ MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only 
 @click.option("--polarity", type=POLARITIES, default=Polarity.WHITE_HOT.value, show_default=True, help=POLARITY_HELP)
 def detect_command(
     frames: tuple[Path, ...],
+    recursive: bool,
     model: Path,
     out: Path | None,
     form: Format,
@@ -75,7 +77,7 @@ def detect_command(
     Exit code 1: a frame could not be read (it is named; the others are answered), or the model cannot be used.
     """
     options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity))
-    sources = list(_sources(frames))
+    sources = _find(frames, recursive, out)
     try:
         detector = load_detector(model, Device(device))
         with open_writer(Format(form), out, detector, sources) as writer:
@@ -93,7 +95,16 @@ def _describe(error: BaseException) -> str:
     return "; ".join([reason, *getattr(error, "__notes__", ())])
 
 
-def _detect_file(detector: Detector, source: Path, options: Options, writer: Writer) -> int:
+def _find(frames: Iterable[Path], recursive: bool, out: Path | None) -> list[Source]:
+    try:
+        return find_sources(frames, recursive, out)
+    except SourceFault as fault:
+        raise click.UsageError(str(fault)) from fault
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _detect_file(detector: Detector, source: Source, options: Options, writer: Writer) -> int:
     """Answer every frame of a file; returns the number of those that could not be read."""
     bad = 0
     for page, frame in enumerate(_read(source)):
@@ -101,7 +112,7 @@ def _detect_file(detector: Detector, source: Path, options: Options, writer: Wri
             writer.add(Result(source.name, page, detector.detect(_sound(frame), options)))
         except ServiceError as fault:
             bad += 1
-            tqdm.write(f"{source}: {fault.detail}", file=sys.stderr)
+            tqdm.write(f"{source.path}: {fault.detail}", file=sys.stderr)
             writer.add_fault(source.name, page, fault)
     return bad
 
@@ -112,31 +123,10 @@ def _sound(frame: Frame | ServiceError) -> Frame:
     return frame
 
 
-def _read(source: Path) -> list[Frame | ServiceError]:
+def _read(source: Source) -> list[Frame | ServiceError]:
     try:
-        return decode_file(source.read_bytes(), Budget(MAX_FRAMES, MAX_PIXELS), source.name)
+        return decode_file(source.path.read_bytes(), Budget(MAX_FRAMES, MAX_PIXELS), source.name)
     except ServiceError as fault:
         return [fault]
     except OSError as error:
         return [undecodable(error.strerror or str(error))]
-
-
-def _sources(arguments: Iterable[Path]) -> Iterator[Path]:
-    """Every file of frames; results are named after them, so names must differ."""
-    seen: dict[str, Path] = {}
-    for path in _files(arguments):
-        twin = seen.setdefault(path.stem, path)
-        if twin is not path:
-            raise click.UsageError(f"{twin} and {path} have the same name, and so would their results")
-        yield path
-
-
-def _files(arguments: Iterable[Path]) -> Iterator[Path]:
-    for argument in arguments:
-        if argument.is_file():
-            yield argument
-            continue
-        files = sorted(path for path in argument.iterdir() if path.suffix.lower() in SUFFIXES and not path.is_dir())
-        if not files:
-            raise click.UsageError(f"{argument} holds no frame ({', '.join(SUFFIXES)})")
-        yield from files

@@ -1,4 +1,4 @@
-"""The files that frames are read from, kept from being overwritten."""
+"""Files that are read are kept from being overwritten."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -10,6 +10,7 @@ from typing import Final, TextIO
 from service.answer import describe_model
 from service.detector import Detector
 from service.guard import Guard
+from service.sources import Source
 from service.whole_file import partial_of, whole_file
 from service.writers.coco import CocoWriter
 from service.writers.masks_png import PngWriter
@@ -32,21 +33,21 @@ FILES: Final = {Format.JSON: "targets.json", Format.CSV: "targets.csv", Format.C
 
 @contextmanager
 def open_writer(
-    form: Format, folder: Path | None, detector: Detector, frames: Collection[Path] = ()
+    form: Format, folder: Path | None, detector: Detector, sources: Collection[Source] = ()
 ) -> Iterator[Writer]:
     """Write into ``folder``, or to standard output; what was added is written when the block ends, or fails.
 
     A block that fails leaves a file of an earlier run as it was; a note of the exception says where the results are.
 
     Raises:
-        ValueError: masks cannot go to standard output, or a result would overwrite one of ``frames``, the files read.
+        ValueError: masks cannot go to standard output, or a result would overwrite one of ``sources``.
         OSError: the folder cannot be written.
     """
     if form is Format.PNG and folder is None:
         raise ValueError("--format png needs --out, a folder for the masks")
-    guard = Guard(frames)
+    guard = Guard(source.path for source in sources)
     if folder is not None:
-        guard.refuse(_targets(form, folder, frames))
+        guard.refuse(_targets(form, folder, sources))
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         writer = _make_writer(form, folder, detector, guard, stack)
@@ -54,9 +55,9 @@ def open_writer(
         yield writer
 
 
-def _targets(form: Format, folder: Path, frames: Iterable[Path]) -> list[Path]:
+def _targets(form: Format, folder: Path, sources: Iterable[Source]) -> list[Path]:
     """What is written, as far as it is known before the frames are read: further pages are not."""
-    names = [f"{frame.stem}.png" for frame in frames] if form is Format.PNG else [FILES[form]]
+    names = [f"{source.stem}.png" for source in sources] if form is Format.PNG else [FILES[form]]
     return [file for name in names for file in (folder / name, partial_of(folder / name))]
 
 

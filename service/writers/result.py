@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 
 from service.detector import Detection
 from service.errors import ServiceError
+from service.sources import stem_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Result:
     @property
     def stem(self) -> str:
         """Name without suffix; pages after the first carry their number."""
-        stem = Path(self.name).stem
+        stem = stem_of(self.name)
         return stem if self.page == 0 else f"{stem}_{self.page:04d}"
 
     @property

@@ -4,7 +4,8 @@ import click
 from click.testing import CliRunner
 
 from service.cli import main
-from service.detect_command import SUFFIXES, detect_command
+from service.detect_command import detect_command
+from service.sources import SUFFIXES
 from service.writers import COLUMNS, FILES, Format
 from tests.service.markdown import names_in, read_document, read_table
 
