@@ -11,16 +11,18 @@ from tqdm import tqdm
 from intensity import Range
 from service.detector import Detector, Options, Polarity, RangeMode
 from service.errors import ServiceError
-from service.frames import Budget, Frame, decode_file, undecodable
+from service.frames import Frame, RawLayout, RawType
 from service.pretrained import DEFAULT
 from service.progress import progress
 from service.ranges import RangeType
+from service.reading import read_frames
 from service.repository import load_detector
 from service.runtime import Device, ModelFault
-from service.sources import Source, SourceFault, find_sources
+from service.sources import RAW_SUFFIXES, SUFFIXES, Source, SourceFault, find_sources
 from service.writers import FILES, Format, Result, Writer, open_writer
 
 EPILOG: Final = "Example: rrcanet detect frames/ --format csv --out results"
+RAW_TYPES: Final = click.Choice([one.value for one in RawType])
 FORMATS: Final = click.Choice([one.value for one in Format])
 POLARITIES: Final = click.Choice([one.value for one in Polarity])
 FORMAT_HELP: Final = (
@@ -32,12 +34,16 @@ POLARITY_HELP: Final = (
     "white_hot: targets are brighter than their background; "
     "black_hot: darker, the frame is inverted before the network."
 )
-MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only bombs are refused
+SIDES: Final = click.IntRange(1, 1_000_000)  # as over HTTP
 
 
 @click.command("detect", epilog=EPILOG)
 @click.argument(
-    "frames", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="FRAME|FOLDER..."
+    "frames",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, allow_dash=True, path_type=Path),
+    metavar="FRAME|FOLDER...",
 )
 @click.option("-r", "--recursive", is_flag=True, help="Enter the folders in a folder.")
 @click.option(
@@ -58,6 +64,9 @@ MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only 
     "--range", "span", type=RangeType(), default="auto", show_default=True, help="auto, dtype, minmax or LO:HI."
 )
 @click.option("--polarity", type=POLARITIES, default=Polarity.WHITE_HOT.value, show_default=True, help=POLARITY_HELP)
+@click.option("--width", type=SIDES, help="Of raw rows, which have no header: pixels; all three or none.")
+@click.option("--height", type=SIDES, help="Of raw rows; several frames may lie back to back.")
+@click.option("--dtype", type=RAW_TYPES, help="Of raw rows.")
 def detect_command(
     frames: tuple[Path, ...],
     recursive: bool,
@@ -71,18 +80,22 @@ def detect_command(
     max_targets: int,
     span: RangeMode | Range,
     polarity: Polarity,
+    width: int | None,
+    height: int | None,
+    dtype: RawType | None,
 ) -> None:
     """Find small targets in frames: files, or folders of them.
 
     Exit code 1: a frame could not be read (it is named; the others are answered), or the model cannot be used.
     """
     options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity))
-    sources = _find(frames, recursive, out)
+    raw = _layout(width, height, dtype)
+    sources = _find(frames, raw, recursive, out)
     try:
         detector = load_detector(model, Device(device))
         with open_writer(Format(form), out, detector, sources) as writer:
             files = progress(sources, len(sources), "detecting", "file")
-            bad = sum(_detect_file(detector, source, options, writer) for source in files)
+            bad = sum(_detect_file(detector, source, raw, options, writer) for source in files)
     except (ModelFault, ValueError, OSError, KeyboardInterrupt) as error:
         raise click.ClickException(_describe(error)) from error
     if bad:
@@ -95,19 +108,28 @@ def _describe(error: BaseException) -> str:
     return "; ".join([reason, *getattr(error, "__notes__", ())])
 
 
-def _find(frames: Iterable[Path], recursive: bool, out: Path | None) -> list[Source]:
+def _layout(width: int | None, height: int | None, dtype: RawType | None) -> RawLayout | None:
+    if width is None and height is None and dtype is None:
+        return None
+    if width is None or height is None or dtype is None:
+        raise click.UsageError("raw rows need --width, --height and --dtype, all three")
+    return RawLayout(width, height, RawType(dtype))
+
+
+def _find(frames: Iterable[Path], raw: RawLayout | None, recursive: bool, out: Path | None) -> list[Source]:
+    suffixes = (*SUFFIXES, *RAW_SUFFIXES) if raw else SUFFIXES
     try:
-        return find_sources(frames, recursive, out)
+        return find_sources(frames, suffixes, recursive, out)
     except SourceFault as fault:
         raise click.UsageError(str(fault)) from fault
     except OSError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _detect_file(detector: Detector, source: Source, options: Options, writer: Writer) -> int:
+def _detect_file(detector: Detector, source: Source, raw: RawLayout | None, options: Options, writer: Writer) -> int:
     """Answer every frame of a file; returns the number of those that could not be read."""
     bad = 0
-    for page, frame in enumerate(_read(source)):
+    for page, frame in enumerate(read_frames(source, raw)):
         try:
             writer.add(Result(source.name, page, detector.detect(_sound(frame), options)))
         except ServiceError as fault:
@@ -121,12 +143,3 @@ def _sound(frame: Frame | ServiceError) -> Frame:
     if isinstance(frame, ServiceError):
         raise frame
     return frame
-
-
-def _read(source: Source) -> list[Frame | ServiceError]:
-    try:
-        return decode_file(source.path.read_bytes(), Budget(MAX_FRAMES, MAX_PIXELS), source.name)
-    except ServiceError as fault:
-        return [fault]
-    except OSError as error:
-        return [undecodable(error.strerror or str(error))]

@@ -7,6 +7,8 @@ from pathlib import Path, PurePath
 from typing import Final
 
 SUFFIXES: Final = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy")
+RAW_SUFFIXES: Final = (".raw", ".bin")
+STDIN: Final = Path("-")
 
 
 class SourceFault(ValueError):
@@ -36,6 +38,8 @@ class _Found:
     @property
     def parts(self) -> tuple[str, ...]:
         """Of the path from the root, without it; links keep the names that the user knows."""
+        if self.path == STDIN:
+            return ("stdin",)
         return Path(os.path.abspath(self.path)).parts[1:]
 
 
@@ -44,11 +48,17 @@ def stem_of(name: str) -> str:
     return PurePath(name).with_suffix("").as_posix()
 
 
-def find_sources(arguments: Iterable[Path], recursive: bool = False, results: Path | None = None) -> list[Source]:
+def find_sources(
+    arguments: Iterable[Path],
+    suffixes: Sequence[str] = SUFFIXES,
+    recursive: bool = False,
+    results: Path | None = None,
+) -> list[Source]:
     """Every file of frames, in order; their names differ in more than the suffix.
 
     Args:
-        arguments: files, or folders of them.
+        arguments: files, ``-`` for standard input, or folders of files.
+        suffixes: of the files in folders, in small letters.
         recursive: folders in a folder are entered, but for links and ``results``.
         results: the folder that is written to.
 
@@ -56,17 +66,17 @@ def find_sources(arguments: Iterable[Path], recursive: bool = False, results: Pa
         SourceFault: a folder without frames, or files whose names cannot differ.
         OSError: a folder cannot be read.
     """
-    return _name([found for argument in arguments for found in _find(argument, recursive, results)])
+    return _name([found for argument in arguments for found in _find(argument, suffixes, recursive, results)])
 
 
-def _find(argument: Path, recursive: bool, results: Path | None) -> Iterator[_Found]:
-    if not argument.is_dir():
+def _find(argument: Path, suffixes: Sequence[str], recursive: bool, results: Path | None) -> Iterator[_Found]:
+    if argument == STDIN or not argument.is_dir():
         yield _Found(argument, 1)
         return
-    files = sorted(path for path in _walk(argument, recursive, results) if path.suffix.lower() in SUFFIXES)
+    files = sorted(path for path in _walk(argument, recursive, results) if path.suffix.lower() in suffixes)
     if not files:
         cure = "" if recursive else "; --recursive enters the folders in it"
-        raise SourceFault(f"{argument} holds no frame ({', '.join(SUFFIXES)}){cure}")
+        raise SourceFault(f"{argument} holds no frame ({', '.join(suffixes)}){cure}")
     yield from (_Found(path, len(path.relative_to(argument).parts)) for path in files)
 
 

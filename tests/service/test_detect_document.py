@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from service.cli import main
 from service.detect_command import detect_command
-from service.sources import SUFFIXES
+from service.sources import RAW_SUFFIXES, SUFFIXES
 from service.writers import COLUMNS, FILES, Format
 from tests.service.markdown import names_in, read_document, read_table
 
@@ -26,7 +26,7 @@ def test_the_columns_of_csv_are_told_in_their_order() -> None:
 
 
 def test_the_suffixes_of_frames_in_folders_are_told() -> None:
-    assert set(SUFFIXES) <= set(names_in(DOCUMENT))
+    assert {*SUFFIXES, *RAW_SUFFIXES} <= set(names_in(DOCUMENT))
 
 
 def test_options_that_are_told_exist_and_the_help_tells_of_files_and_fields() -> None:
