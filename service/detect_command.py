@@ -9,6 +9,7 @@ import click
 from tqdm import tqdm
 
 from intensity import Range
+from service.coco_images import read_coco_images
 from service.detector import Detector, Options, Polarity, RangeMode
 from service.errors import ServiceError
 from service.frames import Frame, RawLayout, RawType
@@ -29,6 +30,7 @@ FORMAT_HELP: Final = (
     f"{', '.join(f'{form} writes {name}' for form, name in FILES.items())}, png a mask a frame; "
     "docs/detect.md has the fields."
 )
+COCO_HELP: Final = "Annotation file whose images' ids --format coco writes, found by their file_name."
 CONFIDENCE_HELP: Final = "Targets of less confidence, a calibrated probability, are left out."
 POLARITY_HELP: Final = (
     "white_hot: targets are brighter than their background; "
@@ -53,6 +55,7 @@ SIDES: Final = click.IntRange(1, 1_000_000)  # as over HTTP
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results; else standard output."
 )
 @click.option("--format", "form", type=FORMATS, default=Format.JSON.value, show_default=True, help=FORMAT_HELP)
+@click.option("--coco-images", type=click.Path(exists=True, dir_okay=False, path_type=Path), help=COCO_HELP)
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
@@ -73,6 +76,7 @@ def detect_command(
     model: Path,
     out: Path | None,
     form: Format,
+    coco_images: Path | None,
     device: Device,
     threshold: float | None,
     min_confidence: float,
@@ -89,11 +93,14 @@ def detect_command(
     Exit code 1: a frame could not be read (it is named; the others are answered), or the model cannot be used.
     """
     options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity))
+    if coco_images is not None and form != Format.COCO:
+        raise click.UsageError("--coco-images is for --format coco")
     raw = _layout(width, height, dtype)
     sources = _find(frames, raw, recursive, out)
     try:
+        images = read_coco_images(coco_images) if coco_images else None
         detector = load_detector(model, Device(device))
-        with open_writer(Format(form), out, detector, sources) as writer:
+        with open_writer(Format(form), out, detector, sources, images=images) as writer:
             files = progress(sources, len(sources), "detecting", "file")
             bad = sum(_detect_file(detector, source, raw, options, writer) for source in files)
     except (ModelFault, ValueError, OSError, KeyboardInterrupt) as error:

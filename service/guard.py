@@ -5,10 +5,16 @@ from pathlib import Path
 
 
 class Guard:
-    """Told apart by what is on the disk, whatever the links to it."""
+    """Told apart by what is on the disk, whatever the links to it.
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._paths = {file: path for path in paths if (file := _file(path)) is not None}
+    Args:
+        frames: files of frames.
+        others: files that are read besides.
+    """
+
+    def __init__(self, frames: Iterable[Path], others: Iterable[Path] = ()) -> None:
+        told = [(path, f"the frames of {path}") for path in frames] + [(path, str(path)) for path in others]
+        self._told = {file: text for path, text in told if (file := _file(path)) is not None}
 
     def refuse(self, targets: Iterable[Path]) -> None:
         """See that none of ``targets`` is one of the files.
@@ -17,8 +23,8 @@ class Guard:
             ValueError: one is.
         """
         for target in targets:
-            if (file := _file(target)) in self._paths:
-                raise ValueError(f"{target} would overwrite the frames of {self._paths[file]}; choose another --out")
+            if (file := _file(target)) in self._told:
+                raise ValueError(f"{target} would overwrite {self._told[file]}; choose another --out")
 
 
 def _file(path: Path) -> tuple[int, int] | None:

@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, TextIO
 
 from service.answer import describe_model
+from service.coco_images import CocoImages, ImageIds
 from service.detector import Detector
 from service.guard import Guard
 from service.sources import Source
@@ -33,24 +34,39 @@ FILES: Final = {Format.JSON: "targets.json", Format.CSV: "targets.csv", Format.C
 
 @contextmanager
 def open_writer(
-    form: Format, folder: Path | None, detector: Detector, sources: Collection[Source] = ()
+    form: Format,
+    folder: Path | None,
+    detector: Detector,
+    sources: Collection[Source] = (),
+    *,
+    images: CocoImages | None = None,
 ) -> Iterator[Writer]:
     """Write into ``folder``, or to standard output; what was added is written when the block ends, or fails.
 
     A block that fails leaves a file of an earlier run as it was; a note of the exception says where the results are.
 
+    Args:
+        form: what is written.
+        folder: for the results; made where it is missing.
+        detector: what answers.
+        sources: the files that are read.
+        images: those whose ids COCO's results bear.
+
     Raises:
-        ValueError: masks cannot go to standard output, or a result would overwrite one of ``sources``.
+        ValueError: masks cannot go to standard output, a result would overwrite a file that is read, or one of
+            ``sources`` is none of ``images``.
         OSError: the folder cannot be written.
     """
-    if form is Format.PNG and folder is None:
-        raise ValueError("--format png needs --out, a folder for the masks")
-    guard = Guard(source.path for source in sources)
+    guard = Guard((source.path for source in sources), [images.path] if images else [])
+    ids = images.ids_of(sources) if images else None
     if folder is not None:
         guard.refuse(_targets(form, folder, sources))
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        writer = _make_writer(form, folder, detector, guard, stack)
+        if form is Format.PNG:
+            writer = _masks(folder, guard)
+        else:
+            writer = _text(form, stack.enter_context(_stream(form, folder)), detector, ids)
         stack.callback(writer.close)
         yield writer
 
@@ -59,6 +75,10 @@ def _targets(form: Format, folder: Path, sources: Iterable[Source]) -> list[Path
     """What is written, as far as it is known before the frames are read: further pages are not."""
     names = [f"{source.stem}.png" for source in sources] if form is Format.PNG else [FILES[form]]
     return [file for name in names for file in (folder / name, partial_of(folder / name))]
+
+
+def _stream(form: Format, folder: Path | None) -> AbstractContextManager[TextIO]:
+    return _standard_output() if folder is None else whole_file(folder / FILES[form])
 
 
 @contextmanager
@@ -70,11 +90,13 @@ def _standard_output() -> Iterator[TextIO]:
         raise
 
 
-def _make_writer(form: Format, folder: Path | None, detector: Detector, guard: Guard, stack: ExitStack) -> Writer:
-    if form is Format.PNG:
-        assert folder is not None
-        return PngWriter(folder, guard)
-    stream = stack.enter_context(_standard_output() if folder is None else whole_file(folder / FILES[form]))
+def _text(form: Format, stream: TextIO, detector: Detector, ids: ImageIds | None) -> Writer:
     if form is Format.JSON:
         return JsonWriter(stream, describe_model(detector))
-    return CsvWriter(stream) if form is Format.CSV else CocoWriter(stream)
+    return CsvWriter(stream) if form is Format.CSV else CocoWriter(stream, ids)
+
+
+def _masks(folder: Path | None, guard: Guard) -> Writer:
+    if folder is None:
+        raise ValueError("--format png needs --out, a folder for the masks")
+    return PngWriter(folder, guard)
