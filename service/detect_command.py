@@ -30,6 +30,7 @@ FORMAT_HELP: Final = (
     f"{', '.join(f'{form} writes {name}' for form, name in FILES.items())}, png a mask a frame; "
     "docs/detect.md has the fields."
 )
+FRAMES_HELP: Final = "A second file, with a line for every frame: its size, range, number of targets, or error."
 COCO_HELP: Final = "Annotation file whose images' ids --format coco writes, found by their file_name."
 CONFIDENCE_HELP: Final = "Targets of less confidence, a calibrated probability, are left out."
 POLARITY_HELP: Final = (
@@ -55,6 +56,7 @@ SIDES: Final = click.IntRange(1, 1_000_000)  # as over HTTP
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results; else standard output."
 )
 @click.option("--format", "form", type=FORMATS, default=Format.JSON.value, show_default=True, help=FORMAT_HELP)
+@click.option("--frames-csv", type=click.Path(dir_okay=False, path_type=Path), help=FRAMES_HELP)
 @click.option("--coco-images", type=click.Path(exists=True, dir_okay=False, path_type=Path), help=COCO_HELP)
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
@@ -76,6 +78,7 @@ def detect_command(
     model: Path,
     out: Path | None,
     form: Format,
+    frames_csv: Path | None,
     coco_images: Path | None,
     device: Device,
     threshold: float | None,
@@ -100,7 +103,7 @@ def detect_command(
     try:
         images = read_coco_images(coco_images) if coco_images else None
         detector = load_detector(model, Device(device))
-        with open_writer(Format(form), out, detector, sources, images=images) as writer:
+        with open_writer(Format(form), out, detector, sources, images=images, frames_csv=frames_csv) as writer:
             files = progress(sources, len(sources), "detecting", "file")
             bad = sum(_detect_file(detector, source, raw, options, writer) for source in files)
     except (ModelFault, ValueError, OSError, KeyboardInterrupt) as error:

@@ -24,7 +24,7 @@ class Guard:
         """
         for target in targets:
             if (file := _file(target)) in self._told:
-                raise ValueError(f"{target} would overwrite {self._told[file]}; choose another --out")
+                raise ValueError(f"{target} would overwrite {self._told[file]}; choose another place")
 
 
 def _file(path: Path) -> tuple[int, int] | None:

@@ -40,3 +40,25 @@ class Writer(ABC):
 
     def close(self) -> None:  # noqa: B027 (some write as results come)
         """Write what has not been written yet."""
+
+
+class Writers(Writer):
+    """Several at once."""
+
+    def __init__(self, *writers: Writer) -> None:
+        self._writers = writers
+
+    def add(self, result: Result) -> None:
+        """To each."""
+        for writer in self._writers:
+            writer.add(result)
+
+    def add_fault(self, name: str, page: int, fault: ServiceError) -> None:
+        """To each."""
+        for writer in self._writers:
+            writer.add_fault(name, page, fault)
+
+    def close(self) -> None:
+        """Each."""
+        for writer in self._writers:
+            writer.close()

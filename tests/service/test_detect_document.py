@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from service.cli import main
 from service.detect_command import detect_command
 from service.sources import RAW_SUFFIXES, SUFFIXES
-from service.writers import COLUMNS, FILES, Format
+from service.writers import COLUMNS, FILES, FRAME_COLUMNS, Format
 from tests.service.markdown import names_in, read_document, read_table
 
 DOCUMENT = read_document("detect.md")
@@ -23,6 +23,11 @@ def test_every_format_is_told_with_its_file() -> None:
 def test_the_columns_of_csv_are_told_in_their_order() -> None:
     (line,) = (item for item in DOCUMENT.replace("\n  ", " ").splitlines() if item.startswith("- **csv**"))
     assert names_in(line)[: len(COLUMNS)] == list(COLUMNS)
+
+
+def test_the_columns_of_the_frames_are_told_in_their_order() -> None:
+    rows = read_table(DOCUMENT, "column", "meaning")
+    assert [name for row in rows for name in names_in(row["column"])] == list(FRAME_COLUMNS)
 
 
 def test_the_suffixes_of_frames_in_folders_are_told() -> None:
