@@ -91,9 +91,10 @@ def detect_command(
     height: int | None,
     dtype: RawType | None,
 ) -> None:
-    """Find small targets in frames: files, or folders of them.
+    """Find small targets in frames: files, folders of them, or - for standard input.
 
-    Exit code 1: a frame could not be read (it is named; the others are answered), or the model cannot be used.
+    Exit code 1: a frame could not be read (it is named; the others are answered), the model cannot be used, or the
+    run was interrupted; an earlier file of results stays then.
     """
     options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity))
     if coco_images is not None and form != Format.COCO:
