@@ -1,30 +1,116 @@
-"""The files that frames are read from, kept from being overwritten."""
+"""The files that frames are read from, and the names that their results go by."""
 
-from collections.abc import Iterable
-from pathlib import Path
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Final
 
-
-class Sources:
-    """Told apart by what is on the disk, whatever the links to it."""
-
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._paths = {file: path for path in paths if (file := _file(path)) is not None}
-
-    def refuse(self, targets: Iterable[Path]) -> None:
-        """See that none of ``targets`` is one of the files.
-
-        Raises:
-            ValueError: one is.
-        """
-        for target in targets:
-            if (file := _file(target)) in self._paths:
-                raise ValueError(f"{target} would overwrite the frames of {self._paths[file]}; choose another --out")
+SUFFIXES: Final = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy")
+RAW_SUFFIXES: Final = (".raw", ".bin")
+STDIN: Final = Path("-")
 
 
-def _file(path: Path) -> tuple[int, int] | None:
-    """Device and inode; None where nothing is."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+class SourceFault(ValueError):
+    """Arguments that are no set of frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file, and the name of its frames: a file's, or a path whose parts ``/`` parts; it never leads upwards."""
+
+    path: Path
+    name: str
+
+    @property
+    def stem(self) -> str:
+        """The name without suffix."""
+        return stem_of(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A file; ``below`` of the parts of its path are below the folder that was given."""
+
+    path: Path
+    below: int
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Of the path from the root, without it; links keep the names that the user knows."""
+        if self.path == STDIN:
+            return ("stdin",)
+        return Path(os.path.abspath(self.path)).parts[1:]
+
+
+def stem_of(name: str) -> str:
+    """``seq/0001`` of ``seq/0001.png``."""
+    return PurePath(name).with_suffix("").as_posix()
+
+
+def find_sources(
+    arguments: Iterable[Path],
+    suffixes: Sequence[str] = SUFFIXES,
+    recursive: bool = False,
+    results: Path | None = None,
+) -> list[Source]:
+    """Every file of frames, in order; their names differ in more than the suffix.
+
+    Args:
+        arguments: files, ``-`` for standard input, or folders of files.
+        suffixes: of the files in folders, in small letters.
+        recursive: folders in a folder are entered, but for links and ``results``.
+        results: the folder that is written to.
+
+    Raises:
+        SourceFault: a folder without frames, or files whose names cannot differ.
+        OSError: a folder cannot be read.
+    """
+    return _name([found for argument in arguments for found in _find(argument, suffixes, recursive, results)])
+
+
+def _find(argument: Path, suffixes: Sequence[str], recursive: bool, results: Path | None) -> Iterator[_Found]:
+    if argument == STDIN or not argument.is_dir():
+        yield _Found(argument, 1)
+        return
+    files = sorted(path for path in _walk(argument, recursive, results) if path.suffix.lower() in suffixes)
+    if not files:
+        cure = "" if recursive else "; --recursive enters the folders in it"
+        raise SourceFault(f"{argument} holds no frame ({', '.join(suffixes)}){cure}")
+    yield from (_Found(path, len(path.relative_to(argument).parts)) for path in files)
+
+
+def _walk(argument: Path, recursive: bool, results: Path | None) -> Iterator[Path]:
+    for place, folders, files in os.walk(argument, onerror=_fail):
+        yield from (Path(place, name) for name in files)
+        folders[:] = [name for name in folders if recursive and not _same(Path(place, name), results)]
+
+
+def _fail(error: OSError) -> None:
+    raise error
+
+
+def _same(folder: Path, other: Path | None) -> bool:
+    return other is not None and other.exists() and folder.samefile(other)
+
+
+def _name(files: Sequence[_Found]) -> list[Source]:
+    """Names begin below the folder that was given, or as many folders higher as make them differ."""
+    highest = max((len(one.parts) - one.below for one in files), default=0)
+    for above in range(highest + 1):
+        sources = [Source(one.path, "/".join(one.parts[-one.below - above :])) for one in files]
+        twins = _twins(sources)
+        if twins is None:
+            return sources
+    assert twins is not None
+    raise SourceFault(f"{twins[0].path} and {twins[1].path} have the same name, and so would their results")
+
+
+def _twins(sources: Iterable[Source]) -> tuple[Source, Source] | None:
+    """Two files of one name."""
+    seen: dict[str, Source] = {}
+    for source in sources:
+        twin = seen.setdefault(source.stem, source)
+        if twin is not source:
+            return twin, source
+    return None

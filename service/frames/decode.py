@@ -46,17 +46,28 @@ def decode(
     return frames
 
 
-def decode_file(content: bytes, budget: Budget, name: str | None = None) -> list[Frame | ServiceError]:
-    """As ``decode``, of a file that nothing but its content describes.
+def decode_file(
+    content: bytes, budget: Budget, name: str | None = None, *, raw: RawLayout | None = None, cure: str = ""
+) -> list[Frame | ServiceError]:
+    """As ``decode``, of a file that nothing but its content, or ``raw``, describes.
+
+    Args:
+        content: of the file.
+        budget: of the file alone.
+        name: of its frames.
+        raw: as of ``decode``.
+        cure: what is said besides of a file that begins like no format.
 
     Raises:
         ServiceError: a limit, or ``undecodable_frame`` when not even the number of frames can be told.
     """
     if not content:
         raise undecodable("the file is empty")
+    if raw is not None and not content.startswith(UNMISTAKABLE):
+        return read_raw(content, raw, budget, name)
     frames = _read_by_magic(content, budget, name)
     if frames is None:
-        raise undecodable(f"the file does not begin like any format read here: {FORMATS}")
+        raise undecodable(f"the file does not begin like any format read here: {FORMATS}{cure}")
     return frames
 
 

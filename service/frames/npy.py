@@ -14,6 +14,7 @@ MEDIA_TYPE: Final = "application/x-npy"
 MAGIC: Final = b"\x93NUMPY"
 ACCEPTED: Final = ("uint8", "uint16", "float32")
 COLOUR_CHANNELS: Final = 4
+CASTABLE: Final = "biuf"  # kinds of NumPy that become float32 without losing a part
 
 
 def read_npy(body: bytes, budget: Budget, name: str | None) -> list[Frame | ServiceError]:
@@ -46,7 +47,8 @@ def _header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generi
 
 def _check(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
     if dtype.name not in ACCEPTED:
-        raise undecodable(f"{dtype} pixels; send one of {', '.join(ACCEPTED)}")
+        cure = ': array.astype("float32")' if dtype.kind in CASTABLE else ""
+        raise undecodable(f"{dtype} pixels; send one of {', '.join(ACCEPTED)}{cure}")
     if len(shape) not in (2, 3):
         raise undecodable(f"shape {shape}; send [H, W] or [N, H, W]")
     if len(shape) == 3 and shape[-1] <= COLOUR_CHANNELS:

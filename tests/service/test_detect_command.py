@@ -10,54 +10,17 @@ import sys
 import termios
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from service.cli import main
 from tests import frames as files
+from tests.service.detecting import BOXES, SCENE, Detect, boxes, frames_of
 from tests.service.installed import ROOT
 
-SCENE = np.zeros((20, 30), np.uint8)
-SCENE[3:5, 4:7] = 255
-SCENE[15, 20] = 200
-BOXES = [{"x": 4, "y": 3, "width": 3, "height": 2}, {"x": 20, "y": 15, "width": 1, "height": 1}]
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy")
-
-Detect = Callable[..., Result]
-
-
-@pytest.fixture
-def detect(brightness_model: Path) -> Detect:
-    """Runs the command on the CPU, with a model that finds what is brighter than half of the range."""
-
-    def run(*arguments: object) -> Result:
-        options = ["--model", brightness_model, "--device", "cpu"]
-        return CliRunner().invoke(main, [str(one) for one in ("detect", *options, *arguments)])
-
-    return run
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Path:
-    """A frame with two targets."""
-    path = tmp_path / "frames" / "scene.png"
-    path.parent.mkdir()
-    path.write_bytes(files.png(SCENE))
-    return path
-
-
-def frames_of(ended: Result) -> list[dict[str, Any]]:
-    frames: list[dict[str, Any]] = json.loads(ended.stdout)["frames"]
-    return frames
-
-
-def boxes(frame: dict[str, Any]) -> list[dict[str, int]]:
-    return [target["bbox"] for target in frame["targets"]]
 
 
 def test_a_frame_is_answered_on_standard_output(detect: Detect, scene: Path) -> None:
@@ -205,10 +168,9 @@ def test_a_range_that_means_nothing_for_a_frame_is_told(detect: Detect, tmp_path
     assert "range=dtype means nothing for float32" in ended.stderr
 
 
-@pytest.mark.parametrize("twin", ["scene.npy", "other/scene.png", "scene.png"])
+@pytest.mark.parametrize("twin", ["scene.npy", "scene.png"])
 def test_two_frames_of_one_name_are_refused(detect: Detect, scene: Path, twin: str) -> None:
     other = scene.parent / twin
-    other.parent.mkdir(exist_ok=True)
     other.write_bytes(scene.read_bytes())
     ended = detect(scene, other)
     assert ended.exit_code == 2

@@ -4,8 +4,9 @@ import click
 from click.testing import CliRunner
 
 from service.cli import main
-from service.detect_command import SUFFIXES, detect_command
-from service.writers import COLUMNS, FILES, Format
+from service.detect_command import detect_command
+from service.sources import RAW_SUFFIXES, SUFFIXES
+from service.writers import COLUMNS, FILES, FRAME_COLUMNS, Format
 from tests.service.markdown import names_in, read_document, read_table
 
 DOCUMENT = read_document("detect.md")
@@ -24,8 +25,13 @@ def test_the_columns_of_csv_are_told_in_their_order() -> None:
     assert names_in(line)[: len(COLUMNS)] == list(COLUMNS)
 
 
+def test_the_columns_of_the_frames_are_told_in_their_order() -> None:
+    rows = read_table(DOCUMENT, "column", "meaning")
+    assert [name for row in rows for name in names_in(row["column"])] == list(FRAME_COLUMNS)
+
+
 def test_the_suffixes_of_frames_in_folders_are_told() -> None:
-    assert set(SUFFIXES) <= set(names_in(DOCUMENT))
+    assert {*SUFFIXES, *RAW_SUFFIXES} <= set(names_in(DOCUMENT))
 
 
 def test_options_that_are_told_exist_and_the_help_tells_of_files_and_fields() -> None:
@@ -37,3 +43,10 @@ def test_options_that_are_told_exist_and_the_help_tells_of_files_and_fields() ->
     for form, name in FILES.items():
         assert f"{form} writes {name}" in shown
     assert "docs/detect.md" in shown
+
+
+def test_the_help_says_what_every_option_means() -> None:
+    silent = [one.name for one in detect_command.params if isinstance(one, click.Option) and not one.help]
+    assert silent == ["device"], "auto, cpu and cuda say it themselves"
+    shown = " ".join(CliRunner().invoke(main, ["detect", "--help"]).output.split())
+    assert "black_hot: darker, the frame is inverted before the network" in shown

@@ -100,6 +100,7 @@ def test_other_types_are_refused_by_name(dtype: str) -> None:
     fault = refusal(files.npy(np.zeros((4, 6), dtype)))
     assert fault.reason is Reason.UNDECODABLE_FRAME
     assert "uint8, uint16, float32" in fault.detail
+    assert ('array.astype("float32")' in fault.detail) == (dtype not in ("complex64", "S3")), "where it helps"
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
