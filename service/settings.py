@@ -23,6 +23,7 @@ from service.pretrained import SHIPPED
 from service.runtime import Device
 
 PREFIX: Final = "RRCANET_"
+CLIENT_KEY: Final = f"{PREFIX}API_KEY"  # no setting: the key that commands send which ask a service
 DOTENV: Final = ".env"
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 
@@ -155,7 +156,8 @@ def _injected() -> set[str]:
 
 
 def _is_unknown(variable: str) -> bool:
-    return variable.startswith(PREFIX) and variable.removeprefix(PREFIX).lower() not in Settings.model_fields
+    known = variable == CLIENT_KEY or variable.removeprefix(PREFIX).lower() in Settings.model_fields
+    return variable.startswith(PREFIX) and not known
 
 
 def _describe(location: tuple[str | int, ...], message: str, value: object) -> str:

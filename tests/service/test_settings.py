@@ -152,6 +152,11 @@ def test_a_variable_of_the_file_that_no_setting_has_is_named(tmp_path: Path) -> 
         load_settings()
 
 
+def test_the_key_of_commands_that_ask_a_service_stops_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RRCANET_API_KEY", "secret")
+    assert load_settings().api_keys_file is None
+
+
 OF_SERVICES = {  # what Kubernetes 1.32 puts into a pod for the Services rrcanet and rrcanet-gpu, port 8000, named http
     "RRCANET_SERVICE_HOST": "10.0.0.1",
     "RRCANET_SERVICE_PORT": "8000",
