@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from service.api.head import with_head
 from service.errors import Reason, ServiceError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -70,7 +71,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
         Reason.NOT_FOUND: f"nothing at {request.url.path}",
         Reason.METHOD_NOT_ALLOWED: f"{request.method} is not allowed at {request.url.path}",
     }.get(reason, str(error.detail))
-    return problem(request, ServiceError(reason, detail), error.headers)
+    headers = {name: with_head(value) if name == "Allow" else value for name, value in (error.headers or {}).items()}
+    return problem(request, ServiceError(reason, detail), headers)
 
 
 def _name(location: tuple[str | int, ...]) -> str:
