@@ -21,11 +21,11 @@ def test_json_logs_are_one_object_a_line() -> None:
     import json
 
     with running(LOG_FORMAT="json") as (process, client):
-        client.get("/livez", headers={"X-Request-Id": "seen"})
+        client.get("/v2", headers={"X-Request-Id": "seen"})
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None
         lines = [json.loads(line) for line in process.stderr]
-    assert any(line.get("request_id") == "seen" and line["message"] == "GET /livez 200" for line in lines)
+    assert any(line.get("request_id") == "seen" and line["message"] == "GET /v2 200" for line in lines)
 
 
 def test_every_wrong_setting_is_named_and_the_start_fails() -> None:
