@@ -21,6 +21,7 @@ from service.keys import read_keys
 from service.kubernetes import is_injected
 from service.pretrained import SHIPPED
 from service.runtime import Device
+from service.wording import reword
 
 PREFIX: Final = "RRCANET_"
 CLIENT_KEY: Final = f"{PREFIX}API_KEY"  # no setting: the key that commands send which ask a service
@@ -161,5 +162,4 @@ def _is_unknown(variable: str) -> bool:
 
 
 def _describe(location: tuple[str | int, ...], message: str, value: object) -> str:
-    message = message.removeprefix("Value error, ")
-    return f"{PREFIX}{str(location[0]).upper()}: {message} (is {value!r})"
+    return f"{PREFIX}{str(location[0]).upper()}: {reword(message)} (is {value!r})"

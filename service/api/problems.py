@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from service.api.head import with_head
 from service.errors import Reason, ServiceError
+from service.wording import reword
 
 MEDIA_TYPE: Final = "application/problem+json"
 OPEN_INFERENCE: Final = "/v2"
@@ -59,7 +60,7 @@ async def on_service_error(request: Request, error: Exception) -> Response:
 async def on_bad_parameter(request: Request, error: Exception) -> Response:
     """Query parameters that FastAPI refused, all of them."""
     assert isinstance(error, RequestValidationError)
-    faults = "; ".join(f"{_name(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+    faults = "; ".join(f"{_name(fault['loc'])}: {reword(fault['msg'])}" for fault in error.errors())
     return problem(request, ServiceError(Reason.BAD_PARAMETER, faults))
 
 
