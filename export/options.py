@@ -13,6 +13,7 @@ import click
 from model.files import write_atomically
 from service.detector import RangeMode
 from service.ranges import RangeType
+from service.settings import CLIENT_KEY
 
 
 class OutputFile(click.Path):
@@ -54,7 +55,7 @@ range_option = click.option(
     show_default=True,
     help="Counts to intensity: auto, as the service has it by default, dtype, minmax or LO:HI.",
 )
-key_option = click.option("--key", envvar="API_KEY", show_envvar=True, help="API key, where the service wants one.")
+key_option = click.option("--key", envvar=CLIENT_KEY, show_envvar=True, help="API key, where the service wants one.")
 
 
 def write_json(file: Path, content: Any) -> None:

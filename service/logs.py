@@ -67,7 +67,7 @@ class Formatter(logging.Formatter):
 
 
 class RequestLog:
-    """A line for every request, among those of ``logging`` but past its records, locks and handlers.
+    """Lines for requests, among those of ``logging`` but past its records, locks and handlers.
 
     Those cost more than the rest of what is done to account for a request.
     """

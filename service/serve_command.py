@@ -1,6 +1,7 @@
 """``rrcanet serve``."""
 
 import asyncio
+import logging
 import select
 import signal
 import socket
@@ -18,11 +19,13 @@ from service.logs import set_up_logs
 from service.memory import return_large_blocks
 from service.runtime import Device
 from service.serving import Phase, Serving
-from service.settings import Settings, SettingsFault, load_settings
+from service.settings import Settings, SettingsFault, injected_settings, load_settings
 
 LAST_CALL_S: Final = 5.0  # at most so long, connections are still taken from the backlog at the end
 HEARING_S: Final = 0.1  # for the requests of the last of them to arrive
 EPILOG = "Example: RRCANET_DEVICE=cuda rrcanet serve --port 9000"
+
+logger = logging.getLogger(__name__)
 
 
 @click.command("serve", epilog=EPILOG)
@@ -42,6 +45,8 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
     except SettingsFault as fault:
         raise click.UsageError(str(fault)) from fault
     set_up_logs(settings.log_format)
+    for name, value in injected_settings().items():
+        logger.info("%s=%s is Kubernetes' address of a Service, no setting: it counts as not given", name, value)
     return_large_blocks()
     signal.signal(signal.SIGTERM, _end)
     server = Server(settings)

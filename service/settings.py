@@ -8,14 +8,23 @@ from typing import Annotated, Final
 
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from service.canary import Canary, parse_canary
 from service.keys import read_keys
+from service.kubernetes import is_injected
 from service.pretrained import SHIPPED
 from service.runtime import Device
+from service.wording import reword
 
 PREFIX: Final = "RRCANET_"
+CLIENT_KEY: Final = f"{PREFIX}API_KEY"  # no setting: the key that commands send which ask a service
 DOTENV: Final = ".env"
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 
@@ -64,6 +73,22 @@ class Settings(BaseSettings):
     drain_delay_s: Seconds = Field(0.0, description="Time between SIGTERM and refusing new requests.")
     log_format: LogFormat = Field(LogFormat.TEXT, description="How log lines look: `text` or `json`.")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Pydantic's own, but of the environment without what is Kubernetes'."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        hidden = {name.lower() for name in injected_settings()}
+        given = env_settings.env_vars.items()
+        env_settings.env_vars = {name: value for name, value in given if name not in hidden}
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
+
     @field_validator("host")
     @classmethod
     def _is_address(cls, host: str) -> str:
@@ -107,7 +132,8 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         SettingsFault: every value that is wrong, and every variable that no setting has.
     """
-    faults = [f"{name}: no such setting" for name in sorted({*os.environ, *dotenv_values(DOTENV)}) if _is_unknown(name)]
+    names = {*os.environ, *dotenv_values(DOTENV)} - _injected()
+    faults = [f"{name}: no such setting" for name in sorted(names) if _is_unknown(name)]
     try:
         settings = Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
@@ -117,10 +143,23 @@ def load_settings(**overrides: object) -> Settings:
     return settings
 
 
+def injected_settings() -> dict[str, str]:
+    """Variables that are called like a setting and are Kubernetes': they count as not given."""
+    return {name: os.environ[name] for name in sorted(_injected()) if not _is_unknown(name)}
+
+
+def _injected() -> set[str]:
+    return {
+        name
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX) and is_injected(name.removeprefix(PREFIX), value)
+    }
+
+
 def _is_unknown(variable: str) -> bool:
-    return variable.startswith(PREFIX) and variable.removeprefix(PREFIX).lower() not in Settings.model_fields
+    known = variable == CLIENT_KEY or variable.removeprefix(PREFIX).lower() in Settings.model_fields
+    return variable.startswith(PREFIX) and not known
 
 
 def _describe(location: tuple[str | int, ...], message: str, value: object) -> str:
-    message = message.removeprefix("Value error, ")
-    return f"{PREFIX}{str(location[0]).upper()}: {message} (is {value!r})"
+    return f"{PREFIX}{str(location[0]).upper()}: {reword(message)} (is {value!r})"

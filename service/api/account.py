@@ -1,13 +1,16 @@
-"""What the operator is told of every answer: a line in the log, and metrics."""
+"""What the operator is told of every answer: metrics, and a line in the log, unless a probe went well."""
 
+from http import HTTPStatus
 from typing import Final
 
+from service.api.gate import HEALTH
 from service.logs import RequestLog
 from service.settings import LogFormat
 from service.telemetry import Telemetry
 
 STATE: Final = "account"  # its place in the state that the server shares with the application
 UNMATCHED: Final = "unmatched"  # one label for every path that is no route
+PROBED: Final = HEALTH | {"/metrics"}  # every few seconds: a line for each that went well would bury the others
 
 
 class Account:
@@ -28,4 +31,6 @@ class Account:
         self._telemetry.count_request(route, str(status), s)
         if reason is not None:
             self._telemetry.rejected.labels(str(reason)).inc()
+        if route in PROBED and status < HTTPStatus.MULTIPLE_CHOICES:
+            return
         self._log.tell(f"{method} {route} {status}", request_id, round(1e3 * s, 3))

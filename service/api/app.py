@@ -19,6 +19,7 @@ from service.api.docs import add_docs
 from service.api.document import Documented
 from service.api.envelope import Envelope
 from service.api.gate import Gate
+from service.api.head import Head
 from service.api.problems import on_bad_parameter, on_http_error, on_service_error
 from service.api.shortcut import Shortcut
 from service.errors import ServiceError
@@ -47,6 +48,7 @@ def create_app(serving: Serving) -> FastAPI:
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_middleware(Head)
     app.add_middleware(Shortcut, path=detect.PATH, method="POST", route=detect.router.routes[0], endpoint=detect.detect)
     app.add_middleware(Gate, keys=serving.keys)
     app.add_middleware(Envelope, account=answers)

@@ -14,7 +14,6 @@ SCRIPT: Final = f"{PATH}/swagger-ui-bundle.js"
 STYLE: Final = f"{PATH}/swagger-ui.css"
 ASSETS: Final = ("fastapi_standalone_docs", "static/swagger")
 NO_ICON: Final = "data:,"
-READ: Final = ["GET", "HEAD"]
 
 
 def add_docs(app: FastAPI) -> None:
@@ -42,5 +41,5 @@ def add_docs(app: FastAPI) -> None:
         return page
 
     app.add_api_route(PATH, docs, include_in_schema=False, response_class=HTMLResponse)
-    app.add_api_route(DOCUMENT, document, methods=READ, include_in_schema=False)
-    app.add_api_route(f"{PATH}/{{name}}", asset, methods=READ, include_in_schema=False)
+    app.add_api_route(DOCUMENT, document, include_in_schema=False)
+    app.add_api_route(f"{PATH}/{{name}}", asset, include_in_schema=False)

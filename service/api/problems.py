@@ -10,7 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from service.api.head import with_head
 from service.errors import Reason, ServiceError
+from service.wording import reword
 
 MEDIA_TYPE: Final = "application/problem+json"
 OPEN_INFERENCE: Final = "/v2"
@@ -58,7 +60,7 @@ async def on_service_error(request: Request, error: Exception) -> Response:
 async def on_bad_parameter(request: Request, error: Exception) -> Response:
     """Query parameters that FastAPI refused, all of them."""
     assert isinstance(error, RequestValidationError)
-    faults = "; ".join(f"{_name(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+    faults = "; ".join(f"{_name(fault['loc'])}: {reword(fault['msg'])}" for fault in error.errors())
     return problem(request, ServiceError(Reason.BAD_PARAMETER, faults))
 
 
@@ -70,7 +72,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
         Reason.NOT_FOUND: f"nothing at {request.url.path}",
         Reason.METHOD_NOT_ALLOWED: f"{request.method} is not allowed at {request.url.path}",
     }.get(reason, str(error.detail))
-    return problem(request, ServiceError(reason, detail), error.headers)
+    headers = {name: with_head(value) if name == "Allow" else value for name, value in (error.headers or {}).items()}
+    return problem(request, ServiceError(reason, detail), headers)
 
 
 def _name(location: tuple[str | int, ...]) -> str:

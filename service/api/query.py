@@ -15,6 +15,7 @@ from service.answer import MaskEncoding
 from service.detector import Options, Polarity
 from service.frames import RawLayout, RawType
 from service.ranges import parse_range
+from service.wording import explain_unknown
 
 Share = Annotated[float, Field(ge=0, le=1)]
 REMEMBERED: Final = 64  # queries; the head that they come in is bounded
@@ -29,13 +30,18 @@ class DetectQuery(BaseModel):
     model: str | None = Field(
         None, max_length=128, description="`NAME` or `NAME@VERSION`; the first model by default.", examples=["rrcanet"]
     )
-    threshold: Share | None = Field(None, description="On pixels; the model card's by default.")
-    min_confidence: Share = Field(0.0, description="On targets.")
-    min_area: int = Field(1, ge=1, description="On targets, pixels.")
-    max_targets: int = Field(1000, ge=0, le=100_000, description="Of a frame; the most confident are kept.")
+    threshold: Share | None = Field(
+        None, description="Pixels with a greater probability belong to targets; by default the model card's threshold."
+    )
+    min_confidence: Share = Field(0.0, description="Targets with a lower confidence are left out.")
+    min_area: int = Field(1, ge=1, description="Targets of fewer pixels are left out.")
+    max_targets: int = Field(1000, ge=0, le=100_000, description="Targets of one frame; the most confident are kept.")
     mask: MaskEncoding = Field(MaskEncoding.PNG, description="How the answer carries the mask.")
     range: str = Field("auto", max_length=64, description="Counts to intensity: `auto`, `dtype`, `minmax` or `LO:HI`.")
-    polarity: Polarity = Field(Polarity.WHITE_HOT, description="Whether targets are hot or cold.")
+    polarity: Polarity = Field(
+        Polarity.WHITE_HOT,
+        description="`white_hot`: targets are brighter than their background; `black_hot`: darker.",
+    )
     timeout_ms: float | None = Field(
         None, gt=0, description="Deadline; the server's own stays the longest.", examples=[5000]
     )
@@ -89,8 +95,9 @@ def _parse(query: bytes) -> DetectQuery:
     try:
         return DetectQuery.model_validate(dict(QueryParams(query)))
     except ValidationError as error:
-        faults = [fault | {"loc": ("query", *fault["loc"])} for fault in error.errors()]
-        raise RequestValidationError(faults) from error
+        faults = error.errors()
+        explain_unknown(faults, DetectQuery.model_fields)
+        raise RequestValidationError([fault | {"loc": ("query", *fault["loc"])} for fault in faults]) from error
 
 
 def _parameters() -> list[dict[str, Any]]:

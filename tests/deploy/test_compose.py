@@ -3,15 +3,19 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]  # schemathesis brings it
 
+from service.runtime.driver import FITTING
 from service.settings import PREFIX, Settings, load_settings
 from tests.conftest import require_tool
 from tests.deploy.files import (
     COMPOSE,
     COMPOSE_WITH_KEYS,
     DASHBOARD,
+    DOCKER_PAGE,
     DOCKERFILE,
     GRAFANA,
+    KUBERNETES_PAGE,
     PROMETHEUS,
     ROOT,
     settings_in,
@@ -73,3 +77,35 @@ def test_the_server_starts_with_the_settings_of_the_containers(
 
     assert wanted
     assert {name: str(getattr(settings, name.removeprefix(PREFIX).lower())) for name in wanted} == wanted
+
+
+def test_the_settings_of_the_pages_own_compose_file_reach_a_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = re.search(r"`docker-compose\.override\.yml`:\n\n```yaml\n(.*?)^```$", DOCKER_PAGE.read_text(), re.M | re.S)
+    assert told is not None
+    ((name, server),) = yaml.safe_load(told[1])["services"].items()
+    assert name in servers()
+    for variable, value in server["environment"].items():
+        monkeypatch.setenv(variable, value)
+    settings = load_settings()
+    assert (settings.max_frames, settings.request_timeout_s) == (16, 60)
+    assert int(server["stop_grace_period"].removesuffix("s")) > settings.request_timeout_s + settings.drain_delay_s + 1
+
+
+def test_compose_file_and_page_tell_the_same_memory() -> None:
+    page = " ".join(DOCKER_PAGE.read_text().split())
+    full = re.search(r"A full queue of the largest frames, .*? takes ([\d.]+ GB)", page)
+    arriving = re.search(r"Bodies that are still arriving .*? ([\d.]+ GB)", page)
+    limits = re.search(r"The CPU service is limited to (\d+) GB\. .* limit of (\d+) GB was not measured", page)
+    assert full is not None
+    assert arriving is not None
+    assert limits is not None
+    assert f"takes {full[1]}, bodies that still arrive at most {arriving[1]} besides" in COMPOSE.read_text()
+    assert re.findall(r"mem_limit: (\d+)g\n    ports: .*:8000\"", COMPOSE.read_text()) == list(limits.groups())
+
+
+@pytest.mark.parametrize("page", [DOCKER_PAGE, KUBERNETES_PAGE], ids=lambda page: page.name)
+def test_a_page_names_the_driver_that_the_server_asks_for(page: Path) -> None:
+    assert re.findall(r"(\d+) or newer", page.read_text()) == [FITTING]

@@ -133,10 +133,11 @@ def test_a_service_with_keys_is_asked_with_one(scenes: Path, start_server: Start
     url = start_server(api_keys_file=tmp_path / "keys").base_url
     assert "answers 401" in evaluate(url, scenes).output
     assert float(row(evaluate(url, scenes, "--key", "secret"))["Pd %"]) > 90
-    bench = CliRunner().invoke(
-        bench_command, [str(url), "--size", "16x16", "--seconds", "0.1"], env={"API_KEY": "secret"}
-    )
-    assert bench.exit_code == 0, bench.output
+    bench = [str(url), "--size", "16x16", "--seconds", "0.1"]
+    ours = CliRunner().invoke(bench_command, bench, env={"RRCANET_API_KEY": "secret"})
+    assert ours.exit_code == 0, ours.output
+    strangers = CliRunner().invoke(bench_command, bench, env={"API_KEY": "secret"})
+    assert "answers 401" in strangers.output, "a variable of another program is not sent to anybody"
 
 
 @pytest.mark.parametrize("work", ["evaluate", "bench"])

@@ -21,11 +21,11 @@ def test_json_logs_are_one_object_a_line() -> None:
     import json
 
     with running(LOG_FORMAT="json") as (process, client):
-        client.get("/livez", headers={"X-Request-Id": "seen"})
+        client.get("/v2", headers={"X-Request-Id": "seen"})
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None
         lines = [json.loads(line) for line in process.stderr]
-    assert any(line.get("request_id") == "seen" and line["message"] == "GET /livez 200" for line in lines)
+    assert any(line.get("request_id") == "seen" and line["message"] == "GET /v2 200" for line in lines)
 
 
 def test_every_wrong_setting_is_named_and_the_start_fails() -> None:
@@ -33,6 +33,16 @@ def test_every_wrong_setting_is_named_and_the_start_fails() -> None:
     assert result.returncode == 2
     for name in ("RRCANET_HOST", "RRCANET_MAX_PIXELS", "RRCANET_DEVICE", "RRCANET_HOTS"):
         assert name in result.stderr
+
+
+def test_in_a_pod_beside_a_service_of_its_name_it_starts_and_tells_once_what_does_not_count(
+    tmp_path: Path,
+) -> None:
+    with running(PORT="tcp://10.0.0.1:8000", SERVICE_HOST="10.0.0.1", SERVICE_PORT_HTTP="8000") as (_, client):
+        assert client.get("/livez").status_code == 200
+    result = failing(MODELS=str(tmp_path), PORT="tcp://10.0.0.1:8000", SERVICE_HOST="10.0.0.1")  # for all of its log
+    assert result.returncode == 1
+    assert result.stderr.count("RRCANET_PORT=tcp://10.0.0.1:8000 is Kubernetes' address") == 1
 
 
 def test_cuda_refuses_to_run_on_a_cpu() -> None:

@@ -150,3 +150,63 @@ def test_a_variable_of_the_file_that_no_setting_has_is_named(tmp_path: Path) -> 
     (tmp_path / ".env").write_text("RRCANET_PROT=9\n")
     with pytest.raises(SettingsFault, match="RRCANET_PROT: no such setting"):
         load_settings()
+
+
+def test_the_key_of_commands_that_ask_a_service_stops_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RRCANET_API_KEY", "secret")
+    assert load_settings().api_keys_file is None
+
+
+OF_SERVICES = {  # what Kubernetes 1.32 puts into a pod for the Services rrcanet and rrcanet-gpu, port 8000, named http
+    "RRCANET_SERVICE_HOST": "10.0.0.1",
+    "RRCANET_SERVICE_PORT": "8000",
+    "RRCANET_SERVICE_PORT_HTTP": "8000",
+    "RRCANET_PORT": "tcp://10.0.0.1:8000",
+    "RRCANET_PORT_8000_TCP": "tcp://10.0.0.1:8000",
+    "RRCANET_PORT_8000_TCP_PROTO": "tcp",
+    "RRCANET_PORT_8000_TCP_PORT": "8000",
+    "RRCANET_PORT_8000_TCP_ADDR": "10.0.0.1",
+    "RRCANET_GPU_SERVICE_HOST": "10.0.0.2",
+    "RRCANET_GPU_SERVICE_PORT": "8000",
+    "RRCANET_GPU_SERVICE_PORT_HTTP": "8000",
+    "RRCANET_GPU_PORT": "tcp://10.0.0.2:8000",
+    "RRCANET_GPU_PORT_8000_TCP": "tcp://10.0.0.2:8000",
+    "RRCANET_GPU_PORT_8000_TCP_PROTO": "tcp",
+    "RRCANET_GPU_PORT_8000_TCP_PORT": "8000",
+    "RRCANET_GPU_PORT_8000_TCP_ADDR": "10.0.0.2",
+}
+
+
+def test_what_kubernetes_puts_into_every_pod_is_no_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in OF_SERVICES.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().port == 8000
+    (tmp_path / ".env").write_text("RRCANET_PORT=9000\n")
+    assert load_settings().port == 9000, "what is not given in the environment is looked for in the file"
+    assert load_settings(port=7).port == 7
+    monkeypatch.setenv("RRCANET_PORT", "8001")
+    assert load_settings().port == 8001, "a pod's own variable wins over the one of a Service"
+
+
+@pytest.mark.parametrize("address", ["udp://10.0.0.1:53", "sctp://10.0.0.1:9", "tcp://[fd00::1]:8000"])
+def test_the_address_of_a_service_is_no_port(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RRCANET_PORT", address)
+    assert load_settings().port == 8000
+
+
+@pytest.mark.parametrize("value", ["http://10.0.0.1:8000", "tcp://", "8000x", ""])
+def test_any_other_port_that_is_no_number_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RRCANET_PORT", value)
+    (line,) = faults()
+    assert line.startswith("RRCANET_PORT: ")
+
+
+@pytest.mark.parametrize("name", ["RRCANET_HTTP_PORT", "RRCANET_PORT_8000", "RRCANET_SERVICE", "RRCANET_HOST_IP"])
+def test_a_name_that_is_only_like_one_of_kubernetes_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "8000")
+    assert faults() == [f"{name}: no such setting"]
+
+
+def test_nobody_puts_services_into_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("RRCANET_SERVICE_HOST=10.0.0.1\n")
+    assert faults() == ["RRCANET_SERVICE_HOST: no such setting"]

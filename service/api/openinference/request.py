@@ -6,6 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from service.api.openinference.wire import InferRequest
 from service.errors import Reason, ServiceError
+from service.wording import reword
 
 JSON_LENGTH: Final = "Inference-Header-Content-Length"
 # parsing holds the interpreter, and with it the event loop: 4 MiB of one-element lists would do so for seconds
@@ -65,5 +66,5 @@ def _refuse_many_values(text: bytes) -> None:
 def describe(error: ValidationError, shape: type[BaseModel]) -> str:
     """The first faults, each with its place."""
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    told = [f"{'.'.join(map(str, fault['loc'])) or shape.__name__}: {fault['msg']}" for fault in faults[:TOLD]]
+    told = [f"{'.'.join(map(str, fault['loc'])) or shape.__name__}: {reword(fault['msg'])}" for fault in faults[:TOLD]]
     return "; ".join(told)

@@ -101,6 +101,40 @@ def test_every_bad_parameter_is_named_at_once(client: httpx.Client) -> None:
     assert "mask" in detail
 
 
+THERE_ARE = (
+    "there are: model, threshold, min_confidence, min_area, max_targets, mask, range, polarity, timeout_ms, width, "
+    "height, dtype"
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("range=low", "range: must be auto, dtype, minmax or LO:HI with LO below HI"),
+        ("width=3", "query: raw rows need width, height and dtype, all three"),
+        ("treshold=0.5", f"treshold: no such parameter (did you mean threshold?); {THERE_ARE}"),
+        ("Mask=none", f"Mask: no such parameter (did you mean mask?); {THERE_ARE}"),
+        ("colour=red", f"colour: no such parameter; {THERE_ARE}"),
+        (
+            "min_areas=2&colour=red",
+            f"min_areas: no such parameter (did you mean min_area?); colour: no such parameter; {THERE_ARE}",
+        ),
+    ],
+)
+def test_a_bad_parameter_is_told_in_words_that_a_caller_knows(client: httpx.Client, query: str, told: str) -> None:
+    assert problem(client.post(f"/v1/detect?{query}", content=GOOD), 400, "bad_parameter").detail == told
+
+
+def test_thousands_of_unknown_parameters_are_refused_at_once(client: httpx.Client) -> None:
+    query = "&".join(f"max_target{number}=" for number in range(1800))
+    began = time.monotonic()
+    detail = problem(client.post(f"/v1/detect?{query}", content=GOOD), 400, "bad_parameter").detail
+    assert time.monotonic() - began < 2
+    assert detail.count("did you mean max_targets?") == 5
+    assert detail.count("there are:") == 1
+    assert detail.count("no such parameter") == 1800
+
+
 def test_the_type_of_floats_has_no_range(client: httpx.Client) -> None:
     body = frames.npy(np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32))
     problem(client.post("/v1/detect?range=dtype", content=body), 400, "bad_parameter")

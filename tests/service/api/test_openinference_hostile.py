@@ -97,7 +97,7 @@ JSON_FAULTS: dict[str, tuple[Any, str]] = {
     "a threshold beyond one": (request(parameters={"threshold": 2}), "threshold"),
     "a threshold that is NaN": (request(parameters={"threshold": float("nan")}), "threshold"),
     "a range that is no string": (request(parameters={"range": [1, 2]}), "range"),
-    "a range of no numbers": (request(parameters={"range": "low"}), "range"),
+    "a range of no numbers": (request(parameters={"range": "low"}), "range: must be auto"),
     "the type's range of floats": (data([1, 2], "FP32") | {"parameters": {"range": "dtype"}}, "range=dtype"),
 }
 
