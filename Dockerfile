@@ -1,27 +1,35 @@
 # docker build -t rrcanet-serve:cpu .
 # docker build -t rrcanet-serve:gpu --build-arg RUNTIME=gpu .
+# docker build -t rrcanet-serve:otel --build-arg RUNTIME=cpu,otel .
 ARG BASE=python:3.11-slim-bookworm
 
-FROM ${BASE} AS build
-# cpu or gpu: the build of ONNX Runtime; gpu brings the CUDA libraries as wheels
+FROM ${BASE} AS wanted
+# cpu or gpu: the build of ONNX Runtime; gpu brings the CUDA libraries as wheels. cpu,otel or gpu,otel: OpenTelemetry too
 ARG RUNTIME=cpu
+COPY pyproject.toml requirements/of_runtime.py /source/
+RUN python3 /source/of_runtime.py /source/pyproject.toml "${RUNTIME}" > /wanted.txt
+
+# what others wrote: built anew only if what is wanted of it changes, whatever else is new in pyproject.toml
+FROM ${BASE} AS dependencies
 RUN python3 -m venv /venv
+COPY requirements/serve.txt /source/requirements/
+COPY --from=wanted /wanted.txt /source/
 WORKDIR /source
-COPY . .
 RUN --mount=type=cache,target=/pip-cache \
-    /venv/bin/pip install --cache-dir /pip-cache --no-compile --constraint requirements/serve.txt ".[${RUNTIME}]"
+    /venv/bin/pip install --cache-dir /pip-cache --no-compile --constraint requirements/serve.txt --requirement wanted.txt
 # bytecode of unchecked hashes: valid whatever a registry or builder does to the times of files
 RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib
 
+# the package alone, below /package as it will lie below /
+FROM dependencies AS package
+COPY . .
+RUN --mount=type=cache,target=/pip-cache \
+    /venv/bin/pip install --cache-dir /pip-cache --no-compile --no-deps --root /package .
+RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash -s /package -p / /package/venv/lib
+
 FROM ${BASE}
-ARG BASE
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="rrcanet-serve" \
-      org.opencontainers.image.description="RRCA-Net for infrared small-target detection, served over HTTP" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.base.name="${BASE}"
-COPY --from=build /venv /venv
+COPY --from=dependencies /venv /venv
+COPY --from=package /package /
 # ONNX Runtime's own builds report to Microsoft unless told not to
 ENV PATH="/venv/bin:${PATH}" \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -37,3 +45,11 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python3", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:' + os.environ['RRCANET_PORT'] + '/readyz', timeout=4)"]
 ENTRYPOINT ["rrcanet"]
 CMD ["serve"]
+# last: they change with every build
+ARG BASE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="rrcanet-serve" \
+      org.opencontainers.image.description="RRCA-Net for infrared small-target detection, served over HTTP" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE}"

@@ -4,14 +4,13 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib import metadata, resources
+from importlib import metadata
 from typing import Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse
 
 from service.api import account, detect, health, models, openinference
 from service.api.account import Account
@@ -20,6 +19,7 @@ from service.api.document import Documented
 from service.api.envelope import Envelope
 from service.api.gate import Gate
 from service.api.head import Head
+from service.api.page import add_page
 from service.api.problems import on_bad_parameter, on_http_error, on_service_error
 from service.api.shortcut import Shortcut
 from service.errors import ServiceError
@@ -52,9 +52,8 @@ def create_app(serving: Serving) -> FastAPI:
     app.add_middleware(Shortcut, path=detect.PATH, method="POST", route=detect.router.routes[0], endpoint=detect.detect)
     app.add_middleware(Gate, keys=serving.keys)
     app.add_middleware(Envelope, account=answers)
-    page = resources.files("service").joinpath("web", "index.html").read_text()
     add_docs(app)
-    app.add_api_route("/", lambda: HTMLResponse(page), include_in_schema=False, response_class=HTMLResponse)
+    add_page(app)
     return app
 
 

@@ -6,13 +6,13 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api import docs, headers
+from service.api import docs, headers, page
 from service.api.problems import problem
 from service.errors import Reason, ServiceError
 from service.keys import Keys
 
 HEALTH: Final = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
-OPEN: Final = HEALTH | {"/", docs.DOCUMENT, docs.PATH, docs.SCRIPT, docs.STYLE}
+OPEN: Final = HEALTH | {page.PATH, *page.LOADED, docs.DOCUMENT, docs.PATH, docs.SCRIPT, docs.STYLE}
 CHALLENGE: Final = {headers.CHALLENGE: 'Bearer realm="rrcanet"'}
 
 

@@ -95,6 +95,7 @@ def test_paths_that_are_no_route_share_one_label(client: httpx.Client) -> None:
         "/openapi.json",
         *client.get("/openapi.json").json()["paths"],
         "/",
+        "/page/{name}",
     }
     assert {dict(labels).get("route") for _, labels in samples(client)} <= templates | {None}
 
@@ -106,6 +107,7 @@ def test_paths_that_are_no_route_share_one_label(client: httpx.Client) -> None:
         ("/docs", "/docs"),
         ("/docs/swagger-ui.css", "/docs/{name}"),
         ("/", "/"),
+        ("/page/page.js", "/page/{name}"),
     ],
 )
 def test_pages_are_counted_under_routes_of_their_own(client: httpx.Client, path: str, route: str) -> None:

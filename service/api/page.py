@@ -1,0 +1,39 @@
+"""``GET /``: the page to try the service, and the scripts and the style that it loads."""
+
+from importlib import resources
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+
+PATH: Final = "/"
+FOLDER: Final = ("service", "web")
+READ: Final = ["GET", "HEAD"]
+WEB: Final = resources.files("service").joinpath("web")
+LOADED: Final = {f"/page/{file.name}" for file in WEB.iterdir() if not file.name.endswith(".html")}
+POLICY: Final = (  # the page holds a key: nothing but its own scripts runs there, and they ask nobody but the service
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob: data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+def add_page(app: FastAPI) -> None:
+    """The page, by relative addresses, under routes of their own as in ``docs``."""
+    text = WEB.joinpath("index.html").read_text()
+    files = StaticFiles(packages=[FOLDER])
+
+    async def page() -> HTMLResponse:
+        return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})
+
+    async def loaded(name: str, request: Request) -> Response:
+        if f"/page/{name}" not in LOADED:
+            raise HTTPException(404)
+        response = await files.get_response(name, request.scope)
+        response.headers["Cache-Control"] = "no-cache"  # asked for again, so that all are of one release
+        return response
+
+    app.add_api_route(PATH, page, include_in_schema=False, response_class=HTMLResponse)
+    app.add_api_route("/page/{name}", loaded, methods=READ, include_in_schema=False)
