@@ -11,7 +11,6 @@ from starlette.staticfiles import StaticFiles
 
 PATH: Final = "/"
 FOLDER: Final = ("service", "web")
-READ: Final = ["GET", "HEAD"]
 WEB: Final = resources.files("service").joinpath("web")
 LOADED: Final = {f"/page/{file.name}" for file in WEB.iterdir() if not file.name.endswith(".html")}
 POLICY: Final = (  # the page holds a key: nothing but its own scripts runs there, and they ask nobody but the service
@@ -36,4 +35,4 @@ def add_page(app: FastAPI) -> None:
         return response
 
     app.add_api_route(PATH, page, include_in_schema=False, response_class=HTMLResponse)
-    app.add_api_route("/page/{name}", loaded, methods=READ, include_in_schema=False)
+    app.add_api_route("/page/{name}", loaded, include_in_schema=False)
