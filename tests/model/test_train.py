@@ -234,7 +234,7 @@ def test_a_run_tells_of_every_commit_that_trained_it_and_a_finished_one_of_no_ot
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def commit_after(commit: str, *options: str) -> str:
-        monkeypatch.setattr("model.train_command.commit", lambda: commit)
+        monkeypatch.setattr("model.selection.commit", lambda: commit)
         result = _train(data, *options, steps=4)
         assert result.exit_code == 0, result.output
         return load_checkpoint(data / "out" / WEIGHTS_FILE).record.commit
