@@ -73,7 +73,7 @@ def reliability_section(confidences: NDArray[np.float64], real: NDArray[np.bool_
     rows = tuple((f"{one.confidence:.3f}", f"{one.share:.3f}", str(one.targets)) for one in bins)
     text = (
         f"Calibration error {calibration_error:.3f}: the mean distance between the confidence of predicted objects "
-        "and the share of them that a target claims, over bins of equal count."
+        "and the share of them that a target claims, over bins of about equal count."
     )
     table = Table(("mean confidence", "share that is real", "predicted objects"), rows)
     return Section("Reliability of confidence", text, (plots.reliability_plot(bins, calibration_error),), table)

@@ -1,6 +1,6 @@
 """From a target's score to the share of such targets that are real, fitted on frames not trained on.
 
-Isotonic regression over bins of equal count (Zadrozny and Elkan, KDD 2002): the order of targets never
+Isotonic regression over bins of about equal count (Zadrozny and Elkan, KDD 2002): the order of targets never
 changes, and a bin of a few dozen targets cannot claim certainty.
 """
 
@@ -32,7 +32,7 @@ def fit_curve(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int =
     Args:
         scores: ``[T]`` of all targets found, 0..1.
         real: ``[T]`` whether each belongs to a true target.
-        bins: at most this many, of equal count.
+        bins: at most this many, of about equal count.
 
     Raises:
         ValueError: fewer targets than bins, or shapes that differ.
