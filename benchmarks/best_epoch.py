@@ -8,6 +8,7 @@ A score selected on the test split flatters: it stands beside that of the last w
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 import click
 
@@ -23,6 +24,8 @@ from model.layouts import TEST
 from model.metrics import Scores, score
 from service.detector import RangeMode
 from service.runtime import Device
+
+HEAD: Final = ("steps", "IoU %", "nIoU %", "Pd %", "Fa identity e-6", "Fa legacy e-6")
 
 
 @click.command()
@@ -42,11 +45,7 @@ def main(run: Path, data: Path, split: str, grid: Grid, span: RangeMode, device:
         scored = [_score(file, folder, Grid(grid), RangeMode(span), Device(device)) for file in files]
     except (CheckpointError, DataError) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(
-        Table(
-            ("steps", "IoU %", "nIoU %", "Pd %", "Fa identity e-6", "Fa legacy e-6"), tuple(_cells(scored))
-        ).markdown()
-    )
+    click.echo(Table(HEAD, tuple(_cells(scored))).markdown())
     steps, best = max(scored, key=lambda one: one[1].iou)
     click.echo(f"\nselected on the {split} split itself: IoU {shown(100 * best.iou)} after {steps} steps")
 

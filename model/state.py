@@ -113,8 +113,9 @@ class TrainingState:
 
 
 def fingerprint(recipe: Recipe, seed: int) -> str:
-    """What must be equal for a run to go on."""
-    return f"{seed}:{recipe.model_dump_json()}"
+    """What must be equal for a run to go on; which weights are kept on the way decides nothing."""
+    decisive = recipe.model_dump_json(exclude={"optimisation": {"keep_every"}})
+    return f"{seed}:{decisive}"
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from intensity import Range
 from service.coco_images import read_coco_images
 from service.detector import Detector, Options, Polarity, RangeMode
 from service.errors import ServiceError
-from service.frames import Frame, RawLayout, RawType
+from service.frames import LONGEST_SIDE, Frame, RawLayout, RawType
 from service.pretrained import DEFAULT
 from service.progress import progress
 from service.ranges import RangeType
@@ -37,7 +37,7 @@ POLARITY_HELP: Final = (
     "white_hot: targets are brighter than their background; "
     "black_hot: darker, the frame is inverted before the network."
 )
-SIDES: Final = click.IntRange(1, 1_000_000)  # as over HTTP
+SIDES: Final = click.IntRange(1, LONGEST_SIDE)
 
 
 @click.command("detect", epilog=EPILOG)

@@ -102,7 +102,8 @@ class Serving:
     async def _reload(self, served: Repository) -> None:
         try:
             fresh = await asyncio.to_thread(refresh, self.settings.models, self.settings.device, served)
-            await asyncio.to_thread(self.engine.warm_up, [one for one in fresh if one not in list(served)])
+            before = set(served)
+            await asyncio.to_thread(self.engine.warm_up, [detector for detector in fresh if detector not in before])
         except ModelFault as fault:
             logger.error("the models stay as they were: %s", fault)
             return

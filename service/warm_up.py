@@ -17,6 +17,7 @@ from service.windows import windows_of
 from service.work import Tensor
 
 USUAL: Final = ((256, 256), (512, 640))  # height, width; large batches of larger frames would hold gigabytes
+WITHIN_S: Final = 60.0  # a batch; a worker that has been closed meanwhile runs none
 RUNS: Final = 3  # kernels are chosen, the graph is captured, the graph runs
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,9 @@ def warm_up(
 
     Args:
         submit: has a model run these together, in the device's thread.
+
+    Raises:
+        TimeoutError: a batch that takes for ever.
     """
     began = time.monotonic()
     cold = [detector for detector in detectors if not detector.runtime.runs_in_any_thread]
@@ -61,7 +65,7 @@ def warm_up(
             for _ in range(RUNS):
                 watched = Watched(len(tensors))
                 submit(detector, tensors, watched)
-                watched.end.result()
+                watched.end.result(WITHIN_S)
     if cold:
         logger.info("warmed up in %.1f s", time.monotonic() - began)
 

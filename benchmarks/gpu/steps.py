@@ -15,6 +15,7 @@ SPLITS: Final = ("train", "test")  # a parcel each: parity needs no training fra
 RECIPES: Final = Path(__file__).parents[2] / "model" / "recipes"
 RUNS: Final = ("nuaa-sirst-authors:0", "nuaa-sirst-best:0")  # of the smallest data set
 SLACK_S: Final = 45.0  # of training: frames are read before its own clock starts, states are written after it ends
+COMPARED: Final = ("hosts", "ablations", "soft-iou")
 COMPARISON_S: Final = 240.0  # of a call, which training shares
 LEAST_S: Final = 30.0  # less is not worth the start of a step
 COMPILED: Final = ("--size", "256x256", "--batch", "1", "--batch", "64")  # a minute each in both precisions
@@ -113,17 +114,7 @@ def plan(
             COMPARISON_S,
             _module(
                 "benchmarks.compare",
-                *(
-                    "hosts",
-                    "ablations",
-                    "soft-iou",
-                    "--data",
-                    str(root),
-                    "--device",
-                    device,
-                    "--out",
-                    f"{root}/compare",
-                ),
+                *(*COMPARED, "--data", str(root), "--device", device, "--out", f"{root}/compare"),
                 *("--minutes", f"{max(min(left, COMPARISON_S) - SLACK_S, 0) / 60:.2f}"),
                 *("--table", f"{results}/compare.md", "--json", f"{results}/compare.json"),
                 *(("--only", "acm", "--steps", "1", "--batch", "2", "--crop", "32", "--seeds", "1") if quick else ()),

@@ -20,17 +20,23 @@ class Account:
         self._telemetry, self._log = telemetry, RequestLog(style, __name__)
 
     def tell(
-        self, method: str, status: int, request_id: object, route: str = UNMATCHED, reason: object = None, s: float = 0
+        self,
+        method: str,
+        status: int,
+        request_id: object,
+        route: str = UNMATCHED,
+        reason: object = None,
+        seconds: float = 0.0,
     ) -> None:
         """One more answer.
 
         Args:
             reason: why it was refused, if it was.
-            s: seconds since the request's head.
+            seconds: since the request's head.
         """
-        self._telemetry.count_request(route, str(status), s)
+        self._telemetry.count_request(route, str(status), seconds)
         if reason is not None:
             self._telemetry.rejected.labels(str(reason)).inc()
         if route in PROBED and status < HTTPStatus.MULTIPLE_CHOICES:
             return
-        self._log.tell(f"{method} {route} {status}", request_id, round(1e3 * s, 3))
+        self._log.tell(f"{method} {route} {status}", request_id, round(1e3 * seconds, 3))

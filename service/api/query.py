@@ -13,13 +13,13 @@ from starlette.requests import Request
 
 from service.answer import MaskEncoding
 from service.detector import Options, Polarity
-from service.frames import RawLayout, RawType
+from service.frames import LONGEST_SIDE, RawLayout, RawType
 from service.ranges import parse_range
 from service.wording import explain_unknown
 
 Share = Annotated[float, Field(ge=0, le=1)]
 REMEMBERED: Final = 64  # queries; the head that they come in is bounded
-Side = Annotated[int, Field(ge=1, le=1_000_000)]
+Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
 
 
 class DetectQuery(BaseModel):

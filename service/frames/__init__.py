@@ -2,10 +2,10 @@
 
 from service.frames.decode import ACCEPTED, decode, decode_file
 from service.frames.frame import SMALLEST_SIDE, Budget, Frame, Sent, undecodable
+from service.frames.raw import LONGEST_SIDE, RawLayout, RawType
 from service.frames.raw import MEDIA_TYPE as RAW_TYPE
-from service.frames.raw import RawLayout, RawType
 
 __all__ = [
-    "ACCEPTED", "RAW_TYPE", "SMALLEST_SIDE", "Budget", "Frame", "RawLayout", "RawType", "Sent", "decode",
-    "decode_file", "undecodable",
+    "ACCEPTED", "LONGEST_SIDE", "RAW_TYPE", "SMALLEST_SIDE", "Budget", "Frame", "RawLayout", "RawType", "Sent",
+    "decode", "decode_file", "undecodable",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from service.errors import ServiceError
 from service.frames.frame import Budget, Frame, frame_or_fault, undecodable
 
 MEDIA_TYPE: Final = "application/octet-stream"
+LONGEST_SIDE: Final = 1_000_000  # pixels, that a caller may name
 
 
 class RawType(StrEnum):

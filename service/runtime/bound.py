@@ -59,15 +59,6 @@ class BoundRuns:
         with CUDA_WORK:
             return self._run(intensities)
 
-    def is_alive(self) -> bool:
-        """Whether the device still does anything; False after a fault that ends all work of this process on it."""
-        try:
-            with CUDA_WORK:
-                ort.OrtValue.ortvalue_from_numpy(np.zeros(1, np.float32), self._device).numpy()
-        except Exception:
-            return False
-        return True
-
     def _run(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
         frames = len(intensities)
         missing = (1 << (frames - 1).bit_length()) - frames
@@ -92,10 +83,11 @@ class BoundRuns:
         if shape in self._slots:
             return self._slots[shape]
         if len(self._slots) == GRAPHS:
-            logger.warning("%d shapes have a CUDA graph, %s has none and runs slower", GRAPHS, shape)
             return self._bind(shape, NO_GRAPH)
         self._begun += 1
         slot = self._slots[shape] = self._bind(shape, str(self._begun))
+        if len(self._slots) == GRAPHS:
+            logger.warning("%d shapes have a CUDA graph: any other runs without one, and slower", GRAPHS)
         return slot
 
     def _bind(self, shape: tuple[int, ...], graph: str) -> Slot:

@@ -18,7 +18,6 @@ from service.runtime.interface import read_card
 
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
-REFUSAL: Final = "device cuda: "
 FALLS_BACK: Final = "fallback to CPU EP has been explicitly disabled"
 CUDA_SETTINGS: Final = {
     "enable_cuda_graph": "1",
@@ -33,7 +32,8 @@ class NoCudaError(ModelFault):
     """CUDA does not run a file, and why."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{REFUSAL}{reason}")
+        super().__init__(f"device cuda: {reason}")
+        self.reason = reason
 
 
 class Device(StrEnum):
@@ -56,8 +56,7 @@ def open_session(path: Path, content: bytes, device: Device, threads: int) -> or
         except NoCudaError as fault:
             if device is Device.CUDA:
                 raise
-            reason = str(fault).removeprefix(REFUSAL)
-            logger.warning("device auto: running on the CPU (%s); device=cuda refuses instead", reason)
+            logger.warning("device auto: running on the CPU (%s); device=cuda refuses instead", fault.reason)
     return _create(path, content, _options(threads), [CPU])
 
 

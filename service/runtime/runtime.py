@@ -28,7 +28,6 @@ OUT_OF_MEMORY: Final = (  # asked first: cuDNN and cuBLAS tell it in the words o
     "resource allocation failed",
 )
 FAULTS_OF_CUDA: Final = ("CUDA failure", "CUDA error", "CUDNN failure", "CUDNN_FE failure", "CUBLAS failure")
-STRIKES: Final = 3  # runs in a row that end with a fault of CUDA, after which nothing is expected of it
 BATCH_PIXELS_CPU: Final = 2**20  # a pixel takes half a kilobyte while it runs
 BATCH_PIXELS_CUDA: Final = 2**24
 
@@ -62,7 +61,6 @@ class Runtime:
         self.provider = str(session.get_providers()[0])
         names = check_interface(path, session)
         self._runs: BoundRuns | ThreadedRuns
-        self._strikes = 0
         if self.provider == CUDA:  # pragma: cuda
             self.batch_pixels = BATCH_PIXELS_CUDA
             self._runs = BoundRuns(session, *names)
@@ -82,11 +80,9 @@ class Runtime:
             DeviceLost: no run will succeed any more.
         """
         try:
-            answer = self._runs.run(intensities)
+            return self._runs.run(intensities)
         except Exception as error:  # ONNX Runtime has an exception type for every status code
             raise self._named(error, intensities.shape) from error
-        self._strikes = 0
-        return answer
 
     def _named(self, error: Exception, shape: tuple[int, ...]) -> Exception:
         """A failed run as what it means to a caller; what is not known stays as it is."""
@@ -99,9 +95,20 @@ class Runtime:
         return error
 
     def _is_lost(self) -> bool:
-        """What is wrong with one shape leaves the device alive for the others."""
-        self._strikes += 1
-        return self._strikes == STRIKES or not (isinstance(self._runs, BoundRuns) and self._runs.is_alive())
+        """What is wrong with one shape leaves the device to the golden frame, which has run there before.
+
+        A copy would prove less: after a capture that broke copies succeed, and no run does.
+        """
+        if not isinstance(self._runs, BoundRuns):  # a CPU has no CUDA that could be asked
+            return True
+        try:
+            self._runs.run(self._golden_frame())
+        except Exception:
+            return True
+        return False
+
+    def _golden_frame(self) -> NDArray[np.float32]:
+        return _decode_png(self.card.golden.frame).astype(np.float32)[None, None]
 
     def check_golden(self) -> None:
         """Run the card's own frame and compare with what PyTorch answered.
@@ -111,9 +118,8 @@ class Runtime:
         """
         golden = self.card.golden
         try:
-            frame = _decode_png(golden.frame).astype(np.float32)
             expected = _decode_png(golden.probabilities).astype(np.float32) / 65535
-            answer = self.probabilities(frame[None, None])[0, 0]
+            answer = self.probabilities(self._golden_frame())[0, 0]
         except Exception as error:  # a damaged picture, or whatever the graph makes of its size
             raise ModelFault(f"{self.path} cannot answer its golden frame: {error}") from error
         difference = float(np.abs(answer - expected).max()) if answer.shape == expected.shape else np.inf

@@ -74,13 +74,10 @@ square_share = 0.5
 
 
 @pytest.mark.parametrize("more", ["", *(HARD.replace("{precision}", one) for one in Precision)], ids=["", *Precision])
-def test_a_run_killed_and_resumed_ends_with_the_same_weights(
-    data: Path, more: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.modules[__name__], "RECIPE", RECIPE + more)
-    assert _train(data, steps=6, out="whole").exit_code == 0
+def test_a_run_killed_and_resumed_ends_with_the_same_weights(data: Path, more: str) -> None:
+    assert _train(data, steps=6, out="whole", more=more).exit_code == 0
     command = [sys.executable, "-c", "from model.train_command import train_command as t; t()"]
-    command += [str(_recipe(data, 6)), "--data", str(data.parent), "--out", str(data / "cut"), "--seed", "5"]
+    command += [str(_recipe(data, 6, more=more)), "--data", str(data.parent), "--out", str(data / "cut"), "--seed", "5"]
     command += ["--device", "cpu", "--threads", "1", "--checkpoint-every", "1"]
     run = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.getcwd()})
     while _steps(data / "cut") < 2:
@@ -89,25 +86,26 @@ def test_a_run_killed_and_resumed_ends_with_the_same_weights(
     run.send_signal(signal.SIGKILL)
     run.wait()
     assert 2 <= _steps(data / "cut") < 6
-    assert _train(data, "--resume", steps=6, out="cut").exit_code == 0
+    assert _train(data, "--resume", steps=6, out="cut", more=more).exit_code == 0
     whole, cut = (load_checkpoint(data / name / WEIGHTS_FILE).network.state_dict() for name in ("whole", "cut"))
     assert all(torch.equal(whole[key], cut[key]) for key in whole)
 
 
-def test_weights_that_the_recipe_keeps_on_the_way_are_those_of_their_step(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        sys.modules[__name__], "RECIPE", RECIPE.replace("steps = ", 'schedule = "constant"\nkeep_every = 2\nsteps = ')
-    )
-    assert _train(data, steps=5, out="long").exit_code == 0
-    assert _train(data, steps=2, out="two").exit_code == 0
+def test_weights_that_the_recipe_keeps_on_the_way_are_those_of_their_step(data: Path) -> None:
+    more = 'schedule = "constant"\nkeep_every = 2\n'
+    assert _train(data, steps=5, out="long", more=more).exit_code == 0
+    assert _train(data, steps=2, out="two", more=more).exit_code == 0
     kept = sorted(path.name for path in (data / "long").glob("weights*"))
     assert kept == ["weights-000002.safetensors", "weights-000004.safetensors", "weights.safetensors"]
     early, whole = load_checkpoint(data / "long" / kept[0]), load_checkpoint(data / "two" / WEIGHTS_FILE)
     assert early.record.steps == 2
     first, second = (one.network.state_dict() for one in (early, whole))
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_run_goes_on_whatever_it_keeps_on_the_way(data: Path) -> None:
+    assert _train(data, steps=1).exit_code == 0
+    assert _train(data, "--resume", steps=1, more="keep_every = 1\n").exit_code == 0
 
 
 def test_a_run_asked_to_stop_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,14 +296,16 @@ def _frames() -> PackedFrames:
     return pack([_sample(20, 100), _sample(70, 30)])
 
 
-def _recipe(folder: Path, steps: int, dataset: str | None = None) -> Path:
+def _recipe(folder: Path, steps: int, dataset: str | None = None, more: str = "") -> Path:
     path = folder / f"recipe-{steps}.toml"
-    path.write_text(RECIPE.replace("{dataset}", dataset or folder.name).replace("{steps}", str(steps)))
+    path.write_text(RECIPE.replace("{dataset}", dataset or folder.name).replace("{steps}", str(steps)) + more)
     return path
 
 
-def _train(folder: Path, *options: str, steps: int, out: str = "out", dataset: str | None = None) -> Result:
-    arguments = [str(_recipe(folder, steps, dataset)), "--data", str(folder.parent), "--out", str(folder / out)]
+def _train(
+    folder: Path, *options: str, steps: int, out: str = "out", dataset: str | None = None, more: str = ""
+) -> Result:
+    arguments = [str(_recipe(folder, steps, dataset, more)), "--data", str(folder.parent), "--out", str(folder / out)]
     arguments += ["--seed", "5", "--device", "cpu", "--threads", "1", *options]
     return CliRunner().invoke(train_command, arguments)
 

@@ -92,7 +92,7 @@ def test_shapes_beyond_the_last_graph_run_without_one_and_that_is_told(
     graphs = [graph for graph, *_ in session.runs]
     assert graphs[:GRAPHS] == [str(number + 1) for number in range(GRAPHS)]
     assert graphs[GRAPHS:] == [NO_GRAPH, NO_GRAPH, "1"]
-    assert "128 shapes have a CUDA graph, (1, 1, 8, 1032) has none and runs slower" in caplog.text
+    assert caplog.text.count("128 shapes have a CUDA graph: any other runs without one, and slower") == 1
 
 
 class Copied(BoundRuns):
@@ -133,8 +133,3 @@ def test_no_two_sessions_are_at_work_at_once_nor_is_one_dropped_meanwhile(bright
         list(pool.map(use, (1, 2, 3, 4)))
     assert (len(most), set(most)) == (10, {1})
     assert dropped == [0] * 4
-
-
-def test_a_device_that_answers_is_alive(bound: BoundRuns, session: Session) -> None:
-    assert bound.is_alive()
-    assert not BoundRuns(session, "intensities", "probabilities", device="no such device").is_alive()

@@ -189,22 +189,20 @@ def test_memory_that_a_library_of_cuda_lacks_is_not_taken_for_a_lost_device(
         runtime.probabilities(np.ones((1, 1, 16, 16), np.float32))
 
 
-def test_what_is_wrong_with_one_shape_is_no_lost_device_until_nothing_else_happens(tmp_path: Path) -> None:
-    path = write_small_model(tmp_path / "m.onnx", Rule.FRAGILE)
+@pytest.mark.parametrize(("side_of_golden", "lost"), [(8, False), (16, True)])
+def test_a_device_is_lost_where_its_golden_frame_does_not_run_any_more(
+    tmp_path: Path, side_of_golden: int, lost: bool
+) -> None:
+    frame, expected = (np.zeros((side_of_golden, side_of_golden), dtype) for dtype in (np.uint8, np.uint16))
+    golden = GoldenCheck(frame=encode(frame), probabilities=encode(expected), tolerance=1)
+    path = write_small_model(tmp_path / "m.onnx", Rule.FRAGILE, golden=golden)
     runtime = Runtime(path, Device.CPU)
     session = ort.InferenceSession(str(path), providers=[CPU])
-    runtime._runs = BoundRuns(session, "intensities", "probabilities", device="cpu")  # as on a CUDA that is alive
-    right, wrong = (np.ones((1, 1, side, side), np.float32) for side in (8, 16))
-
-    def fault() -> type[Exception]:
+    runtime._runs = BoundRuns(session, "intensities", "probabilities", device="cpu")  # as on CUDA
+    for number in (8, 4, 2, 1):  # as a batch that is halved
         with pytest.raises(Exception, match="CUDA failure") as caught:
-            runtime.probabilities(wrong)
-        return caught.type
-
-    assert DeviceLost not in (fault(), fault())
-    runtime.probabilities(right)
-    assert DeviceLost not in (fault(), fault())
-    assert fault() is DeviceLost
+            runtime.probabilities(np.ones((number, 1, 16, 16), np.float32))
+        assert (caught.type is DeviceLost) == lost
 
 
 def test_a_fault_of_the_graph_is_not_taken_for_missing_memory(brightness_model: Path) -> None:
