@@ -13,6 +13,7 @@ from service.coco_images import read_coco_images
 from service.detector import Detector, Options, Polarity, RangeMode
 from service.errors import ServiceError
 from service.frames import LONGEST_SIDE, Frame, RawLayout, RawType
+from service.interruption import termination_interrupts
 from service.pretrained import DEFAULT
 from service.progress import progress
 from service.ranges import RangeType
@@ -102,11 +103,12 @@ def detect_command(
     raw = _layout(width, height, dtype)
     sources = _find(frames, raw, recursive, out)
     try:
-        images = read_coco_images(coco_images) if coco_images else None
-        detector = load_detector(model, Device(device))
-        with open_writer(Format(form), out, detector, sources, images=images, frames_csv=frames_csv) as writer:
-            files = progress(sources, len(sources), "detecting", "file")
-            bad = sum(_detect_file(detector, source, raw, options, writer) for source in files)
+        with termination_interrupts():
+            images = read_coco_images(coco_images) if coco_images else None
+            detector = load_detector(model, Device(device))
+            with open_writer(Format(form), out, detector, sources, images=images, frames_csv=frames_csv) as writer:
+                files = progress(sources, len(sources), "detecting", "file")
+                bad = sum(_detect_file(detector, source, raw, options, writer) for source in files)
     except (ModelFault, ValueError, OSError, KeyboardInterrupt) as error:
         raise click.ClickException(_describe(error)) from error
     if bad:

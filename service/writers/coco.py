@@ -1,6 +1,7 @@
 """``--format coco``."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy import ndimage
 
 from service.coco_images import CATEGORY, ImageId, ImageIds
 from service.masks import encode_rle
+from service.sources import Source
 from service.targets import EIGHT_CONNECTED, Target
 from service.writers.result import Result, Writer
 
@@ -33,7 +35,7 @@ class CocoWriter(Writer):
         Raises:
             ValueError: another frame of this run has the same name or number, or an image has no such page.
         """
-        image_id = _by_name(result) if self._ids is None else _by_image(result, self._ids)
+        image_id = _by_stem(result.stem) if self._ids is None else _by_image(result, self._ids)
         if image_id in self._frames:
             raise ValueError(f"{self._frames[image_id]} and {result.frame} would have the same image_id")
         self._frames[image_id] = result.frame
@@ -56,8 +58,21 @@ class CocoWriter(Writer):
         self._stream.write("\n")
 
 
-def _by_name(result: Result) -> ImageId:
-    return int(result.stem) if result.stem.isdecimal() else result.stem
+def refuse_common_ids(sources: Iterable[Source]) -> None:
+    """See that files, named without an annotation file, have ids of their own: ``7.png`` and ``007.png`` do not.
+
+    Raises:
+        ValueError: two have the same.
+    """
+    files: dict[ImageId, Source] = {}
+    for source in sources:
+        image_id = _by_stem(source.stem)
+        if (twin := files.setdefault(image_id, source)) is not source:
+            raise ValueError(f"{twin.path} and {source.path} would have the same image_id, {image_id}")
+
+
+def _by_stem(stem: str) -> ImageId:
+    return int(stem) if stem.isdecimal() else stem
 
 
 def _by_image(result: Result, ids: ImageIds) -> ImageId:

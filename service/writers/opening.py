@@ -13,7 +13,7 @@ from service.detector import Detector
 from service.guard import Guard
 from service.sources import Source
 from service.whole_file import partial_of, whole_file
-from service.writers.coco import CocoWriter
+from service.writers.coco import CocoWriter, refuse_common_ids
 from service.writers.frames_csv import FramesWriter
 from service.writers.masks_png import PngWriter
 from service.writers.result import Writer, Writers
@@ -62,6 +62,8 @@ def open_writer(
     """
     guard = Guard((source.path for source in sources), [images.path] if images else [])
     ids = images.ids_of(sources) if images else None
+    if form is Format.COCO and images is None:
+        refuse_common_ids(sources)
     targets = [] if folder is None else _targets(form, folder, sources)
     frames_targets = [] if frames_csv is None else [frames_csv, partial_of(frames_csv)]
     guard.refuse(targets + frames_targets)

@@ -77,6 +77,15 @@ def test_csv_and_coco_tell_sequences_apart(detect: Detect, flights: Path) -> Non
     assert [one["image_id"] for one in entries] == sorted(2 * ["seq1/0001", "seq1/0002", "seq2/0001"])
 
 
+def test_files_of_one_number_are_refused_by_coco_before_any_work(detect: Detect, flights: Path, tmp_path: Path) -> None:
+    twins = [put(flights, name) / name for name in ("7.png", "007.png")]
+    ended = detect(*twins, "--format", "coco", "--out", tmp_path / "out")
+    assert ended.exit_code == 1
+    assert ended.stderr == f"Error: {twins[0]} and {twins[1]} would have the same image_id, 7\n"
+    assert not (tmp_path / "out").exists()
+    assert names_of(detect(*twins)) == ["7.png", "007.png"]
+
+
 @pytest.mark.parametrize("arguments", [["-r", "."], ["seq1", "seq2"]])
 def test_masks_lie_in_folders_as_their_frames_do(
     detect: Detect, flights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]

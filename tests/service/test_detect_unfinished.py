@@ -2,6 +2,9 @@
 
 import csv
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,3 +105,26 @@ def test_a_frame_is_not_overwritten_by_what_is_not_whole_yet(detect: Detect, sce
     assert ended.exit_code == 1
     assert "would overwrite" in ended.stderr
     assert frame.read_bytes() == before
+
+
+def test_a_terminated_run_keeps_what_was_answered(brightness_model: Path, scene: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.json").write_text("of an earlier run")
+    options = ("--model", brightness_model, "--device", "cpu", "--format", "coco", "--out", tmp_path / "out")
+    command = [sys.executable, "-c", "from service.cli import main; main()", "detect", *options]
+    frames = (scene, tmp_path / "broken.png", "-")
+    with subprocess.Popen(
+        [str(part) for part in (*command, *frames)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "broken.png" in process.stderr.readline(), "two frames are done; standard input is waited for"
+        process.send_signal(signal.SIGTERM)
+        told = process.stderr.read()
+    partial = tmp_path / "out" / "results.json.partial"
+    assert (process.returncode, told) == (1, f"Error: interrupted; {partial} has what was written until then\n")
+    assert (tmp_path / "out" / "results.json").read_text() == "of an earlier run"
+    assert targets_in("coco", partial.read_text()) == FIRST
