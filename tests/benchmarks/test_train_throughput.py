@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import benchmarks.train_throughput as throughput
 from benchmarks.gpu.supervised import AGAIN
+from benchmarks.train_throughput import command, ways
 from model.packed import pack as packed_frames
 from tests.scenes import write_data_set
 
@@ -32,8 +32,8 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:
         figures.append(len(figures) + 1.0)
         return figures[-1]
 
-    monkeypatch.setattr(throughput, "rate", rate)
-    monkeypatch.setattr(throughput, "floor", lambda _: FLOOR)
+    monkeypatch.setattr(ways, "rate", rate)
+    monkeypatch.setattr(command, "floor", lambda _: FLOOR)
     monkeypatch.setattr("torch.get_num_threads", lambda: 1)
     return figures
 
@@ -41,12 +41,12 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:
 def test_rows_are_kept_as_they_are_measured_and_not_measured_again(
     measured: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    whole = throughput.rate
+    whole = vars(ways)["rate"]
     stop_at(monkeypatch, measured, 2, Stopped())
     with pytest.raises(Stopped):
         run(tmp_path)
     assert rows(tmp_path) == dict(zip(ROWS, [1.0, 2.0], strict=False))
-    monkeypatch.setattr(throughput, "rate", whole)
+    monkeypatch.setattr(ways, "rate", whole)
     result = run(tmp_path)
     assert result.exit_code == 0, result.output
     assert rows(tmp_path) == dict(zip(ROWS, [1.0, 2.0, 3.0], strict=True))
@@ -69,7 +69,7 @@ def test_a_row_that_cannot_be_measured_is_tried_twice(
     assert len(tries) == 2
     assert "| ours, bfloat16 | failed | - | - |" in result.output
     assert result.exit_code == 0, "no other run has anything to try"
-    monkeypatch.setattr("benchmarks.train_throughput.commit", lambda: "the next")
+    monkeypatch.setattr("benchmarks.train_throughput.rows.commit", lambda: "the next")
     with suppress(Stopped):
         run(tmp_path)
     assert len(tries) == 3, "but mended code has"
@@ -78,10 +78,10 @@ def test_a_row_that_cannot_be_measured_is_tried_twice(
 def test_a_row_that_failed_asks_for_another_run(
     measured: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    whole = throughput.rate
+    whole = vars(ways)["rate"]
     stop_at(monkeypatch, measured, 2, RuntimeError("no memory"))
     assert run(tmp_path).exit_code == AGAIN
-    monkeypatch.setattr(throughput, "rate", whole)
+    monkeypatch.setattr(ways, "rate", whole)
     assert run(tmp_path).exit_code == 0
     assert list(rows(tmp_path)) == ROWS
 
@@ -89,14 +89,14 @@ def test_a_row_that_failed_asks_for_another_run(
 def test_a_device_that_is_lost_takes_no_other_row_with_it(
     measured: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    whole = throughput.rate
+    whole = vars(ways)["rate"]
     tries = stop_at(monkeypatch, measured, 1, RuntimeError("an illegal address"))
-    monkeypatch.setattr(throughput, "is_alive", lambda _: False)
+    monkeypatch.setattr(command, "is_alive", lambda _: False)
     for _ in range(2):
         assert run(tmp_path).exit_code == AGAIN
     assert len(tries) == 2
-    monkeypatch.setattr(throughput, "rate", whole)
-    monkeypatch.setattr(throughput, "is_alive", lambda _: True)
+    monkeypatch.setattr(ways, "rate", whole)
+    monkeypatch.setattr(command, "is_alive", lambda _: True)
     run(tmp_path)
     assert list(rows(tmp_path)) == [ROWS[0], ROWS[2]]
 
@@ -132,8 +132,8 @@ def test_frames_are_packed_once(measured: list[float], monkeypatch: pytest.Monke
         next(steps)
         return 1.0
 
-    monkeypatch.setattr(throughput, "pack", pack)
-    monkeypatch.setattr(throughput, "rate", rate)
+    monkeypatch.setattr(ways, "pack", pack)
+    monkeypatch.setattr(ways, "rate", rate)
     result = run(tmp_path)
     assert rows(tmp_path) == dict.fromkeys(ROWS, 1.0), result.output
     assert packed == [1]
@@ -141,7 +141,7 @@ def test_frames_are_packed_once(measured: list[float], monkeypatch: pytest.Monke
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, measured: list[float], row: int, fault: BaseException) -> list[int]:
     """Raise ``fault`` in every row from this one on; a list that grows with every try."""
-    whole: Callable[..., float] = throughput.rate
+    whole: Callable[..., float] = vars(ways)["rate"]
     tries: list[int] = []
 
     def rate(*arguments: Any) -> float:
@@ -150,7 +150,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, measured: list[float], row: int, fa
             raise fault
         return whole(*arguments)
 
-    monkeypatch.setattr(throughput, "rate", rate)
+    monkeypatch.setattr(ways, "rate", rate)
     return tries
 
 
@@ -160,5 +160,5 @@ def rows(folder: Path) -> dict[str, float]:
 
 
 def run(folder: Path) -> Result:
-    command = ["--data", str(folder), "--workers", "0", "--json", str(folder / "rows.json")]
-    return CliRunner().invoke(throughput.main, command, catch_exceptions=False)
+    arguments = ["--data", str(folder), "--workers", "0", "--json", str(folder / "rows.json")]
+    return CliRunner().invoke(command.main, arguments, catch_exceptions=False)

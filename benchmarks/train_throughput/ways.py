@@ -1,0 +1,91 @@
+"""What is measured."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from benchmarks.train_throughput.plain_loop import BATCH, CROP, plain_loop
+from benchmarks.train_throughput.rate import rate
+from model.allocator import keep_freed_memory
+from model.checkpoint import TrainingRecord
+from model.data import FrameFolder
+from model.packed import PackedFrames, pack
+from model.recipe import Precision, load_recipe
+from model.train import Trainer
+
+SIDE_BY_SIDE: Final = (4, 8, 16)  # runs, each compiled: minutes on the first call
+PLAIN: Final = "plain loop with a data loader"
+BFLOAT16: Final = "bfloat16"
+
+
+def ways(
+    folder: FrameFolder, device: torch.device, workers: int, warm_up: int, measured: int
+) -> dict[str, Callable[[], float]]:
+    """By name, what measures steps per second."""
+    frames = pack(folder.load(name) for name in folder.names).to(device)
+
+    def timed(steps: Iterator[None]) -> float:
+        return rate(steps, device, warm_up, measured)
+
+    def beside(count: int) -> float:
+        return count * timed(side_by_side(lambda seed: ours(frames, device, True, seed), count))
+
+    found: dict[str, Callable[[], float]] = {
+        PLAIN: lambda: timed(plain_loop(folder, device, workers)),
+        "ours": lambda: timed(ours(frames, device)),
+        f"ours, {BFLOAT16}": lambda: timed(ours(frames, device, precision=Precision.BF16)),
+    }
+    cores = torch.get_num_threads()
+    if device.type == "cpu" and cores > 1:
+        name = f"ours, {BFLOAT16}, {cores} runs, a thread each"
+        found[name] = lambda: a_run_a_core(frames, cores, warm_up, measured)
+    if device.type == "cuda":
+        found["ours, compiled"] = lambda: timed(ours(frames, device, compiled=True))
+        for count in SIDE_BY_SIDE:
+            found[f"ours, compiled, {count} runs side by side"] = partial(beside, count)
+    return found
+
+
+def ours(
+    frames: PackedFrames,
+    device: torch.device,
+    compiled: bool = False,
+    seed: int = 0,
+    precision: Precision = Precision.FP32,
+) -> Iterator[None]:
+    """A step at every turn."""
+    keep_freed_memory()
+    recipe = load_recipe("nuaa-sirst")
+    budget = {"batch": BATCH, "crop": CROP, "steps": 1_000_000, "precision": precision}
+    plan = recipe.optimisation.model_copy(update=budget)
+    recipe = recipe.model_copy(update={"optimisation": plan})
+    trainer = Trainer(recipe, frames, TrainingRecord(), seed, device, Path("nowhere"), compile_network=compiled)
+    for _ in trainer.run(10**9):
+        yield
+
+
+def side_by_side(start: Callable[[int], Iterator[None]], count: int) -> Iterator[None]:
+    """A step of every run at every turn."""
+    runs = [start(seed) for seed in range(count)]
+    while True:
+        for run in runs:
+            next(run)
+        yield
+
+
+def one_core(frames: PackedFrames, warm_up: int, measured: int) -> float:
+    """Steps per second of a run that has one thread."""
+    torch.set_num_threads(1)
+    cpu = torch.device("cpu")
+    return rate(ours(frames, cpu, precision=Precision.BF16), cpu, warm_up, measured)
+
+
+def a_run_a_core(frames: PackedFrames, count: int, warm_up: int, measured: int) -> float:
+    """Steps per second of so many processes together."""
+    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+        return sum(pool.map(one_core, *zip(*[(frames, warm_up, measured)] * count, strict=True)))
