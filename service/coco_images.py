@@ -1,14 +1,14 @@
 """The images of a COCO annotation file: results bear their ids, so that they can be scored against it."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from pydantic import BaseModel, StrictInt, StrictStr, ValidationError
 
-from service.sources import Source
+from service.sources import Source, find_twins
 
 CATEGORY: Final = 1
 ImageId = int | str
@@ -36,18 +36,16 @@ class CocoImages:
     ids: Mapping[tuple[str, ...], ImageId]
     category: int
 
-    def ids_of(self, sources: Iterable[Source]) -> ImageIds:
+    def ids_of(self, sources: Collection[Source]) -> ImageIds:
         """The ids that results of these files bear.
 
         Raises:
             ValueError: a file is no image, or two are the same.
         """
-        ids: dict[str, ImageId] = {}
-        files: dict[ImageId, Source] = {}
-        for source in sources:
-            image_id = ids[source.name] = self._find(source.path)
-            if (twin := files.setdefault(image_id, source)) is not source:
-                raise ValueError(f"{twin.path} and {source.path} are both image {image_id} of {self.path}")
+        ids = {source.name: self._find(source.path) for source in sources}
+        if twins := find_twins(sources, lambda source: ids[source.name]):
+            one, other = twins
+            raise ValueError(f"{one.path} and {other.path} are both image {ids[one.name]} of {self.path}")
         return ImageIds(ids, self.category)
 
     def _find(self, path: Path) -> ImageId:

@@ -1,7 +1,7 @@
 """The files that frames are read from, and the names that their results go by."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Final
@@ -99,18 +99,18 @@ def _name(files: Sequence[_Found]) -> list[Source]:
     highest = max((len(one.parts) - one.below for one in files), default=0)
     for above in range(highest + 1):
         sources = [Source(one.path, "/".join(one.parts[-one.below - above :])) for one in files]
-        twins = _twins(sources)
+        twins = find_twins(sources, lambda source: source.stem)
         if twins is None:
             return sources
     assert twins is not None
     raise SourceFault(f"{twins[0].path} and {twins[1].path} have the same name, and so would their results")
 
 
-def _twins(sources: Iterable[Source]) -> tuple[Source, Source] | None:
-    """Two files of one name."""
-    seen: dict[str, Source] = {}
+def find_twins(sources: Iterable[Source], key: Callable[[Source], Hashable]) -> tuple[Source, Source] | None:
+    """The first two files of one key."""
+    seen: dict[Hashable, Source] = {}
     for source in sources:
-        twin = seen.setdefault(source.stem, source)
+        twin = seen.setdefault(key(source), source)
         if twin is not source:
             return twin, source
     return None

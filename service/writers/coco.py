@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from service.coco_images import CATEGORY, ImageId, ImageIds
 from service.masks import encode_rle
-from service.sources import Source
+from service.sources import Source, find_twins
 from service.targets import EIGHT_CONNECTED, Target
 from service.writers.result import Result, Writer
 
@@ -64,11 +64,9 @@ def refuse_common_ids(sources: Iterable[Source]) -> None:
     Raises:
         ValueError: two have the same.
     """
-    files: dict[ImageId, Source] = {}
-    for source in sources:
-        image_id = _by_stem(source.stem)
-        if (twin := files.setdefault(image_id, source)) is not source:
-            raise ValueError(f"{twin.path} and {source.path} would have the same image_id, {image_id}")
+    if twins := find_twins(sources, lambda source: _by_stem(source.stem)):
+        one, other = twins
+        raise ValueError(f"{one.path} and {other.path} would have the same image_id, {_by_stem(one.stem)}")
 
 
 def _by_stem(stem: str) -> ImageId:
