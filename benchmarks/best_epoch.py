@@ -16,14 +16,14 @@ from export.card import describe, write_model
 from export.evaluate import evaluate
 from export.graph import export_graph
 from export.grid import Grid
-from export.source import FileSource
+from export.source import FileSource, SourceError
 from export.table import Table, shown
 from model.checkpoint import CheckpointError, load_checkpoint
 from model.data import DataError, FrameFolder
 from model.layouts import TEST
 from model.metrics import Scores, score
 from service.detector import RangeMode
-from service.runtime import Device
+from service.runtime import Device, ModelFault
 
 HEAD: Final = ("steps", "IoU %", "nIoU %", "Pd %", "Fa identity e-6", "Fa legacy e-6")
 
@@ -43,7 +43,7 @@ def main(run: Path, data: Path, split: str, grid: Grid, span: RangeMode, device:
     try:
         folder = FrameFolder(data, split)
         scored = [_score(file, folder, Grid(grid), RangeMode(span), Device(device)) for file in files]
-    except (CheckpointError, DataError) as error:
+    except (CheckpointError, DataError, ModelFault, SourceError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(Table(HEAD, tuple(_cells(scored))).markdown())
     steps, best = max(scored, key=lambda one: one[1].iou)

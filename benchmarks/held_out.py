@@ -11,7 +11,7 @@ import click
 from model.data import DataError, FrameFolder
 from model.files import write_atomically
 from model.recipe import Recipe, RecipeError, load_recipe
-from model.selection import excluded_names, is_held_out
+from model.selection import excluded_names, is_held_out, refuse_idle_patterns
 
 
 @click.command(epilog="Example: python -m benchmarks.held_out generalist --data datasets")
@@ -32,10 +32,11 @@ def held_out(recipe: Recipe, data: Path) -> list[tuple[FrameFolder, list[str]]]:
     """Of each data set that has any, the names held out that no test split has either.
 
     Raises:
-        DataError: a data set is missing or wrong, or nothing is held out.
+        DataError: a data set is missing or wrong, a pattern fits no frame, or nothing is held out.
     """
     excluded = excluded_names(recipe, data)
     folders = [FrameFolder(data / name, recipe.split) for name in recipe.datasets]
+    refuse_idle_patterns(recipe, [name for folder in folders for name in folder.names])
     kept = [(f, [name for name in f.names if name not in excluded and is_held_out(name, recipe)]) for f in folders]
     if not any(names for _, names in kept):
         raise DataError(f"recipe {recipe.name} holds no frame out")

@@ -13,6 +13,8 @@ from export.source import FileSource, SourceError
 from intensity import Range
 from model.calibration import Curve, fit_curve
 from model.data import DataError, FrameFolder
+from model.layouts import ALL
+from model.selection import SPLIT_SEPARATOR
 from service.card import Calibration, Card
 from service.detector import RangeMode
 from service.progress import progress
@@ -42,11 +44,11 @@ def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: D
         folders = [FrameFolder(folder, split) for folder in data]
         source = FileSource(model, Device(device), calibrated=False, span=span)
         for folder in folders:
-            _refuse_what_was_trained_on(source.detector.runtime.card, folder, split)
+            _refuse_what_was_trained_on(source.detector.runtime.card, folder)
         curve, count = _fit(source, folders)
     except (DataError, ModelFault, SourceError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    names = ", ".join(f"{folder.root.resolve().name} {Path(split).stem}" for folder in folders)
+    names = ", ".join(f"{folder.root.resolve().name} {folder.split}" for folder in folders)
     asked = "" if span is RangeMode.AUTO else f" with range={range_text(span)}"
     origin = f"{names}{asked}: {count} targets found"
     with writing(model):
@@ -57,12 +59,13 @@ def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: D
         click.echo(f"confidences hold for requests{asked}; the service maps by range=auto unless asked", err=True)
 
 
-def _refuse_what_was_trained_on(card: Card, folder: FrameFolder, split: str) -> None:
+def _refuse_what_was_trained_on(card: Card, folder: FrameFolder) -> None:
     """On its own training frames a model is more often right than it will ever be again."""
-    name = folder.root.resolve().name
-    if name in card.trained_on and Path(split).stem == card.split:
+    shared = folder.set_names & {Path(one).name for one in card.trained_on}
+    splits = card.split.split(SPLIT_SEPARATOR)
+    if shared and (ALL in splits or folder.split in (ALL, *splits)):
         raise DataError(
-            f"{card.name} was trained on {name} {card.split}: its confidence has to be fitted on other frames"
+            f"{card.name} was trained on {min(shared)} {card.split}: its confidence has to be fitted on other frames"
         )
 
 

@@ -83,7 +83,7 @@ def evaluate_command(
         results = _answers(source, folder, Grid(grid), study)
     except (AddressError, DataError, ModelFault, SourceError) as error:
         raise click.ClickException(str(error)) from error
-    report = summarise(source.name, folder, Path(split or default_split(data)).stem, Grid(grid), span, results)
+    report = summarise(source.name, folder, Grid(grid), span, results)
     click.echo(f"{source.name}\n\n{report.markdown()}")
     if json_file is not None:
         write_json(json_file, report.as_json())
@@ -98,13 +98,13 @@ def evaluate_command(
 
 
 def summarise(
-    model: str, folder: FrameFolder, split: str, grid: Grid, span: RangeMode | Range, results: list[FrameResult]
+    model: str, folder: FrameFolder, grid: Grid, span: RangeMode | Range, results: list[FrameResult]
 ) -> Report:
     """Scores of all frames together."""
     return Report(
         model=model,
         dataset=folder.root.resolve().name,
-        split=split,
+        split=folder.split,
         grid=grid,
         range=range_text(span),
         scores=score(result.counts for result in results),

@@ -2,8 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Any, Final
 
 import click
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from export.card import describe, record_gate, write_model
 from export.gate import GateFault, pass_gate
@@ -13,7 +15,7 @@ from export.options import OutputFile, writing
 from export.verify import agree, verify
 from export.verify_command import print_comparisons
 from model.checkpoint import Checkpoint, CheckpointError, load_checkpoint
-from service.card import CudaGate
+from service.card import CudaGate, Name, Unit, Version
 from service.runtime import Device, ModelFault, Runtime
 
 EPILOG = "Example: rrcanet export runs/nuaa/weights.safetensors -o models/nuaa.onnx --name nuaa --model-version 1"
@@ -21,17 +23,32 @@ GATES: dict[CudaGate, str] = {
     "graph": "none here; by its opset, operators and lack of control flow the graph can run there whole",
     "session": "every node runs there, and the golden frame is answered right",
 }
+NAME_HELP = "Name of the model in answers and metrics."
 PRECISION_HELP = (
     "Of weights and arithmetic; frames and probabilities are float32. fp16 is for GPUs: a CPU only emulates it."
 )
 
 
+FIELDS: Final[dict[str, Any]] = {"name": Name, "model_version": Version, "threshold": Unit}  # of the card
+
+
+def _as_in_card(_context: click.Context, option: click.Parameter, value: str | float) -> str | float:
+    """What no card can hold is said before the work, not after."""
+    try:
+        TypeAdapter(FIELDS[str(option.name)], config=ConfigDict(allow_inf_nan=False)).validate_python(value)
+    except ValidationError as error:
+        raise click.BadParameter(f"{value!r}: {error.errors()[0]['msg']}") from error
+    return value
+
+
 @click.command("export", epilog=EPILOG)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=OutputFile(), required=True, help="The .onnx file to write.")
-@click.option("--name", default="rrcanet", show_default=True, help="Name of the model in answers and metrics.")
-@click.option("--model-version", default="1", show_default=True)
-@click.option("--threshold", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="On pixels.")
+@click.option("--name", default="rrcanet", show_default=True, callback=_as_in_card, help=NAME_HELP)
+@click.option("--model-version", default="1", show_default=True, callback=_as_in_card)
+@click.option(
+    "--threshold", type=float, default=0.5, show_default=True, callback=_as_in_card, help="On pixels, 0 to 1."
+)
 @click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True, help=PRECISION_HELP)
 def export_command(
     checkpoint: Path, output: Path, name: str, model_version: str, threshold: float, precision: Precision

@@ -80,6 +80,16 @@ class FrameFolder:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def split(self) -> str:
+        """Stem of the list, or ``all``."""
+        return self.list_file.stem if self.list_file else ALL
+
+    @property
+    def set_names(self) -> frozenset[str]:
+        """What the data set may be called: the folder as it was given, and the one that a link leads to."""
+        return frozenset((self.root.absolute().name, self.root.resolve().name))
+
     def image_path(self, name: str) -> Path:
         """File of a frame, as downloaded."""
         return self._images[name]

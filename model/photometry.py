@@ -17,7 +17,8 @@ def photometry(pixels: Tensor, change: Augmentation, draws: Draws) -> Tensor:
     offset = draws.between(*change.offset).view(-1, 1, 1, 1)
     pixels = pixels * gain + offset
     if change.blur_share:
-        pixels = _blur(pixels, draws.between(*change.blur_sigma) * draws.chance(change.blur_share))
+        radius = max(3, math.ceil(3 * change.blur_sigma[1]))
+        pixels = _blur(pixels, draws.between(*change.blur_sigma) * draws.chance(change.blur_share), radius)
     if change.noise_share:
         sigma = draws.between(*change.noise_sigma) * draws.chance(change.noise_share)
         pixels = pixels + sigma.view(-1, 1, 1, 1) * draws.normal()
@@ -28,7 +29,7 @@ def photometry(pixels: Tensor, change: Augmentation, draws: Draws) -> Tensor:
     return pixels.clamp(0, FULL_SCALE)
 
 
-def _blur(pixels: Tensor, sigma: Tensor, radius: int = 3) -> Tensor:
+def _blur(pixels: Tensor, sigma: Tensor, radius: int) -> Tensor:
     """Gaussian blur with a sigma of its own for every crop; 0 leaves it alone."""
     taps = torch.arange(-radius, radius + 1, device=pixels.device)
     kernel = torch.exp(-0.5 * (taps / sigma.clamp_min(1e-3).unsqueeze(1)) ** 2)

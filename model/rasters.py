@@ -47,7 +47,7 @@ def read_frame(path: Path) -> NDArray[np.generic]:
 def read_mask(path: Path) -> NDArray[np.bool_]:
     """``[H, W]`` of a mask that holds 0 and 255, or 0 and 1; soft edges (IRSTD-1k has some) count from the middle up.
 
-    What has more than 8 bits is a mask if most of it is black, and its own maximum is white.
+    Most of a mask is black. Of more than 8 bits, its own maximum is white.
 
     Raises:
         RasterError: it cannot be read, or gray pixels outnumber white ones: a frame, a palette, a map of classes.
@@ -59,6 +59,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         raise RasterError(f"{path.name} is no binary mask: negative, infinite or undefined pixels")
     top = float(counts.max())
     if np.isin(counts, (0, LABELS)).all():
+        _refuse_bright(path, stored.dtype, top, counts > 0)
         return counts > 0
     deep = stored.dtype != "uint8"
     levels = np.rint(counts * (255 / top if deep else 1))
@@ -69,9 +70,14 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         raise RasterError(
             f"{path.name} is no binary mask: {gray} gray pixels, {white} white ones, values up to {top:g}"
         )
-    if deep and 2 * bright.size > levels.size:
-        raise RasterError(f"{path.name} is no binary mask: {stored.dtype}, up to {top:g}, and little of it black")
+    _refuse_bright(path, stored.dtype, top, levels > BLACK)
     return levels > 127
+
+
+def _refuse_bright(path: Path, dtype: str, top: float, bright: NDArray[np.bool_]) -> None:
+    """Small targets leave most of a mask black; a frame, or a mask whose targets are black, does not."""
+    if 2 * np.count_nonzero(bright) > bright.size:
+        raise RasterError(f"{path.name} is no binary mask: {dtype}, up to {top:g}, and little of it black: inverted?")
 
 
 @contextmanager

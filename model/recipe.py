@@ -115,6 +115,12 @@ class Augmentation(Part):
     bits_share: Share = 0.0
     level_step: PositiveSpan = (1.0, 8.0)
 
+    @model_validator(mode="after")
+    def _scales_once(self) -> "Augmentation":
+        if self.long_side is not None and self.square_share:
+            raise ValueError("long_side and square_share both set the scale: one of them")
+        return self
+
 
 class Network(Part):
     """Shape of RRCA-Net."""

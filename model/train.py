@@ -144,6 +144,17 @@ class Trainer:
         return loss
 
 
+def refuse_to_overwrite(out: Path) -> None:
+    """Weights without the state behind them are all that a run has left: one that begins anew must not replace them.
+
+    Raises:
+        TrainingError: ``out`` holds such weights.
+    """
+    kept = sorted(out.glob(f"{Path(WEIGHTS_FILE).stem}*{Path(WEIGHTS_FILE).suffix}"))
+    if kept and not (out / STATE_FILE).exists():
+        raise TrainingError(f"{kept[-1]} is of a run without a state to go on from: use another --out, or move it")
+
+
 def _continued(before: TrainingRecord, now: TrainingRecord) -> TrainingRecord:
     """A run that another commit goes on with tells of both."""
     commits = dict.fromkeys([*before.commit.split(", "), now.commit])

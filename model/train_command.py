@@ -19,7 +19,7 @@ from model.packed import pack
 from model.recipe import Recipe, RecipeError, load_recipe
 from model.selection import read_frames, record_of
 from model.state import ResumeError
-from model.train import STATE_FILE, Progress, Trainer, TrainingError
+from model.train import STATE_FILE, Progress, Trainer, TrainingError, refuse_to_overwrite
 
 LARGEST_SEED = 2**31 - 1
 EPILOG = "Example: rrcanet train nuaa-sirst --data datasets --out runs/nuaa"
@@ -75,6 +75,7 @@ def _prepare(
     keep_freed_memory()
     if not resume and (out / STATE_FILE).exists():
         raise ResumeError(f"{out / STATE_FILE} exists: add --resume to go on, or use another --out")
+    refuse_to_overwrite(out)
     if resume and not (out / STATE_FILE).exists():
         raise ResumeError(f"nothing to go on from: there is no {out / STATE_FILE}")
     frames = pack(read_frames(recipe, data))

@@ -18,7 +18,7 @@ from model.packed import PackedFrames, pack
 from model.recipe import Recipe, RecipeError, load_recipe
 from model.selection import read_frames, record_of
 from model.state import ResumeError
-from model.train import STATE_FILE, Progress, Trainer, TrainingError
+from model.train import STATE_FILE, Progress, Trainer, TrainingError, refuse_to_overwrite
 from model.train_command import LARGEST_SEED, choose_device, stop_signals
 
 EPILOG = "Example: rrcanet train-many generalist:0 densesirst-best:0 densesirst-best:1 --data datasets --out runs"
@@ -78,6 +78,7 @@ def _name_and_seed(run: str) -> tuple[str, int]:
 def _trainer(
     recipe: Recipe, frames: PackedFrames, seed: int, device: torch.device, folder: Path, compiled: bool
 ) -> Trainer:
+    refuse_to_overwrite(folder)
     trainer = Trainer(recipe, frames, record_of(recipe, seed), seed, device, folder, compile_network=compiled)
     if (folder / STATE_FILE).exists():
         trainer.resume()

@@ -136,6 +136,7 @@ class Worker(Generic[K, X, Y]):
         self._arriving: SimpleQueue[Job[K, X, Y] | None] = SimpleQueue()
         self._closed = False
         self._device, self._paces = Lock(), Paces[K]()
+        self._began: float | None = None
         self._thread = Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
@@ -164,10 +165,17 @@ class Worker(Generic[K, X, Y]):
             self._device.release()
         return done
 
-    def close(self) -> None:
-        """Run what waits, then end."""
+    @property
+    def busy_s(self) -> float:
+        """How long the run that is on the device has taken by now; 0 where none is."""
+        began = self._began
+        return 0.0 if began is None else self._clock() - began
+
+    def close(self, within_s: float | None = None) -> bool:
+        """Run what waits, then end; False where that takes longer, or for ever."""
         self._arriving.put(None)
-        self._thread.join()
+        self._thread.join(within_s)
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         while self._take_in():
@@ -211,8 +219,11 @@ class Worker(Generic[K, X, Y]):
 
     def _time(self, key: K, works: Sequence[X], size: int) -> list[Done[Y]]:
         """Run a batch on the device, which the calling thread holds, and learn its pace."""
-        began = self._clock()
-        results = list(self._run(key, works))
+        self._began = began = self._clock()
+        try:
+            results = list(self._run(key, works))
+        finally:
+            self._began = None
         ended = self._clock()
         self._paces.learn(key, ended - began, size)
         return [Done(result, began, ended) for result in results]

@@ -14,6 +14,8 @@ FORMAT: Final = 1  # raised when an older server could misread a newer card
 
 CudaGate = Literal["none", "graph", "session"]
 Unit = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 
 
 class CardPart(BaseModel):
@@ -86,8 +88,8 @@ class Description(CardPart):
     """
 
     format: Literal[1] = FORMAT
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+    name: Name
+    version: Version
     description: str
     trained_on: tuple[str, ...]
     split: str

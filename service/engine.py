@@ -47,10 +47,14 @@ class Engine:
             self._run, queue, time.monotonic, telemetry.batch_frames.observe
         )
 
-    def close(self) -> None:
-        """Finish what was accepted."""
-        self._worker.close()
-        self._pool.close()
+    @property
+    def busy_s(self) -> float:
+        """How long the run that is on the device has taken by now; 0 where none is."""
+        return self._worker.busy_s
+
+    def close(self, within_s: float | None = None) -> bool:
+        """Finish what was accepted; False where a run does not end within this time, twice over."""
+        return self._worker.close(within_s) and self._pool.close(within_s)
 
     def warm_up(self, detectors: Sequence[Detector]) -> None:
         """Run what first requests would wait for, in the device's thread; returns when that is done."""

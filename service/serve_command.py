@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import os
 import select
 import signal
 import socket
 import threading
 import time
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 import uvicorn
@@ -54,8 +55,20 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
         server.run()
     except SystemExit as stop:  # uvicorn has said why
         raise click.exceptions.Exit(1) from stop
-    if server.serving.fault is not None:
-        raise click.ClickException(str(server.serving.fault))
+    fault = server.serving.fault
+    if fault is not None:
+        logger.critical("%s", fault)
+    if server.serving.engine.busy_s:
+        _leave_behind(1 if fault else 0)
+    if fault is not None:
+        raise click.exceptions.Exit(1)
+
+
+def _leave_behind(exit_code: int) -> NoReturn:
+    """A run that does not end would keep CUDA from being put away, and so the process."""
+    logger.warning("a run has not ended, and is left behind")
+    logging.shutdown()
+    os._exit(exit_code)
 
 
 def _end(*_: object) -> None:

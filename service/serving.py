@@ -17,6 +17,7 @@ from service.settings import Settings
 from service.telemetry import Telemetry
 
 LOOK_EVERY_S: Final = 1.0
+HANGS_S: Final = 60.0  # at least: the largest batch takes seconds on a slow CPU, the first run on CUDA likewise
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,13 @@ class Serving:
         if self.fault is None:
             self.fault = ModelFault(f"the device is lost: {detail}")
             self.phase = Phase.REFUSING
+            logger.error("%s", self.fault)
+
+    def _look_at_device(self) -> None:
+        """A driver that hangs raises nothing: no run ends, and those who wait run into their deadlines."""
+        busy = self.engine.busy_s
+        if busy > max(HANGS_S, 2 * self.settings.request_timeout_s):
+            self._lose_device(f"a run has not ended for {busy:.0f} seconds")
 
     def reload_soon(self) -> None:
         """Look at the model files and the keys now, changed or not."""
@@ -83,13 +91,14 @@ class Serving:
         self._changed.set()
 
     async def watch(self) -> None:
-        """Take up model files that change, until cancelled."""
+        """Take up model files that change, and notice a device that hangs, until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._changed.wait()
             except TimeoutError:
                 pass
+            self._look_at_device()
             asked = self._changed.is_set()
             self._changed.clear()
             if self._repository is None:

@@ -34,6 +34,7 @@ class Result(BaseModel):
     parameters: int
     recipe: Recipe
     tested_on: tuple[str, ...]
+    trained_on: str | None = None  # digest; older results have none
     device: str
     scores: Scores
 
@@ -51,14 +52,13 @@ class Comparison:
     @property
     def tested_on(self) -> tuple[str, ...]:
         """Names of the data sets with their split."""
-        lists = (folder.list_file.stem if folder.list_file else "all" for folder in self.tests)
-        return tuple(f"{folder.root.resolve().name}/{name}" for folder, name in zip(self.tests, lists, strict=True))
+        return tuple(f"{folder.root.resolve().name}/{folder.split}" for folder in self.tests)
 
     def finished(self, contender: Contender, seed: int) -> Result | None:
         """The result of a run that came to its end.
 
         Raises:
-            ResumeError: it had another budget, recipe or test.
+            ResumeError: it had another budget, recipe, test or frames.
         """
         path = self._folder(contender, seed) / RESULT_FILE
         if not path.exists():
@@ -66,6 +66,8 @@ class Comparison:
         result = Result.model_validate_json(path.read_bytes())
         if (result.recipe, result.tested_on) != (self._recipe_of(contender), self.tested_on):
             raise ResumeError(f"{path} was made under another budget, recipe or test; use another --out")
+        if result.trained_on not in (None, self.frames.digest) or result.scores.frames != sum(map(len, self.tests)):
+            raise ResumeError(f"{path} was made with other frames; use another --out")
         return result
 
     def run(self, contender: Contender, seed: int, stop: Callable[[], bool]) -> Result | None:
@@ -101,6 +103,7 @@ class Comparison:
             parameters=sum(parameter.numel() for parameter in network.parameters()),
             recipe=recipe,
             tested_on=self.tested_on,
+            trained_on=self.frames.digest,
             device=torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
             scores=score_network(network, recipe, self.tests, self.device),
         )

@@ -26,6 +26,7 @@ from service.errors import ServiceError
 from service.serving import Serving
 
 DISTRIBUTION: Final = "rrcanet-serve"
+LAST_RUN_S: Final = 5.0  # for a run that nobody waits for any more
 
 
 def create_app(serving: Serving) -> FastAPI:
@@ -67,7 +68,7 @@ def _lifespan(
         yield {account.STATE: answers}
         watching.cancel()
         await loading
-        await asyncio.to_thread(serving.engine.close)
+        await asyncio.to_thread(serving.engine.close, LAST_RUN_S)
 
     return lifespan
 

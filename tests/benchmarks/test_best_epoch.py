@@ -25,6 +25,15 @@ def test_all_weights_are_scored_and_the_best_is_named(tmp_path: Path) -> None:
     assert "selected on the test split itself: IoU " in result.output
 
 
+def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
+    write_data_set(tmp_path / "data", count=2)
+    record = TrainingRecord(network=SMALL)
+    save_checkpoint(tmp_path / "weights.safetensors", build_network(SMALL).state_dict(), record)
+    result = CliRunner().invoke(main, [str(tmp_path), "--data", str(tmp_path / "data"), "--device", "cuda"])
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "device cuda: " in result.output
+
+
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [str(tmp_path), "--data", str(tmp_path)])
     assert result.exit_code == 1

@@ -94,6 +94,16 @@ def test_finished_runs_are_not_done_again_and_others_are_not_mixed_in(data: Path
     assert "another budget" in other.output
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_results_on_other_frames_are_not_mixed_in(data: Path, split: str) -> None:
+    assert compare(data, "ablations", "--only", "passes-1").exit_code == 0
+    names = data / "scenes" / f"{split}.txt"
+    names.write_text(names.read_text().splitlines()[0] + "\n")
+    other = compare(data, "ablations", "--only", "passes-1")
+    assert other.exit_code == 1
+    assert "was made with other frames; use another --out" in other.output
+
+
 def test_every_network_has_a_row_whether_finished_or_not(data: Path) -> None:
     table = rows(compare(data, *GROUPS, "--minutes", "0"))
     assert list(table) == [name for group in GROUPS.values() for name in group]

@@ -1,11 +1,13 @@
 """What a recipe holds out can be evaluated and calibrated on."""
 
+import re
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks.held_out import held_out_command
-from model.data import FrameFolder
+from model.data import DataError, FrameFolder
 from model.recipe import load_recipe
 from model.selection import read_frames
 from tests.scenes import write_data_set
@@ -45,3 +47,12 @@ def test_a_recipe_that_holds_nothing_out_is_named(tmp_path: Path) -> None:
     result = held_out(tmp_path, "")
     assert result.exit_code == 1
     assert "general holds no frame out" in result.output
+
+
+def test_a_pattern_that_fits_no_frame_is_named_here_and_before_training(tmp_path: Path) -> None:
+    for name in ("sea", "land"):
+        write_data_set(tmp_path / name, count=4)
+    said = "recipe general: no frame of its data has a name like held_out scen_*"
+    assert said in held_out(tmp_path, '"*_0000", "scen_*"').output
+    with pytest.raises(DataError, match=re.escape(said)):
+        next(iter(read_frames(load_recipe(str(tmp_path / "general.toml")), tmp_path)))

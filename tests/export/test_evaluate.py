@@ -187,11 +187,27 @@ def test_a_model_is_not_calibrated_on_its_own_training_frames(model_file: Path, 
     data, model = tmp_path / "IRSTD-1k", tmp_path / "m.onnx"
     write_data_set(data, count=2)
     shutil.copy(model_file, model)
-    result = calibrate(model, data)
-    assert result.exit_code == 1
-    assert "rrcanet was trained on IRSTD-1k train: its confidence has to be fitted on other frames" in result.output
+    (tmp_path / "elsewhere").mkdir()
+    data.rename(tmp_path / "elsewhere" / "frames")
+    data.symlink_to(tmp_path / "elsewhere" / "frames")
+    for options in ([], ["--split", "all"], ["--split", str(data / "train.txt")]):
+        result = calibrate(model, data, *options)
+        assert result.exit_code == 1
+        assert "rrcanet was trained on IRSTD-1k train: its confidence has to be fitted on other frames" in result.output
     assert "was trained on" not in calibrate(model, data, "--split", "test").output
+    shutil.copy(data / "train.txt", data / "train.2.txt")
+    assert "was trained on" not in calibrate(model, data, "--split", "train.2").output
     assert model.read_bytes() == model_file.read_bytes()
+
+
+def test_splits_whose_names_differ_after_a_dot_are_not_mistaken(model_file: Path, tmp_path: Path) -> None:
+    write_data_set(tmp_path / "dots", count=12)
+    shutil.copy(tmp_path / "dots" / "test.txt", tmp_path / "dots" / "test.hard.txt")
+    shutil.copy(model_file, tmp_path / "m.onnx")
+    for split in ("test", "test.hard"):
+        assert row(evaluate(tmp_path / "m.onnx", tmp_path / "dots", "--split", split, "--record"))["split"] == split
+    measured = read_model(tmp_path / "m.onnx")[1].measurements
+    assert [one.split for one in measured if one.dataset == "dots"] == ["test", "test.hard"]
 
 
 def test_too_few_targets_cannot_calibrate(model_file: Path, tmp_path: Path) -> None:

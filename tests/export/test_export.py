@@ -216,3 +216,14 @@ def test_an_interrupted_write_leaves_the_old_file(
     assert (result.exit_code, "No space left on device" in result.output) == (1, True)
     assert model.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["m.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--name", "a b"), ("--model-version", "1 beta"), ("--threshold", "nan"), ("--threshold", "2")],
+)
+def test_what_no_card_can_hold_is_named_before_the_work(tmp_path: Path, option: str, value: str) -> None:
+    result = export(tmp_path / "absent.safetensors", tmp_path / "m.onnx", option, value)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.output
+    assert value in result.output

@@ -43,6 +43,8 @@ NO_MASKS = {
     "one of floats": files.tiff(SCENE.astype(np.float32) / 7 + 20),
     "probabilities": files.tiff(SCENE.astype(np.float32) / 400),
     "undefined": files.tiff(np.where(TARGETS, np.nan, 0).astype(np.float32)),
+    "targets in black": files.png(np.where(TARGETS, 0, 255).astype(np.uint8)),
+    "targets in black, ones": files.png((~TARGETS).astype(np.uint8)),
     "classes": files.png((SCENE // 100).astype(np.uint8)),
     "classes of 16 bits": files.png((SCENE // 100).astype(np.uint16)),
 }
@@ -65,7 +67,7 @@ BODIES = {
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_frame_and_mask_of_a_tiff_lie_as_stored(tmp_path: Path, orientation: int) -> None:
-    mask = np.where(EIGHT > 200, 255, 0).astype(np.uint8)
+    mask = np.where(TARGETS, 255, 0).astype(np.uint8)
     for name, pixels in (("frame.tif", EIGHT), ("mask.tif", mask)):
         (tmp_path / name).write_bytes(tiff_by_hand(pixels, orientation=orientation))
     np.testing.assert_array_equal(read_frame(tmp_path / "frame.tif"), EIGHT)

@@ -31,6 +31,7 @@ def test_a_recipe_may_be_any_file(tmp_path: Path) -> None:
         ("peak_learning_rate = 0", "optimisation.peak_learning_rate"),
         ("[augmentation]\nscale = [0.0, 1.0]", "augmentation.scale"),
         ("[augmentation]\ngain = [1.2, 1.1]", "augmentation.gain"),
+        ("[augmentation]\nlong_side = [100, 200]\nsquare_share = 0.5", "long_side and square_share both set the scale"),
         ("gradient_norm = -1", "optimisation.gradient_norm"),
         ("weight_decay = -0.1", "optimisation.weight_decay"),
         ("[network]\npasses = 0", "network.passes"),

@@ -69,6 +69,16 @@ def test_blur_and_noise_change_pixels_within_the_scale() -> None:
     assert (noisy - plain).abs().mean() > 5
 
 
+def test_a_wide_blur_is_as_wide_as_the_recipe_says() -> None:
+    point = np.zeros((65, 65), np.uint8)
+    point[32, 32] = 255
+    change = PLAIN.model_copy(update={"blur_share": 1.0, "blur_sigma": (4.0, 4.0), "target_share": 0.0})
+    blurred, _ = draw(pack([Sample("a", point, np.zeros_like(point, bool))]), change, 65, 1, seed=3)
+    rows = blurred.sum((0, 1, 3)) / blurred.sum()
+    centre = (rows * torch.arange(65)).sum()
+    assert (rows * (torch.arange(65) - centre) ** 2).sum().sqrt().item() == pytest.approx(4.0, rel=0.05)
+
+
 def test_the_same_seed_draws_the_same_batch() -> None:
     change = Augmentation(blur_share=0.5, noise_share=0.5)
     first, second = (draw(pack([_sample(45, 60)]), change, 32, 4, seed=6) for _ in range(2))

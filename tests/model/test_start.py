@@ -53,6 +53,13 @@ def test_a_run_starts_from_the_weights_it_is_told(data: Path, before: Path) -> N
     assert second.record.steps == 1
 
 
+def test_a_run_tells_of_the_split_that_its_start_was_trained_on(data: Path, before: Path) -> None:
+    (data / "other.list.txt").write_text((data / "train.txt").read_text())
+    top = f'start = "{before}"\nsplit = "other.list"'
+    assert _train(data, "second", top, steps=1).exit_code == 0
+    assert load_checkpoint(data / "second" / WEIGHTS_FILE).record.split == "other.list, train"
+
+
 @pytest.mark.parametrize(
     ("top", "reason"),
     [

@@ -123,6 +123,16 @@ def test_a_finished_folder_is_not_overwritten(data: Path) -> None:
     assert "add --resume" in result.output
 
 
+def test_weights_of_a_run_whose_state_is_gone_are_not_overwritten(data: Path) -> None:
+    _train(data, steps=1)
+    (data / "out" / STATE_FILE).unlink()
+    before = (data / "out" / WEIGHTS_FILE).read_bytes()
+    result = _train(data, steps=2)
+    assert result.exit_code == 1
+    assert f"{data / 'out' / WEIGHTS_FILE} is of a run without a state to go on from" in result.output
+    assert (data / "out" / WEIGHTS_FILE).read_bytes() == before
+
+
 def test_a_state_of_another_recipe_or_of_nothing_is_not_resumed(data: Path) -> None:
     _train(data, steps=1)
     result = _train(data, "--resume", steps=2)

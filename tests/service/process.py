@@ -15,10 +15,17 @@ Process = subprocess.Popen[str]
 
 
 @contextmanager
-def running(others: Mapping[str, str] | None = None, **settings: str) -> Iterator[tuple[Process, httpx.Client]]:
-    """A process that is ready, and a client of it; ``others`` are variables of its environment besides the settings."""
+def running(
+    others: Mapping[str, str] | None = None, code: str = CODE, **settings: str
+) -> Iterator[tuple[Process, httpx.Client]]:
+    """A process that is ready, and a client of it.
+
+    Args:
+        others: variables of its environment besides the settings.
+        code: what Python runs.
+    """
     environment = _environment(settings) | dict(others or {})
-    process = subprocess.Popen(_command(CODE), env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(_command(code), env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
         for line in process.stderr:

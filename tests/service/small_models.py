@@ -28,6 +28,7 @@ class Rule(Enum):
     EVERYTHING = "1"
     GREEDY = "asks for 64 TiB on the way"
     HUNGRY = "as BRIGHTNESS for one frame with fewer than 64 rows; asks for more memory than there is for any other"
+    ENDLESS = "as BRIGHTNESS for frames of the golden one's size; any other never ends"
     FRAGILE = "as BRIGHTNESS for frames of the golden one's size; any other fails with the words of a lost device"
 
 
@@ -35,7 +36,7 @@ def small_card(rule: Rule = Rule.BRIGHTNESS, **changes: Any) -> Card:
     """A card that fits a small model; its golden answer is right for ``BRIGHTNESS`` and ``EVERYTHING``."""
     expected = (
         GOLDEN.astype(np.uint16) * 257
-        if rule in (Rule.BRIGHTNESS, Rule.HUNGRY, Rule.FRAGILE)
+        if rule in (Rule.BRIGHTNESS, Rule.HUNGRY, Rule.FRAGILE, Rule.ENDLESS)
         else np.full(GOLDEN.shape, 65535, np.uint16)
     )
     fields: dict[str, Any] = {
@@ -157,10 +158,42 @@ def _fragile(kind: int) -> Nodes:
     return [*checks, *nodes], [*constants, size, helper.make_tensor("nothing", kind, [], [0])]
 
 
+def _endless(kind: int) -> Nodes:
+    nodes, constants = _brightness(kind)
+    nodes[0].input[0] = "kept"
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go_on"], ["still"]), helper.make_node("Identity", ["before"], ["after"])],
+        "round",
+        [
+            helper.make_tensor_value_info("round", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("before", TensorProto.INT64, []),
+        ],
+        [
+            helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("after", TensorProto.INT64, []),
+        ],
+    )
+    loop = [  # as many rounds as the frame has pixels beyond the golden one's, times 2^40
+        helper.make_node("Size", ["intensities"], ["pixels"]),
+        helper.make_node("Sub", ["pixels", "golden"], ["more"]),
+        helper.make_node("Mul", ["more", "many"], ["rounds"]),
+        helper.make_node("Loop", ["rounds", "true", "zero"], ["end"], body=body),
+        helper.make_node("Cast", ["end"], ["nothing"], to=kind),
+        helper.make_node("Add", ["intensities", "nothing"], ["kept"]),
+    ]
+    numbers = [
+        helper.make_tensor(name, TensorProto.INT64, [], [value])
+        for name, value in (("golden", GOLDEN.size), ("many", 2**40), ("zero", 0))
+    ]
+    return [*loop, *nodes], [*constants, *numbers, helper.make_tensor("true", TensorProto.BOOL, [], [True])]
+
+
 NODES = {
     Rule.BRIGHTNESS: _brightness,
     Rule.EVERYTHING: _everything,
     Rule.GREEDY: _greedy,
     Rule.HUNGRY: _hungry,
     Rule.FRAGILE: _fragile,
+    Rule.ENDLESS: _endless,
 }

@@ -1,12 +1,16 @@
 """A device that answers no more: requests are told, and the process ends so that its supervisor starts a new one."""
 
+import json
+import re
+import signal
 from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 
 from tests.frames import png
-from tests.service.process import running
+from tests.service.process import CODE, running
 from tests.service.small_models import Rule, write_small_model
 
 
@@ -21,6 +25,39 @@ def test_a_lost_device_ends_the_process_with_an_error(tmp_path: Path) -> None:
         assert process.wait(10) == 1
         assert process.stderr is not None
         assert "the device is lost: " in process.stderr.read()
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> str:
+    """A folder with a model whose run never ends for any frame but the golden one's size."""
+    write_small_model(tmp_path / "m.onnx", Rule.ENDLESS)
+    return str(tmp_path)
+
+
+def test_a_device_that_hangs_ends_the_process_with_an_error(endless: str) -> None:
+    code = f"import service.serving; service.serving.HANGS_S = 2.0; {CODE}"
+    with running(code=code, MODELS=endless, REQUEST_TIMEOUT_S="1", LOG_FORMAT="json") as (process, client):
+        answers = [_post_large(client) for _ in range(2)]
+        assert {(answer.status_code, answer.json()["reason"]) for answer in answers} == {(504, "deadline_exceeded")}
+        assert process.wait(20) == 1
+        assert process.stderr is not None
+        lines = [json.loads(line) for line in process.stderr]
+    told = [(line["level"], line["message"]) for line in lines if "device is lost" in line["message"]]
+    assert [level for level, _ in told] == ["error", "critical"]
+    assert re.fullmatch(r"the device is lost: a run has not ended for \d seconds", told[0][1])
+
+
+def test_sigterm_ends_a_process_whose_device_hangs(endless: str) -> None:
+    with running(MODELS=endless, REQUEST_TIMEOUT_S="1") as (process, client):
+        assert _post_large(client).status_code == 504
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert process.stderr is not None
+        assert "a run has not ended, and is left behind" in process.stderr.read()
+
+
+def _post_large(client: httpx.Client) -> httpx.Response:
+    return client.post("/v1/detect", content=png(np.eye(40, 48, dtype=np.uint8)))
 
 
 def _readiness(client: httpx.Client) -> int | None:
