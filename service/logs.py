@@ -76,11 +76,10 @@ class RequestLog:
         self._write, self._name = WRITERS[style], name
         self._logger = logging.getLogger(name)
 
-    def tell(self, message: str, request_id: object, duration_ms: float) -> None:
+    def tell(self, message: str, known: Mapping[str, object]) -> None:
         """Write it, unless lines like this are muted; a log that cannot be written fails no request."""
         if not self._logger.isEnabledFor(logging.INFO):
             return
-        known = {"request_id": request_id, "duration_ms": duration_ms}
         line = self._write(Line(time.time(), "INFO", self._name, message, known))
         with suppress(OSError, ValueError):
             sys.stderr.write(f"{line}\n")

@@ -27,16 +27,23 @@ class Account:
         route: str = UNMATCHED,
         reason: object = None,
         seconds: float = 0.0,
+        key: object = None,
     ) -> None:
         """One more answer.
 
         Args:
             reason: why it was refused, if it was.
             seconds: since the request's head.
+            key: name of the key that it came with, where keys are asked for.
         """
         self._telemetry.count_request(route, str(status), seconds)
         if reason is not None:
             self._telemetry.rejected.labels(str(reason)).inc()
         if route in PROBED and status < HTTPStatus.MULTIPLE_CHOICES:
             return
-        self._log.tell(f"{method} {route} {status}", request_id, round(1e3 * seconds, 3))
+        known: dict[str, object] = {"request_id": request_id, "duration_ms": round(1e3 * seconds, 3)}
+        if reason is not None:
+            known["reason"] = reason
+        if key is not None:
+            known["key"] = key
+        self._log.tell(f"{method} {route} {status}", known)

@@ -11,6 +11,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api import gate
 from service.api.account import UNMATCHED, Account
 from service.api.presence import LEFT
 from service.api.problems import problem
@@ -86,7 +87,8 @@ class _Exchange:
         status = self._status or CLIENT_LEFT
         reason = self._state.get("reason") if status != CLIENT_LEFT else None
         elapsed = time.monotonic() - self._began
-        self._account.tell(self._scope["method"], status, self._state["request_id"], route, reason, elapsed)
+        key = self._state.get(gate.KEY)
+        self._account.tell(self._scope["method"], status, self._state["request_id"], route, reason, elapsed, key)
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

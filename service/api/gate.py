@@ -13,6 +13,7 @@ from service.keys import Keys
 
 HEALTH: Final = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
 OPEN: Final = HEALTH | {page.PATH, *page.LOADED, docs.DOCUMENT, docs.PATH, docs.SCRIPT, docs.STYLE}
+KEY: Final = "key"  # in the state of a request: the name of its key
 CHALLENGE: Final = {headers.CHALLENGE: 'Bearer realm="rrcanet"'}
 
 
@@ -32,10 +33,12 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        if not any(self._keys.owner(key) for key in _given(request.headers)):
+        owners = [owner for key in _given(request.headers) if (owner := self._keys.owner(key))]
+        if not owners:
             refusal = ServiceError(Reason.UNAUTHORIZED, "a valid key is needed: Authorization: Bearer, or X-API-Key")
             await problem(request, refusal, CHALLENGE)(scope, receive, send)
             return
+        scope["state"][KEY] = owners[0]
         await self._app(scope, receive, send)
 
 

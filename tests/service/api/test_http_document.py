@@ -1,13 +1,22 @@
 """``docs/http.md`` and ``docs/openinference.md`` against the code: neither may tell more or less than the other."""
 
 import re
+import socket
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+import pytest
 
+from export.card import read_model
 from service.errors import Reason
+from service.pretrained import SHIPPED
 from service.settings import Settings
+from tests import frames
+from tests.scenes import make_scene
 from tests.service.markdown import names_in, read_document, read_table
 
 HTTP = read_document("http.md")
@@ -124,3 +133,39 @@ def _leaves(schema: dict[str, Any], schemas: dict[str, Any], path: str = "") -> 
         yield from _leaves(schema["items"], schemas, f"{path}[]")
     else:
         yield path
+
+
+def test_the_python_client_on_the_page_finds_what_the_service_finds(
+    client: httpx.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", HTTP, re.DOTALL)
+    counts = make_scene(1, 512, 640).counts(14)
+    np.save(tmp_path / "frame.npy", counts)
+    shown = "np.zeros((512, 640), np.uint16)"
+    assert shown in code
+    code = code.replace(shown, f"np.load({str(tmp_path / 'frame.npy')!r})")
+    exec(code.replace("http://127.0.0.1:8000", str(client.base_url)), {})
+    found = client.post("/v1/detect", content=frames.png(counts)).json()["frames"][0]["targets"]
+    assert found
+    assert capsys.readouterr().out.splitlines() == [f"{one['centroid']} {one['confidence']}" for one in found]
+
+
+def test_a_connection_is_kept_as_long_as_the_page_says(client: httpx.Client) -> None:
+    (told,) = re.findall(r"kept open is closed (\d+) seconds after", HTTP)
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+        answered = time.monotonic()
+        connection.settimeout(30)
+        while connection.recv(4096):
+            pass
+    assert 0 <= time.monotonic() - answered - float(told) < 3
+
+
+def test_confidences_lie_between_the_ends_that_the_page_tells() -> None:
+    text = " ".join(HTTP.split())
+    cards = [read_model(file)[1] for file in sorted(SHIPPED.rglob("*.onnx"))]
+    for card in cards:
+        low, high = card.calibration.confidences[0], card.calibration.confidences[-1]
+        assert re.search(rf"`{card.name}` (gives )?{low:.2f} to {high:.2f}\b", text), (card.name, low, high)
+    assert len(cards) == 4

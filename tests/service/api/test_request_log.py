@@ -34,6 +34,8 @@ def test_a_probe_that_goes_well_is_counted_and_not_logged(
     lines = capsys.readouterr().err.splitlines()
     told = [line.partition(" INFO    ")[2].partition(" request_id=")[0] for line in lines]
     assert told == ["GET /v1/models 200", "POST /livez 405", "GET unmatched 401"]
+    ends = [line.partition(" duration_ms=")[2].split()[1:] for line in lines]
+    assert ends == [["key=one"], ["reason=method_not_allowed"], ["reason=unauthorized"]]
 
 
 @pytest.mark.parametrize("route", PROBES)
