@@ -55,13 +55,17 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
         server.run()
     except SystemExit as stop:  # uvicorn has said why
         raise click.exceptions.Exit(1) from stop
-    fault = server.serving.fault
-    if fault is not None:
-        logger.critical("%s", fault)
-    if server.serving.engine.busy_s:
-        _leave_behind(1 if fault else 0)
-    if fault is not None:
-        raise click.exceptions.Exit(1)
+    _finish(server.serving)
+
+
+def _finish(serving: Serving) -> None:
+    """Exit code 1, and why, where something was wrong."""
+    if serving.fault is not None:
+        logger.critical("%s", serving.fault)
+    exit_code = 0 if serving.fault is None else 1
+    if serving.engine.busy_s:
+        _leave_behind(exit_code)
+    raise click.exceptions.Exit(exit_code)
 
 
 def _leave_behind(exit_code: int) -> NoReturn:
