@@ -6,10 +6,8 @@ from click.testing import CliRunner
 
 from benchmarks.best_epoch import main
 from model.checkpoint import TrainingRecord, build_network, save_checkpoint
-from model.recipe import Network
+from tests.export.conftest import SMALL
 from tests.scenes import write_data_set
-
-SMALL = Network(passes=1)
 
 
 def test_all_weights_are_scored_and_the_best_is_named(tmp_path: Path) -> None:
