@@ -166,10 +166,9 @@ class Worker(Generic[K, X, Y]):
         return done
 
     @property
-    def busy_s(self) -> float:
-        """How long the run that is on the device has taken by now; 0 where none is."""
-        began = self._began
-        return 0.0 if began is None else self._clock() - began
+    def running_since(self) -> float | None:
+        """The clock's time when the run that is on the device began; None where none is."""
+        return self._began
 
     def close(self, within_s: float | None = None) -> bool:
         """Run what waits, then end; False where that takes longer, or for ever."""

@@ -48,9 +48,9 @@ class Engine:
         )
 
     @property
-    def busy_s(self) -> float:
-        """How long the run that is on the device has taken by now; 0 where none is."""
-        return self._worker.busy_s
+    def running_since(self) -> float | None:
+        """time.monotonic when the run that is on the device began; None where none is."""
+        return self._worker.running_since
 
     def close(self, within_s: float | None = None) -> bool:
         """Finish what was accepted; False where a run does not end within this time, twice over."""

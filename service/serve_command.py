@@ -63,7 +63,7 @@ def _finish(serving: Serving) -> None:
     if serving.fault is not None:
         logger.critical("%s", serving.fault)
     exit_code = 0 if serving.fault is None else 1
-    if serving.engine.busy_s:
+    if serving.engine.running_since is not None:
         _leave_behind(exit_code)
     raise click.exceptions.Exit(exit_code)
 

@@ -49,6 +49,8 @@ class Serving:
         self._stop = stop
         self._changed = asyncio.Event()
         self._seen = signature(settings.models)
+        self._run: float | None = None  # on the device at the last look, and at how many before
+        self._looks = 0
         self.telemetry.watch(
             lambda: self.engine.admission.inside, settings.queue_size, lambda: self.phase is Phase.READY
         )
@@ -80,9 +82,12 @@ class Serving:
 
     def _look_at_device(self) -> None:
         """A driver that hangs raises nothing: no run ends, and those who wait run into their deadlines."""
-        busy = self.engine.busy_s
-        if busy > max(HANGS_S, 2 * self.settings.request_timeout_s):
-            self._lose_device(f"a run has not ended for {busy:.0f} seconds")
+        run = self.engine.running_since
+        same = run is not None and run == self._run
+        self._run, self._looks = run, self._looks + 1 if same else 0
+        waited = self._looks * LOOK_EVERY_S  # not by the clock, which goes on while a process is paused
+        if waited > max(HANGS_S, 2 * self.settings.request_timeout_s):
+            self._lose_device(f"a run has not ended for {waited:.0f} seconds")
 
     def reload_soon(self) -> None:
         """Look at the model files and the keys now, changed or not."""
@@ -97,8 +102,7 @@ class Serving:
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._changed.wait()
             except TimeoutError:
-                pass
-            self._look_at_device()
+                self._look_at_device()
             asked = self._changed.is_set()
             self._changed.clear()
             if self._repository is None:
