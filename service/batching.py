@@ -15,6 +15,7 @@ from service.pace import Paces
 
 K = TypeVar("K", bound=Hashable)
 X = TypeVar("X")
+W = TypeVar("W", covariant=True)
 Y = TypeVar("Y")
 
 
@@ -27,15 +28,15 @@ class Done(Generic[Y]):
     ended: float
 
 
-class Caller(Protocol[Y]):
-    """Who wants a job done. Told of its end once, in the worker's thread; must raise nothing.
+class Caller(Protocol[W, Y]):
+    """Who wants a job done, and keeps the work. Told of its end once, in the worker's thread; must raise nothing.
 
     A future of each job would do too, with a lock and a condition of its own that nobody here waits for.
     """
 
     @property
-    def gone(self) -> bool:
-        """Nobody waits any more: a job that has not begun never begins."""
+    def work(self) -> W | None:
+        """None where nobody waits any more: then the job never begins, and waits in the queue without its pixels."""
 
     def keep(self, done: Done[Y], /) -> None:
         """It is done."""
@@ -55,11 +56,10 @@ class Job(Generic[K, X, Y]):
     """
 
     key: K
-    work: X
     size: int
     entered: float
     deadline: float
-    caller: Caller[Y]
+    caller: Caller[X, Y]
 
 
 class Queue(Generic[K, X, Y]):
@@ -81,18 +81,24 @@ class Queue(Generic[K, X, Y]):
         """Add a job; how many may wait is not decided here."""
         self._waiting.setdefault(job.key, deque()).append(job)
 
-    def take(self, now: float, pace: Callable[[K], float] = lambda _: 0.0) -> list[Job[K, X, Y]]:
+    def take(
+        self, now: float, pace: Callable[[K], float] = lambda _: 0.0, doubt: Callable[[K], object] = lambda _: None
+    ) -> list[Job[K, X, Y]]:
         """The next batch; jobs whose caller has left, or whose deadline will have passed, are dropped on the way.
 
         Args:
             now: the clock's time.
             pace: seconds that the device is expected to need for a pixel of this key. A batch stays so small that none
                 of its jobs comes too late: work on an answer that nobody waits for any more is stolen from others.
+            doubt: told of a key whose expected pace left nothing to run.
         """
         batch: list[Job[K, X, Y]] = []
         while not batch and self._waiting:
             key = min(self._waiting, key=lambda key: self._waiting[key][0].entered)
-            batch = self._take_from(self._waiting[key], self._max_size(key), now, pace(key))
+            expected = pace(key)
+            batch = self._take_from(self._waiting[key], self._max_size(key), now, expected)
+            if not batch and expected:
+                doubt(key)
             if not self._waiting[key]:
                 del self._waiting[key]
         return batch
@@ -105,10 +111,11 @@ class Queue(Generic[K, X, Y]):
             if batch and ends > min(earliest, waiting[0].deadline):
                 break
             job = waiting.popleft()
-            if job.caller.gone:
+            if job.caller.work is None:
                 continue
             if job.deadline <= ends:
-                job.caller.lose(ServiceError(Reason.DEADLINE_EXCEEDED, "the deadline passed in the queue"))
+                told = "passed in the queue" if job.deadline <= now else "will have passed before the answer"
+                job.caller.lose(ServiceError(Reason.DEADLINE_EXCEEDED, f"the deadline {told}"))
                 continue
             size, earliest = size + job.size, min(earliest, job.deadline)
             batch.append(job)
@@ -140,15 +147,15 @@ class Worker(Generic[K, X, Y]):
         self._thread = Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
-    def submit(self, key: K, work: X, size: int, deadline: float, caller: Caller[Y]) -> None:
-        """Queue one job; it is dropped where its caller is gone before its batch begins."""
-        self._arriving.put(Job(key, work, size, self._clock(), deadline, caller))
+    def submit(self, key: K, size: int, deadline: float, caller: Caller[X, Y]) -> None:
+        """Queue one job; it is dropped where nobody waits any more before its batch begins."""
+        self._arriving.put(Job(key, size, self._clock(), deadline, caller))
 
-    def submit_together(self, key: K, works: Sequence[X], size: int, deadline: float, caller: Caller[Y]) -> None:
+    def submit_together(self, key: K, size: int, deadline: float, callers: Iterable[Caller[X, Y]]) -> None:
         """Queue jobs of ``size`` that nothing comes between, once the device is free: one batch, as far as may be."""
         with self._device:
-            for work in works:
-                self.submit(key, work, size, deadline, caller)
+            for caller in callers:
+                self.submit(key, size, deadline, caller)
 
     def run_here(self, key: K, work: X, size: int) -> Done[Y] | None:
         """Run one job in the calling thread; None while the device is busy.
@@ -183,12 +190,10 @@ class Worker(Generic[K, X, Y]):
                 self._run_next()
 
     def _run_next(self) -> None:
-        batch = self._queue.take(self._clock(), self._paces.of)
+        batch = self._queue.take(self._clock(), self._paces.of, self._paces.forget)
         if batch:
             self._observe(len(batch))
             self._answer(batch)
-        else:
-            self._paces.doubt()  # paces at which everything is too late are not believed twice
 
     def _take_in(self) -> bool:
         """Queue what has arrived, and wait for it where nothing is queued; False where nothing will come any more."""
@@ -202,16 +207,19 @@ class Worker(Generic[K, X, Y]):
 
     def _answer(self, batch: list[Job[K, X, Y]]) -> None:
         """A batch that fails is halved: a bad job fails alone, and what found no room at once still runs."""
-        size = sum(job.size for job in batch)
+        held = [(job, work) for job in batch if (work := job.caller.work) is not None]  # others have left just now
+        if not held:
+            return
+        jobs, works = [job for job, _ in held], [work for _, work in held]
         try:
-            answers = list(zip(batch, self._time(batch[0].key, [job.work for job in batch], size), strict=True))
+            answers = list(zip(jobs, self._time(jobs[0].key, works, sum(job.size for job in jobs)), strict=True))
         except Exception as fault:
-            if len(batch) == 1:
-                batch[0].caller.lose(fault)
+            if len(jobs) == 1:
+                jobs[0].caller.lose(fault)
             else:
-                middle = len(batch) // 2
-                self._answer(batch[:middle])
-                self._answer(batch[middle:])
+                middle = len(jobs) // 2
+                self._answer(jobs[:middle])
+                self._answer(jobs[middle:])
             return
         for job, done in answers:
             job.caller.keep(done)

@@ -59,9 +59,8 @@ class Engine:
     def warm_up(self, detectors: Sequence[Detector]) -> None:
         """Run what first requests would wait for, in the device's thread; returns when that is done."""
 
-        def submit(detector: Detector, tensors: Sequence[Tensor], caller: Caller[Tensor]) -> None:
-            key = detector, tensors[0].shape
-            self._worker.submit_together(key, tensors, tensors[0].size, float("inf"), caller)
+        def submit(detector: Detector, tensor: Tensor, callers: Sequence[Caller[Tensor, Tensor]]) -> None:
+            self._worker.submit_together((detector, tensor.shape), tensor.size, float("inf"), callers)
 
         warm_up(detectors, self._settings.max_batch, submit)
 
@@ -98,8 +97,8 @@ class Engine:
             self._telemetry.frames_error.inc(work.unreadable)
         places.hold(len(work.ready))
 
-    def _infer(self, order: Order, tensor: Tensor, caller: Caller[Tensor]) -> None:
-        self._worker.submit((order.detector, tensor.shape), tensor, tensor.size, order.deadline, caller)
+    def _infer(self, order: Order, tensor: Tensor, caller: Caller[Tensor, Tensor]) -> None:
+        self._worker.submit((order.detector, tensor.shape), tensor.size, order.deadline, caller)
 
     def _infer_here(self, order: Order, tensor: Tensor) -> Done[Tensor] | None:
         """While nobody else is inside: two hand-overs less are a sixth of what a request costs beside its frame."""

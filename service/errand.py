@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from service.batching import Caller, Done
 from service.detector import Prepared
@@ -38,7 +38,7 @@ class Errand(Generic[A]):
         pool: Pool,
         ahead: ReadAhead,
         read: Callable[[], Work[A]],
-        infer: Callable[[Order, Tensor, Caller[Tensor]], None],
+        infer: Callable[[Order, Tensor, Caller[Tensor, Tensor]], None],
         infer_here: Callable[[Order, Tensor], Done[Tensor] | None],
         answer: Callable[[Work[A], Sequence[Tensor]], A],
         latest: float,
@@ -47,6 +47,7 @@ class Errand(Generic[A]):
         self._pool, self._ahead, self._timing = pool, ahead, timing
         self._read, self._infer, self._infer_here, self._answer = read, infer, infer_here, answer
         self._end: Promise[A] = Promise(latest)
+        self._waiting: _Waiting[A] | None = None
 
     async def run(self) -> A:
         """Set out, and wait for the answer.
@@ -60,6 +61,7 @@ class Errand(Generic[A]):
         try:
             return await self._end.wait()
         finally:
+            self._forget()  # as the account of what is read does: the device may be busy for long
             self._ahead.leave(turn)
             del self, turn  # as in Promise.wait
 
@@ -92,15 +94,26 @@ class Errand(Generic[A]):
         self._timing.lap("decode")
         inputs = [tensor for one in work.ready for tensor in one.inputs]
         self._ahead.hold(turn, sum(tensor.size for tensor in inputs))
+        if self._end.over:
+            return
         if not inputs:
             self._answer_frames(work, ())
             return
         if len(inputs) == 1 and (done := self._infer_here(work.order, inputs[0])) is not None:
             self._answer_frames(work, (done,))
             return
-        waiting = _Waiting(len(inputs), self._end, partial(self._answer_later, work), self._fail)
+        self._waiting = waiting = _Waiting(inputs, self._end, partial(self._answer_later, work), self._fail)
         for index, tensor in enumerate(inputs):
             self._infer(work.order, tensor, _Place(waiting, index))
+        self._forget_if_over()  # it may have left meanwhile, and forgotten what was there by then
+
+    def _forget_if_over(self) -> None:
+        if self._end.over:
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._waiting is not None:
+            self._waiting.forget()
 
     def _answer_later(self, work: Work[A], done: Sequence[Done[Tensor]]) -> None:
         self._go_on(partial(self._answer_frames, work, done))
@@ -114,23 +127,47 @@ class Errand(Generic[A]):
 
 
 class _Waiting(Generic[A]):
-    """A request whose tensors are at the device; the device's thread alone tells it of them."""
+    """A request whose tensors are at the device; but for ``forget``, the device's thread alone tells it of them."""
 
     def __init__(
         self,
-        number: int,
+        tensors: Sequence[Tensor],
         end: Promise[A],
         go_on: Callable[[Sequence[Done[Tensor]]], None],
         fail: Callable[[Exception], None],
     ) -> None:
-        self.end, self.fail, self._go_on = end, fail, go_on
-        self._number = number
+        self._number, self._end = len(tensors), end
+        self._held: _Held | None = _Held(tensors, go_on, fail)
         self._done: dict[int, Done[Tensor]] = {}
 
+    def tensor(self, index: int) -> Tensor | None:
+        held = self._held
+        return None if held is None or self._end.over else held.tensors[index]
+
     def keep(self, index: int, done: Done[Tensor]) -> None:
+        held = self._held
+        if held is None or self._end.over:
+            return
         self._done[index] = done
-        if len(self._done) == self._number and not self.end.over:
-            self._go_on([self._done[index] for index in range(self._number)])
+        if len(self._done) == self._number:
+            held.go_on([self._done[index] for index in range(self._number)])
+
+    def fail(self, fault: Exception) -> None:
+        if (held := self._held) is not None:
+            held.fail(fault)
+
+    def forget(self) -> None:
+        """Jobs of a request that is over stay in the queue until it is their turn: they must not hold its frames."""
+        self._held = None
+        self._done = {}
+
+
+class _Held(NamedTuple):
+    """All through which a request's frames can be reached."""
+
+    tensors: Sequence[Tensor]
+    go_on: Callable[[Sequence[Done[Tensor]]], None]
+    fail: Callable[[Exception], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +178,8 @@ class _Place(Generic[A]):
     index: int
 
     @property
-    def gone(self) -> bool:
-        return self.waiting.end.over
+    def work(self) -> Tensor | None:
+        return self.waiting.tensor(self.index)
 
     def keep(self, done: Done[Tensor], /) -> None:
         self.waiting.keep(self.index, done)

@@ -33,6 +33,6 @@ class Paces(Generic[K]):
             self._paces.clear()
         self._paces[kind] = 0.0
 
-    def doubt(self) -> None:
-        """Forget all: they left nothing to run."""
-        self._paces.clear()
+    def forget(self, key: K) -> None:
+        """Learn this kind anew: a pace at which everything is too late is not believed twice."""
+        self._paces.pop(hash(key), None)

@@ -24,12 +24,15 @@ logger = logging.getLogger(__name__)
 
 
 class Watched:
-    """A caller that is told of each of several jobs."""
+    """A caller that is told of each of several jobs that do the same.
 
-    gone = False
+    Args:
+        work: of each job.
+        jobs: how many.
+    """
 
-    def __init__(self, jobs: int) -> None:
-        self._left = jobs
+    def __init__(self, work: Tensor, jobs: int) -> None:
+        self.work, self._left = work, jobs
         self.end: Future[None] = Future()
 
     def keep(self, _: Done[Tensor], /) -> None:
@@ -48,12 +51,12 @@ class Watched:
 def warm_up(
     detectors: Sequence[Detector],
     max_batch: int,
-    submit: Callable[[Detector, Sequence[Tensor], Watched], object],
+    submit: Callable[[Detector, Tensor, Sequence[Watched]], object],
 ) -> None:
     """Run the usual frames in batches of every power of two; on a CPU there is nothing to gain.
 
     Args:
-        submit: has a model run these together, in the device's thread.
+        submit: has a model run this as often as there are callers, together, in the device's thread.
 
     Raises:
         TimeoutError: a batch that takes for ever.
@@ -61,20 +64,20 @@ def warm_up(
     began = time.monotonic()
     cold = [detector for detector in detectors if not detector.runtime.runs_in_any_thread]
     for detector in cold:
-        for tensors in batches(detector, max_batch):
+        for tensor, number in batches(detector, max_batch):
             for _ in range(RUNS):
-                watched = Watched(len(tensors))
-                submit(detector, tensors, watched)
+                watched = Watched(tensor, number)
+                submit(detector, tensor, [watched] * number)
                 watched.end.result(WITHIN_S)
     if cold:
         logger.info("warmed up in %.1f s", time.monotonic() - began)
 
 
-def batches(detector: Detector, max_batch: int) -> Iterator[Sequence[Tensor]]:
-    """Inputs ``[1, 1, H, W]`` that run together, of each usual size in every number that a batch is filled up to."""
+def batches(detector: Detector, max_batch: int) -> Iterator[tuple[Tensor, int]]:
+    """An input ``[1, 1, H, W]`` of each usual size, with every number of them that a batch is filled up to."""
     for height, width in USUAL:
         window = windows_of(height, width, detector.runtime.card.stride)[0]
         tensor = window.cut(np.zeros((height, width), np.float32))
         most = max(min(max_batch, detector.runtime.batch_pixels // tensor.size), 1)
         for exponent in range((most - 1).bit_length() + 1):
-            yield [tensor] * min(2**exponent, most)
+            yield tensor, min(2**exponent, most)
