@@ -15,4 +15,5 @@ def without_invalid(counts: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[n
     """
     if valid.all():
         return counts
-    return np.where(valid, counts, np.median(counts[valid]))
+    median = np.median(counts[valid].astype(np.float64))  # of float32, halves of two large ones would be infinite
+    return np.where(valid, counts, median.astype(counts.dtype))

@@ -57,6 +57,8 @@ def read_counts(image: Image.Image) -> Counts:
     if mode == "L" or mode.startswith("I;16"):
         return _gray(image)
     if mode == "F":
+        if _tags(image).get(PHOTOMETRIC) == WHITE_IS_ZERO:
+            raise UnreadableCountsError("float samples of which white is zero, and black nothing; make black zero")
         return Counts(np.asarray(image), "float32")
     if mode == "I":
         return _wide(image)

@@ -1,5 +1,6 @@
 """The images of a COCO annotation file: results bear their ids, so that they can be scored against it."""
 
+import codecs
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def read_coco_images(path: Path) -> CocoImages:
         OSError: it cannot be read.
     """
     try:
-        annotations = _Annotations.model_validate_json(path.read_bytes())
+        annotations = _Annotations.model_validate_json(path.read_bytes().removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

@@ -12,6 +12,7 @@ from intensity import Range
 from service.coco_images import read_coco_images
 from service.detector import Detector, Options, Polarity, RangeMode
 from service.errors import ServiceError
+from service.finite import FiniteRange
 from service.frames import LONGEST_SIDE, Frame, RawLayout, RawType
 from service.interruption import termination_interrupts
 from service.pretrained import DEFAULT
@@ -39,6 +40,7 @@ POLARITY_HELP: Final = (
     "black_hot: darker, the frame is inverted before the network."
 )
 SIDES: Final = click.IntRange(1, LONGEST_SIDE)
+UNIT: Final = FiniteRange(0, 1)
 
 
 @click.command("detect", epilog=EPILOG)
@@ -62,8 +64,8 @@ SIDES: Final = click.IntRange(1, LONGEST_SIDE)
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
-@click.option("--threshold", type=click.FloatRange(0, 1), help="On pixels; the model card's by default.")
-@click.option("--min-confidence", type=click.FloatRange(0, 1), default=0.0, show_default=True, help=CONFIDENCE_HELP)
+@click.option("--threshold", type=UNIT, help="On pixels; the model card's by default.")
+@click.option("--min-confidence", type=UNIT, default=0.0, show_default=True, help=CONFIDENCE_HELP)
 @click.option("--min-area", type=click.IntRange(1), default=1, show_default=True, help="Pixels.")
 @click.option("--max-targets", type=click.IntRange(0), default=1000, show_default=True, help="Of a frame.")
 @click.option(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 KEY_BYTES: Final = 32  # of randomness: so a plain hash cannot be searched
-LINE: Final = re.compile(r"(?P<name>\S+)\s+(?P<hash>[0-9a-f]{64})")
+LINE: Final = re.compile(r"(?P<name>\S+)\s+(?P<hash>[0-9A-Fa-f]{64})")
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def read_keys(path: Path) -> dict[str, str]:
         match = LINE.fullmatch(text)
         if match is None or match["name"] in hashes:
             raise KeysFault(f"{path}, line {number}: must be a name of its own and a SHA-256 in hexadecimal")
-        hashes[match["name"]] = match["hash"]
+        hashes[match["name"]] = match["hash"].lower()
     if not hashes:
         raise KeysFault(f"{path} has no key, so nobody could be served")
     return hashes

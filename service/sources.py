@@ -44,8 +44,9 @@ class _Found:
 
 
 def stem_of(name: str) -> str:
-    """``seq/0001`` of ``seq/0001.png``."""
-    return PurePath(name).with_suffix("").as_posix()
+    """``seq/0001`` of ``seq/0001.png``; the number of ``frame.0001`` is no suffix."""
+    path = PurePath(name)
+    return (path if path.suffix[1:].isdecimal() else path.with_suffix("")).as_posix()
 
 
 def find_sources(
@@ -98,12 +99,20 @@ def _name(files: Sequence[_Found]) -> list[Source]:
     """Names begin below the folder that was given, or as many folders higher as make them differ."""
     highest = max((len(one.parts) - one.below for one in files), default=0)
     for above in range(highest + 1):
-        sources = [Source(one.path, "/".join(one.parts[-one.below - above :])) for one in files]
+        sources = [Source(one.path, _readable("/".join(one.parts[-one.below - above :]))) for one in files]
         twins = find_twins(sources, lambda source: source.stem)
         if twins is None:
             return sources
     assert twins is not None
-    raise SourceFault(f"{twins[0].path} and {twins[1].path} have the same name, and so would their results")
+    first, second = (twin.path for twin in twins)
+    if first == second:
+        raise SourceFault(f"{first} is given twice")
+    raise SourceFault(f"{first} and {second} have the same name, and so would their results")
+
+
+def _readable(name: str) -> str:
+    """As text that UTF-8 can carry, as results do; bytes of a name that are no text are written out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def find_twins(sources: Iterable[Source], key: Callable[[Source], Hashable]) -> tuple[Source, Source] | None:

@@ -152,7 +152,7 @@ def _refuse_announced_size(request: Request, limit: int) -> None:
 
 
 def _refuse_encoding(request: Request) -> None:
-    encoding = request.headers.get("content-encoding", "identity")
+    encoding = request.headers.get("content-encoding") or "identity"
     if encoding.strip().lower() != "identity":
         raise ServiceError(Reason.UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding {encoding[:64]!r}; send the body as it is")
 

@@ -14,6 +14,7 @@ MEDIA_TYPE: Final = "application/x-npy"
 MAGIC: Final = b"\x93NUMPY"
 ACCEPTED: Final = ("uint8", "uint16", "float32")
 COLOUR_CHANNELS: Final = 4
+LARGEST_SIDE: Final = 2**31 - 1
 CASTABLE: Final = "biuf"  # kinds of NumPy that become float32 without losing a part
 
 
@@ -46,6 +47,8 @@ def _header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generi
 
 
 def _check(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
+    if any(side > LARGEST_SIDE for side in shape):  # Python refuses to write out much larger numbers
+        raise undecodable(f"a side of more than {LARGEST_SIDE} pixels")
     if dtype.name not in ACCEPTED:
         cure = ': array.astype("float32")' if dtype.kind in CASTABLE else ""
         raise undecodable(f"{dtype} pixels; send one of {', '.join(ACCEPTED)}{cure}")

@@ -10,6 +10,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from intensity.rasters import UnreadableCountsError, read_counts
 from intensity.tiff_tags import TILE_LENGTH, TILE_WIDTH
 from service.errors import Reason, ServiceError
+from service.frames.cost import refuse_costly
 from service.frames.frame import Budget, Frame, make_frame, undecodable
 from service.frames.tiff_samples import describe_samples, first_page_samples, no_mode_for
 
@@ -25,6 +26,7 @@ BOMB: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 def read_raster(body: bytes, format_name: str, budget: Budget, name: str | None) -> list[Frame | ServiceError]:
     """Read one image file; every page of a TIFF is a frame."""
+    refuse_costly(body, format_name)
     image = _open(body, format_name)
     frames: list[Frame | ServiceError] = []
     for page in _pages(image):

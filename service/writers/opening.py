@@ -1,5 +1,6 @@
 """Which writer writes where."""
 
+import io
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -99,6 +100,8 @@ def _stream(form: Format, folder: Path | None) -> AbstractContextManager[TextIO]
 
 @contextmanager
 def _standard_output() -> Iterator[TextIO]:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # of names that the terminal's encoding has not
     try:
         yield sys.stdout
     except BaseException as error:

@@ -18,5 +18,14 @@ def test_pixels_that_are_no_number_become_the_median_and_widen_no_range() -> Non
     assert filled.dtype == SCENE.dtype
 
 
+def test_the_median_of_counts_as_large_as_floats_get_is_finite() -> None:
+    counts = np.full((32, 32), 3e38, np.float32)
+    counts[:4, :4] = 1e38
+    counts[9, 8:10] = np.nan
+    filled = without_invalid(counts, np.isfinite(counts))
+    assert filled[9, 8] == np.float32(3e38)
+    assert filled.dtype == np.float32
+
+
 def test_a_whole_frame_is_not_copied() -> None:
     assert without_invalid(SCENE, np.isfinite(SCENE)) is SCENE

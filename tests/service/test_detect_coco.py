@@ -1,5 +1,6 @@
 """Results of ``rrcanet detect --format coco`` against an annotation file."""
 
+import codecs
 import json
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,13 @@ def test_what_is_no_annotation_file_is_told(detect: Detect, data: Path, content:
     assert f"{data / 'annotations.json'} is no COCO annotation file" in ended.stderr
     assert told in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_byte_order_mark_is_no_fault(detect: Detect, data: Path) -> None:
+    truth = annotate(data, {name: number for number, name in enumerate(SEQUENCES, 1)})
+    truth.write_bytes(codecs.BOM_UTF8 + truth.read_bytes())
+    ended = detect("-r", data / "images", "--format", "coco", "--coco-images", truth)
+    assert ended.exit_code == 0, ended.stderr
 
 
 def test_a_later_page_is_no_image(detect: Detect, data: Path) -> None:

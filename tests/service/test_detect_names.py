@@ -145,7 +145,29 @@ def test_files_of_one_folder_that_differ_in_their_suffix_are_refused(detect: Det
 def test_a_file_that_is_given_twice_is_refused(detect: Detect, flights: Path) -> None:
     ended = detect(flights / "seq1", flights / "seq1" / "0001.png")
     assert ended.exit_code == 2
-    assert "have the same name" in ended.stderr
+    assert f"{flights / 'seq1' / '0001.png'} is given twice" in ended.stderr
+
+
+def test_files_that_are_numbered_after_a_dot_are_told_apart(detect: Detect, tmp_path: Path) -> None:
+    put(tmp_path, "frame.0001", "frame.0002")
+    ended = detect(tmp_path / "frame.0001", tmp_path / "frame.0002", "--format", "png", "--out", tmp_path / "out")
+    assert ended.exit_code == 0, ended.stderr
+    assert masks_in(tmp_path / "out") == ["frame.0001.png", "frame.0002.png"]
+
+
+NOT_UTF_8 = os.fsdecode(b"caf\xe9.png")
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "coco"])
+def test_names_that_are_no_text_are_written_out(detect: Detect, tmp_path: Path, form: str) -> None:
+    put(tmp_path / "in", "a.png", NOT_UTF_8)
+    frames_csv = tmp_path / "frames.csv"
+    ended = detect(tmp_path / "in", "--format", form, "--out", tmp_path, "--frames-csv", frames_csv)
+    assert ended.exit_code == 0, ended.stderr
+    results = {"json": "targets.json", "csv": "targets.csv", "coco": "results.json"}
+    stem = r"caf\xe9"
+    assert (json.dumps(stem)[1:-1] if form != "csv" else stem) in (tmp_path / results[form]).read_text("utf-8")
+    assert f"{stem}.png" in frames_csv.read_text("utf-8")
 
 
 def test_a_folder_that_cannot_be_read_is_named(detect: Detect, flights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 LARGEST_DIMENSION: Final = 2**31 - 1
 
 Numbers = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {"type": "number"}})]  # ints stay ints
+NONE_IS_DEFAULT: Final = BeforeValidator(lambda given: {} if given is None else given)
 Dimension = Annotated[int, Field(ge=1, le=LARGEST_DIMENSION)]
 
 
@@ -27,7 +28,7 @@ class Input(Wire):
     name: str
     datatype: str
     shape: list[Dimension] = Field(max_length=8)
-    parameters: InputParameters = InputParameters()
+    parameters: Annotated[InputParameters, NONE_IS_DEFAULT] = InputParameters()
     data: list[Any] | None = None
 
 
@@ -43,7 +44,7 @@ class RequestedOutput(Wire):
     """An output to answer with."""
 
     name: str
-    parameters: OutputParameters = OutputParameters()
+    parameters: Annotated[OutputParameters, NONE_IS_DEFAULT] = OutputParameters()
 
 
 class RequestParameters(Wire):
@@ -63,9 +64,11 @@ class InferRequest(Wire):
     """The JSON of a request."""
 
     id: str | None = None
-    parameters: RequestParameters = RequestParameters()
+    parameters: Annotated[RequestParameters, NONE_IS_DEFAULT] = RequestParameters()
     inputs: list[Input] = Field(min_length=1, max_length=1)
-    outputs: list[RequestedOutput] = Field(default=[], max_length=8)
+    outputs: Annotated[list[RequestedOutput], BeforeValidator(lambda given: [] if given is None else given)] = Field(
+        default=[], max_length=8
+    )
 
 
 class TensorMetadata(BaseModel):

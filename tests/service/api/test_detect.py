@@ -95,6 +95,11 @@ def test_a_single_frame_may_be_answered_by_its_mask_alone(client: httpx.Client) 
         assert np.array_equal(np.asarray(image), mask)
 
 
+def test_what_is_accepted_may_be_said_in_several_lines(client: httpx.Client) -> None:
+    headers = [("Accept", "text/html"), ("Accept", "application/json")]
+    assert client.post("/v1/detect", content=frames.png(EIGHT_BIT), headers=headers).status_code == 200
+
+
 def test_what_was_cut_off_is_said(client: httpx.Client) -> None:
     cut = only_frame(post(client, frames.png(EIGHT_BIT), max_targets=1))
     assert cut["truncated"] is True

@@ -53,6 +53,13 @@ def test_values_may_be_nested_as_the_shape_is(client: httpx.Client) -> None:
     np.testing.assert_array_equal(outputs(client.post(DETECTOR, json=nested))["targets"], flat["targets"])
 
 
+def test_null_is_as_good_as_nothing(client: httpx.Client) -> None:
+    plain = as_json("frames", COUNTS)
+    inputs = [one | {"parameters": None} for one in plain["inputs"]]
+    answer = client.post(DETECTOR, json=plain | {"inputs": inputs, "parameters": None, "outputs": None})
+    np.testing.assert_array_equal(outputs(answer)["targets"], outputs(client.post(DETECTOR, json=plain))["targets"])
+
+
 def test_the_id_of_a_request_comes_back_and_none_is_made_up(client: httpx.Client) -> None:
     assert client.post(DETECTOR, json=as_json("frames", COUNTS, id="é 7")).json()["id"] == "é 7"
     assert "id" not in client.post(DETECTOR, json=as_json("frames", COUNTS)).json()

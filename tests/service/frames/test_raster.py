@@ -301,6 +301,14 @@ def test_white_is_zero_is_turned_round_at_every_depth(bits: int, dtype: str) -> 
     assert np.array_equal(read_one(by_hand.tiff(counts.tobytes(), fields)).counts, np.iinfo(dtype).max - counts)
 
 
+def test_floats_of_which_white_is_zero_are_refused() -> None:
+    counts = np.array([[0, 3, 200]], "<f4")
+    fields = by_hand.gray(3, 1, 32, counts.nbytes) | {by_hand.FORMAT: by_hand.FLOAT, by_hand.PHOTOMETRIC: 0}
+    (fault,) = read(by_hand.tiff(counts.tobytes(), fields))
+    assert isinstance(fault, ServiceError)
+    assert "white is zero" in fault.detail
+
+
 def test_signed_bytes_are_refused_and_not_read_as_bright(  # -1 would become 255
 ) -> None:
     fields = by_hand.gray(2, 1, 8, 2) | {by_hand.FORMAT: by_hand.SIGNED}
