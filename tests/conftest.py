@@ -46,7 +46,7 @@ def model_file() -> Path:
 @pytest.fixture(scope="session")
 def shipped_checkpoint() -> Path:
     """The weights that the shipped model was exported from."""
-    return Path(model.__file__).parent / "weights" / "generalist.safetensors"
+    return Path(model.__file__).parent / "weights" / "generalist-long.safetensors"
 
 
 @pytest.fixture(scope="session")

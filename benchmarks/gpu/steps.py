@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-WEIGHTS: Final = Path(__file__).parents[2] / "model" / "weights" / "generalist.safetensors"
+WEIGHTS: Final = Path(__file__).parents[2] / "model" / "weights" / "generalist-long.safetensors"
 DATA_SETS: Final = ("NUAA-SIRST", "IRSTD-1k", "DenseSIRST")
 SPLITS: Final = ("train", "test")  # a parcel each: parity needs no training frames, and they are three quarters
 RECIPES: Final = Path(__file__).parents[2] / "model" / "recipes"

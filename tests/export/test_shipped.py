@@ -24,7 +24,7 @@ def test_a_model_that_ships_answers_as_the_weights_beside_it(path: Path) -> None
     runtime = Runtime(path, Device.CPU)
     runtime.check_golden()
     checkpoint = load_checkpoint(
-        WEIGHTS / ("generalist.safetensors" if path == DEFAULT else f"{path.stem}.safetensors")
+        WEIGHTS / ("generalist-long.safetensors" if path == DEFAULT else f"{path.stem}.safetensors")
     )
     frame = np.asarray(make_scene(3, 96, 160).counts(8), np.float32)[None, None]
     with torch.inference_mode():
@@ -44,6 +44,7 @@ def test_the_card_of_a_model_that_ships_tells_how_good_it_is(path: Path) -> None
         assert row in RESULTS, f"{one.dataset} {one.grid}"
 
 
-def test_no_frame_of_a_test_split_is_trained_on_by_what_ships() -> None:
-    recipe = load_recipe("generalist")
+@pytest.mark.parametrize("name", ["generalist", "generalist-long"])
+def test_no_frame_of_a_test_split_is_trained_on_by_what_ships(name: str) -> None:
+    recipe = load_recipe(name)
     assert {f"{name}/test" for name in recipe.datasets} <= set(recipe.exclude)

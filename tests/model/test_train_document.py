@@ -38,7 +38,7 @@ def test_every_field_stands_there_with_its_default(table: str) -> None:
 
 def test_the_recipe_shown_is_one() -> None:
     shown = TEXT.partition("```toml\n")[2].partition("```")[0]
-    assert Recipe.model_validate(tomllib.loads(shown)).start == "generalist"
+    assert Recipe.model_validate(tomllib.loads(shown)).start == "generalist-long"
 
 
 def test_recipes_that_ship_are_named() -> None:

@@ -159,7 +159,7 @@ def test_a_connection_is_kept_as_long_as_the_page_says(client: httpx.Client) -> 
         connection.settimeout(30)
         while connection.recv(4096):
             pass
-    assert 0 <= time.monotonic() - answered - float(told) < 3
+    assert -0.5 < time.monotonic() - answered - float(told) < 3
 
 
 def test_confidences_lie_between_the_ends_that_the_page_tells() -> None:
