@@ -63,7 +63,7 @@ def _refuse_what_was_trained_on(card: Card, folder: FrameFolder) -> None:
     """On its own training frames a model is more often right than it will ever be again."""
     shared = folder.set_names & {Path(one).name for one in card.trained_on}
     splits = card.split.split(SPLIT_SEPARATOR)
-    if shared and (ALL in splits or folder.split in (ALL, *splits)):
+    if shared and folder.split in (ALL, *splits):
         raise DataError(
             f"{card.name} was trained on {min(shared)} {card.split}: its confidence has to be fitted on other frames"
         )

@@ -82,8 +82,8 @@ class FrameFolder:
 
     @property
     def split(self) -> str:
-        """Stem of the list, or ``all``."""
-        return self.list_file.stem if self.list_file else ALL
+        """Stem of the list, without the data set's name that some end with, or ``all``."""
+        return self.list_file.stem.removesuffix(f"_{self.root.resolve().name}") if self.list_file else ALL
 
     @property
     def set_names(self) -> frozenset[str]:

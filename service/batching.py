@@ -95,16 +95,19 @@ class Queue(Generic[K, X, Y]):
         batch: list[Job[K, X, Y]] = []
         while not batch and self._waiting:
             key = min(self._waiting, key=lambda key: self._waiting[key][0].entered)
-            expected = pace(key)
-            batch = self._take_from(self._waiting[key], self._max_size(key), now, expected)
-            if not batch and expected:
+            batch, hopeless = self._take_from(self._waiting[key], self._max_size(key), now, pace(key))
+            if hopeless and not batch:
                 doubt(key)
             if not self._waiting[key]:
                 del self._waiting[key]
         return batch
 
-    def _take_from(self, waiting: deque[Job[K, X, Y]], max_size: int, now: float, pace: float) -> list[Job[K, X, Y]]:
+    def _take_from(
+        self, waiting: deque[Job[K, X, Y]], max_size: int, now: float, pace: float
+    ) -> tuple[list[Job[K, X, Y]], int]:
+        """The batch, and how many jobs were given up only because of the pace."""
         batch: list[Job[K, X, Y]] = []
+        hopeless = 0
         size, earliest = 0, float("inf")
         while waiting and len(batch) < self._max_batch and (not batch or size + waiting[0].size <= max_size):
             ends = now + pace * (size + waiting[0].size)
@@ -114,12 +117,13 @@ class Queue(Generic[K, X, Y]):
             if job.caller.work is None:
                 continue
             if job.deadline <= ends:
+                hopeless += job.deadline > now
                 told = "passed in the queue" if job.deadline <= now else "will have passed before the answer"
                 job.caller.lose(ServiceError(Reason.DEADLINE_EXCEEDED, f"the deadline {told}"))
                 continue
             size, earliest = size + job.size, min(earliest, job.deadline)
             batch.append(job)
-        return batch
+        return batch, hopeless
 
 
 class Worker(Generic[K, X, Y]):

@@ -137,8 +137,7 @@ class _Waiting(Generic[A]):
         fail: Callable[[Exception], None],
     ) -> None:
         self._number, self._end = len(tensors), end
-        self._held: _Held | None = _Held(tensors, go_on, fail)
-        self._done: dict[int, Done[Tensor]] = {}
+        self._held: _Held | None = _Held(tensors, go_on, fail, {})  # read once by each: it may go at any moment
 
     def tensor(self, index: int) -> Tensor | None:
         held = self._held
@@ -148,9 +147,9 @@ class _Waiting(Generic[A]):
         held = self._held
         if held is None or self._end.over:
             return
-        self._done[index] = done
-        if len(self._done) == self._number:
-            held.go_on([self._done[index] for index in range(self._number)])
+        held.done[index] = done
+        if len(held.done) == self._number:
+            held.go_on([held.done[index] for index in range(self._number)])
 
     def fail(self, fault: Exception) -> None:
         if (held := self._held) is not None:
@@ -159,7 +158,6 @@ class _Waiting(Generic[A]):
     def forget(self) -> None:
         """Jobs of a request that is over stay in the queue until it is their turn: they must not hold its frames."""
         self._held = None
-        self._done = {}
 
 
 class _Held(NamedTuple):
@@ -168,6 +166,7 @@ class _Held(NamedTuple):
     tensors: Sequence[Tensor]
     go_on: Callable[[Sequence[Done[Tensor]]], None]
     fail: Callable[[Exception], None]
+    done: dict[int, Done[Tensor]]
 
 
 @dataclass(frozen=True, slots=True)

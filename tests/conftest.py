@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import hypothesis
 import pytest
+import torch
 
 import model
 from service.pretrained import DEFAULT
@@ -35,6 +37,24 @@ def require_tool(name: str) -> str:
     if os.environ.get("CI"):
         pytest.fail(f"{name} is not installed; .ci/run installs it")
     pytest.skip(f"{name} is not installed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _untraced_exporter() -> Iterator[None]:
+    """PyTorch's exporter makes tens of millions of calls, none of them ours: coverage of each doubles its time."""
+    exporter = torch.onnx.export
+
+    def untraced(*arguments: Any, **options: Any) -> Any:
+        tracer = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return exporter(*arguments, **options)
+        finally:
+            sys.settrace(tracer)
+
+    torch.onnx.export = untraced
+    yield
+    torch.onnx.export = exporter
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,10 @@ LOOSE: Final = 65_536  # bytes before the first scan of a JPEG that belong to no
 RUNS: Final = 1_048_576  # bytes of a BMP of run lengths
 
 MARKER: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]", re.DOTALL)  # ITU T.81, B.1.1.2; restarts belong to a scan
-START_OF_SCAN, END_OF_IMAGE, ALONE = 0xDA, 0xD9, (0x01, 0xD8)  # the last have no length
+START_OF_SCAN, END_OF_IMAGE, EXIF = 0xDA, 0xD9, 0xE1
+ALONE: Final = frozenset((0x01, 0xC8, 0xD8, 0xD9, *range(0xF0, 0xFE)))  # Pillow gives these no length
+IN_A_SCAN: Final = frozenset(range(0x01, 0xC0))  # reserved; libjpeg looks for a restart behind them, not for a length
+EXIFS: Final = 64  # of a JPEG: Pillow joins them, each time anew
 PNG_SIGNATURE, CHUNK_FRAME = 8, 12  # bytes; length, type and checksum of a chunk
 BMP_COMPRESSION: Final = slice(30, 34)
 RUN_LENGTHS: Final = (1, 2)  # of 8 and of 4 bits
@@ -36,23 +39,29 @@ def refuse_costly(body: bytes, format_name: str) -> None:
 
 
 def _check_jpeg(body: bytes) -> None:
-    at, scans, segments, loose = 2, 0, 0, 0
+    at, scans, segments, exifs, loose = 2, 0, 0, 0, 0
     while (marker := MARKER.search(body, at)) is not None:
         kind = body[marker.end() - 1]
-        if kind == END_OF_IMAGE:
+        if kind == END_OF_IMAGE and scans:
             return
         loose += 0 if scans else marker.start() - at
         segments += 1
         scans += kind == START_OF_SCAN
-        if scans > SCANS or segments > SEGMENTS or loose > LOOSE:
+        exifs += kind == EXIF
+        if scans > SCANS or segments > SEGMENTS or exifs > EXIFS or loose > LOOSE:
             break
-        length = 0 if kind in ALONE else int.from_bytes(body[marker.end() : marker.end() + 2], "big")
+        length = (
+            0
+            if kind in ALONE or (scans and kind in IN_A_SCAN)
+            else int.from_bytes(body[marker.end() : marker.end() + 2], "big")
+        )
         at = marker.end() + length
     else:
         loose += 0 if scans else len(body) - at
     for number, most, what in (
         (scans, SCANS, "scans"),
         (segments, SEGMENTS, "segments"),
+        (exifs, EXIFS, "APP1 segments"),
         (loose, LOOSE, "bytes between its segments"),
     ):
         if number > most:
@@ -62,8 +71,11 @@ def _check_jpeg(body: bytes) -> None:
 def _check_png(body: bytes) -> None:
     at, chunks = PNG_SIGNATURE, 0
     while at < len(body):
+        last = body[at + 4 : at + 8] == b"IEND"
         at += CHUNK_FRAME + int.from_bytes(body[at : at + 4], "big")
         chunks += 1
+        if last:
+            return
         if chunks > CHUNKS:
             raise undecodable(f"a PNG of more than {CHUNKS} chunks")
 
