@@ -60,16 +60,22 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
 
 def _finish(serving: Serving) -> None:
     """Exit code 1, and why, where something was wrong."""
-    if serving.fault is not None:
-        logger.critical("%s", serving.fault)
-    exit_code = 0 if serving.fault is None else 1
-    if serving.engine.running_since is not None:
-        _leave_behind(exit_code)
-    raise click.exceptions.Exit(exit_code)
+    if serving.is_stuck:
+        _leave_behind(serving)
+    raise click.exceptions.Exit(_tell(serving))
 
 
-def _leave_behind(exit_code: int) -> NoReturn:
+def _tell(serving: Serving) -> int:
+    """The exit code, and in the log why."""
+    if serving.fault is None:
+        return 0
+    logger.critical("%s", serving.fault)
+    return 1
+
+
+def _leave_behind(serving: Serving) -> NoReturn:
     """A run that does not end would keep CUDA from being put away, and so the process."""
+    exit_code = _tell(serving)
     logger.warning("a run has not ended, and is left behind")
     logging.shutdown()
     os._exit(exit_code)
@@ -143,6 +149,10 @@ class Server(uvicorn.Server):
             server.close()
         await asyncio.sleep(HEARING_S)
         await super().shutdown(sockets)
+        if self.serving.is_stuck:  # asyncio would wait for the thread
+            timer = threading.Timer(LAST_CALL_S, _leave_behind, (self.serving,))
+            timer.daemon = True
+            timer.start()
 
     def _refuse_later(self) -> None:
         asyncio.get_running_loop().call_later(self._drain_delay, self._refuse)

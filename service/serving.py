@@ -45,6 +45,7 @@ class Serving:
         self.engine = Engine(settings, self.telemetry, self._lose_device)
         self.phase = Phase.STARTING
         self.fault: ModelFault | None = None
+        self.loading = False
         self._repository: Repository | None = None
         self._stop = stop
         self._changed = asyncio.Event()
@@ -57,6 +58,7 @@ class Serving:
 
     async def load(self) -> None:
         """Load and check every model, off the event loop; then requests are let in."""
+        self.loading = True
         try:
             settings = self.settings
             repository = await asyncio.to_thread(load_folder, settings.models, settings.device, settings.canary)
@@ -67,6 +69,8 @@ class Serving:
             )
             self._stop()
             return
+        finally:
+            self.loading = False
         self._repository = repository
         self._tell_models()
         if self.phase is Phase.STARTING:
@@ -79,6 +83,17 @@ class Serving:
             self.fault = ModelFault(f"the device is lost: {detail}")
             self.phase = Phase.REFUSING
             logger.error("%s", self.fault)
+
+    async def watch_device(self) -> None:
+        """Notice a device that hangs, until cancelled; by itself, since a reload waits for the device."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self._look_at_device()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a thread may never end: it loads models, or runs one."""
+        return self.loading or self.engine.running_since is not None
 
     def _look_at_device(self) -> None:
         """A driver that hangs raises nothing: no run ends, and those who wait run into their deadlines."""
@@ -96,13 +111,13 @@ class Serving:
         self._changed.set()
 
     async def watch(self) -> None:
-        """Take up model files that change, and notice a device that hangs, until cancelled."""
+        """Take up model files that change, until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._changed.wait()
             except TimeoutError:
-                self._look_at_device()
+                pass
             asked = self._changed.is_set()
             self._changed.clear()
             if self._repository is None:
@@ -113,6 +128,7 @@ class Serving:
                 await self._reload(self._repository)
 
     async def _reload(self, served: Repository) -> None:
+        self.loading = True
         try:
             fresh = await asyncio.to_thread(refresh, self.settings.models, self.settings.device, served)
             before = set(served)
@@ -123,6 +139,8 @@ class Serving:
         except Exception:  # a bug; the next change is looked at all the same
             logger.exception("the models stay as they were")
             return
+        finally:
+            self.loading = False
         self._repository = fresh  # one assignment: a request sees the old models or the new ones
         self._tell_models()
         self._clean_up_later()

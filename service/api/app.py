@@ -64,10 +64,11 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Account]]:
         loading = asyncio.create_task(serving.load())
-        watching = asyncio.create_task(serving.watch())
+        watching = [asyncio.create_task(watch()) for watch in (serving.watch, serving.watch_device)]
         yield {account.STATE: answers}
-        watching.cancel()
-        await loading
+        for task in watching:
+            task.cancel()
+        await asyncio.wait([loading], timeout=LAST_RUN_S)
         await asyncio.to_thread(serving.engine.close, LAST_RUN_S)
 
     return lifespan

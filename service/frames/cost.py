@@ -17,7 +17,7 @@ LOOSE: Final = 65_536  # bytes before the first scan of a JPEG that belong to no
 RUNS: Final = 1_048_576  # bytes of a BMP of run lengths
 
 MARKER: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]", re.DOTALL)  # ITU T.81, B.1.1.2; restarts belong to a scan
-START_OF_SCAN, END_OF_IMAGE, EXIF = 0xDA, 0xD9, 0xE1
+START_OF_SCAN, END_OF_IMAGE, APP1, EXIF = 0xDA, 0xD9, 0xE1, b"Exif\0\0"
 ALONE: Final = frozenset((0x01, 0xC8, 0xD8, 0xD9, *range(0xF0, 0xFE)))  # Pillow gives these no length
 IN_A_SCAN: Final = frozenset(range(0x01, 0xC0))  # reserved; libjpeg looks for a restart behind them, not for a length
 EXIFS: Final = 64  # of a JPEG: Pillow joins them, each time anew
@@ -47,7 +47,7 @@ def _check_jpeg(body: bytes) -> None:
         loose += 0 if scans else marker.start() - at
         segments += 1
         scans += kind == START_OF_SCAN
-        exifs += kind == EXIF
+        exifs += kind == APP1 and body.startswith(EXIF, marker.end() + 2)
         if scans > SCANS or segments > SEGMENTS or exifs > EXIFS or loose > LOOSE:
             break
         length = (
@@ -61,7 +61,7 @@ def _check_jpeg(body: bytes) -> None:
     for number, most, what in (
         (scans, SCANS, "scans"),
         (segments, SEGMENTS, "segments"),
-        (exifs, EXIFS, "APP1 segments"),
+        (exifs, EXIFS, "Exif segments"),
         (loose, LOOSE, "bytes between its segments"),
     ):
         if number > most:

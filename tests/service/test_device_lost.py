@@ -56,6 +56,22 @@ def test_sigterm_ends_a_process_whose_device_hangs(endless: str) -> None:
         assert "a run has not ended, and is left behind" in process.stderr.read()
 
 
+def test_a_reload_while_the_device_hangs_changes_neither(endless: str) -> None:
+    cold = (
+        "import service.serving, service.warm_up, numpy; service.serving.HANGS_S = 4.0\n"
+        "from service.runtime import Runtime\n"
+        "Runtime.runs_in_any_thread = property(lambda self: False, lambda self, value: None)  # as on CUDA\n"
+        "tensor = numpy.zeros((1, 1, 8, 8), 'f4')\n"
+        "service.warm_up.batches = lambda one, most: iter([(tensor, 1)] if one.runtime.card.name == 'new' else [])\n"
+    )
+    with running(code=cold + CODE, MODELS=endless, REQUEST_TIMEOUT_S="1") as (process, client):
+        assert _post_large(client).status_code == 504
+        write_small_model(Path(endless) / "n.onnx", name="new")
+        assert process.wait(40) == 1
+        assert process.stderr is not None
+        assert "the device is lost: a run has not ended" in process.stderr.read()
+
+
 def _post_large(client: httpx.Client) -> httpx.Response:
     return client.post("/v1/detect", content=png(np.eye(40, 48, dtype=np.uint8)))
 
