@@ -68,6 +68,18 @@ COSTLY = {
     "scans": (jpeg_of_scans(2048, 15_000), "a JPEG of more than 64 scans"),
     "segments": (JPEG[:2] + segment(0xEF, b"") * 500_000 + JPEG[2:], "a JPEG of more than 4096 segments"),
     "fill": (JPEG[:2] + b"\xff" * 4_000_000 + JPEG[2:], "a JPEG of more than 65536 bytes between its segments"),
+    "segments behind an end": (
+        JPEG[:2] + b"\xff\xd9" + segment(0xEF, b"") * 500_000 + JPEG[2:],
+        "a JPEG of more than 4096 segments",
+    ),
+    "what has no length": (
+        JPEG[:2] + (b"\xff\xf0\xff\xff" + segment(0xEF, b"") * 16_000) * 30 + JPEG[2:],
+        "a JPEG of more than 4096 segments",
+    ),
+    "Exif": (
+        JPEG[:2] + segment(0xE1, b"Exif\0\0" + bytes(8_000)) * 4_000 + JPEG[2:],
+        "a JPEG of more than 64 Exif segments",
+    ),
     "junk": (JPEG[:3] + b"\0" * 8_000_000, "a JPEG of more than 65536 bytes between its segments"),
     "chunks": (png_of_chunks(400_000), "a PNG of more than 10000 chunks"),
     "runs": (bmp_of_runs(2_000_000), "a BMP of run lengths, larger than 1048576 bytes"),
@@ -100,6 +112,8 @@ SOUND = {
         ),
     ),
     "run lengths": bmp_of_runs(1_000),
+    "padding behind a JPEG": JPEG + bytes(1_000_000),
+    "padding behind a PNG": frames.png(SCENE) + bytes(1_000_000),
 }
 
 
