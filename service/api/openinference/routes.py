@@ -30,7 +30,7 @@ TENSOR: Final[dict[str, Any]] = {
         "datatype": {"type": "string"},
         "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "maxItems": 8},
         "data": {"type": ["array", "null"], "items": {}, "description": "Flat, or nested as the shape."},
-        "parameters": {"type": "object"},
+        "parameters": {"type": ["object", "null"]},
     },
 }
 EXAMPLE: Final = {"name": "frames", "datatype": "UINT16", "shape": [1, 2, 3], "data": [10, 10, 10, 10, 900, 10]}
@@ -40,8 +40,8 @@ REQUEST: Final[dict[str, Any]] = {
     "properties": {
         "id": {"type": ["string", "null"]},
         "inputs": {"type": "array", "items": TENSOR, "minItems": 1, "maxItems": 1},
-        "outputs": {"type": "array", "items": {"type": "object", "required": ["name"]}, "maxItems": 8},
-        "parameters": {"type": "object"},
+        "outputs": {"type": ["array", "null"], "items": {"type": "object", "required": ["name"]}, "maxItems": 8},
+        "parameters": {"type": ["object", "null"]},
     },
     "examples": [{"inputs": [EXAMPLE]}],
 }
