@@ -27,8 +27,6 @@ NAME_HELP = "Name of the model in answers and metrics."
 PRECISION_HELP = (
     "Of weights and arithmetic; frames and probabilities are float32. fp16 is for GPUs: a CPU only emulates it."
 )
-
-
 FIELDS: Final[dict[str, Any]] = {"name": Name, "model_version": Version, "threshold": Unit}  # of the card
 
 

@@ -52,9 +52,10 @@ class Engine:
         """time.monotonic when the run that is on the device began; None where none is."""
         return self._worker.running_since
 
-    def close(self, within_s: float | None = None) -> bool:
-        """Finish what was accepted; False where a run does not end within this time, twice over."""
-        return self._worker.close(within_s) and self._pool.close(within_s)
+    def close(self, within_s: float | None = None) -> None:
+        """Finish what was accepted; a run that takes longer is left behind."""
+        if self._worker.close(within_s):
+            self._pool.close(within_s)
 
     def warm_up(self, detectors: Sequence[Detector]) -> None:
         """Run what first requests would wait for, in the device's thread; returns when that is done."""

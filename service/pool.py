@@ -35,15 +35,14 @@ class Pool:
             raise RuntimeError("the pool is closed")
         self._steps.put(step)
 
-    def close(self, within_s: float | None = None) -> bool:
-        """Run what waits, then end; False where that takes longer, or for ever."""
+    def close(self, within_s: float | None = None) -> None:
+        """Run what waits, then end; a thread that takes longer is left behind."""
         self._closed = True
         for _ in self._threads:
             self._steps.put(None)
         deadline = None if within_s is None else time.monotonic() + within_s
         for thread in self._threads:
             thread.join(None if deadline is None else max(deadline - time.monotonic(), 0))
-        return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
         while (step := self._steps.get()) is not None:

@@ -19,7 +19,7 @@ from service.api.protocol import BoundedHttp
 from service.logs import set_up_logs
 from service.memory import return_large_blocks
 from service.runtime import Device
-from service.serving import Phase, Serving
+from service.serving import LAST_RUN_S, Phase, Serving
 from service.settings import Settings, SettingsFault, injected_settings, load_settings
 
 LAST_CALL_S: Final = 5.0  # at most so long, connections are still taken from the backlog at the end
@@ -150,7 +150,7 @@ class Server(uvicorn.Server):
         await asyncio.sleep(HEARING_S)
         await super().shutdown(sockets)
         if self.serving.is_stuck:  # asyncio would wait for the thread
-            timer = threading.Timer(LAST_CALL_S, _leave_behind, (self.serving,))
+            timer = threading.Timer(LAST_RUN_S, _leave_behind, (self.serving,))
             timer.daemon = True
             timer.start()
 

@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from service.engine import Engine
 from service.errors import Reason, ServiceError
+from service.hang import HangWatch
 from service.keys import Keys
 from service.memory import return_free_pages
 from service.reload import refresh, signature
@@ -17,7 +18,10 @@ from service.settings import Settings
 from service.telemetry import Telemetry
 
 LOOK_EVERY_S: Final = 1.0
-HANGS_S: Final = 60.0  # at least: the largest batch takes seconds on a slow CPU, the first run on CUDA likewise
+LAST_RUN_S: Final = 5.0  # at the end, for a run that nobody waits for any more
+
+P = ParamSpec("P")
+A = TypeVar("A")
 
 logger = logging.getLogger(__name__)
 
@@ -45,32 +49,27 @@ class Serving:
         self.engine = Engine(settings, self.telemetry, self._lose_device)
         self.phase = Phase.STARTING
         self.fault: ModelFault | None = None
-        self.loading = False
+        self._loading = False
         self._repository: Repository | None = None
         self._stop = stop
         self._changed = asyncio.Event()
         self._seen = signature(settings.models)
-        self._run: float | None = None  # on the device at the last look, and at how many before
-        self._looks = 0
         self.telemetry.watch(
             lambda: self.engine.admission.inside, settings.queue_size, lambda: self.phase is Phase.READY
         )
 
     async def load(self) -> None:
         """Load and check every model, off the event loop; then requests are let in."""
-        self.loading = True
         try:
             settings = self.settings
-            repository = await asyncio.to_thread(load_folder, settings.models, settings.device, settings.canary)
-            await asyncio.to_thread(self.engine.warm_up, list(repository))
+            repository = await self._in_thread(load_folder, settings.models, settings.device, settings.canary)
+            await self._in_thread(self.engine.warm_up, list(repository))
         except Exception as error:  # whatever it is: a process that never becomes ready helps nobody
             self.fault = (
                 error if isinstance(error, ModelFault) else ModelFault(f"the models cannot be loaded: {error!r}")
             )
             self._stop()
             return
-        finally:
-            self.loading = False
         self._repository = repository
         self._tell_models()
         if self.phase is Phase.STARTING:
@@ -86,23 +85,28 @@ class Serving:
 
     async def watch_device(self) -> None:
         """Notice a device that hangs, until cancelled; by itself, since a reload waits for the device."""
+        watch = HangWatch(lambda: self.engine.running_since, LOOK_EVERY_S, self.settings.request_timeout_s)
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            self._look_at_device()
+            if (waited := watch.look()) is not None:
+                self._lose_device(f"a run has not ended for {waited:.0f} seconds")
 
     @property
     def is_stuck(self) -> bool:
         """Whether a thread may never end: it loads models, or runs one."""
-        return self.loading or self.engine.running_since is not None
+        return self._loading or self.engine.running_since is not None
 
-    def _look_at_device(self) -> None:
-        """A driver that hangs raises nothing: no run ends, and those who wait run into their deadlines."""
-        run = self.engine.running_since
-        same = run is not None and run == self._run
-        self._run, self._looks = run, self._looks + 1 if same else 0
-        waited = self._looks * LOOK_EVERY_S  # not by the clock, which goes on while a process is paused
-        if waited > max(HANGS_S, 2 * self.settings.request_timeout_s):
-            self._lose_device(f"a run has not ended for {waited:.0f} seconds")
+    async def _in_thread(self, step: Callable[P, A], *arguments: P.args, **options: P.kwargs) -> A:
+        """What loads models; the thread goes on where nobody waits for it any more."""
+
+        def run() -> A:
+            self._loading = True
+            try:
+                return step(*arguments, **options)
+            finally:
+                self._loading = False
+
+        return await asyncio.to_thread(run)
 
     def reload_soon(self) -> None:
         """Look at the model files and the keys now, changed or not."""
@@ -128,19 +132,16 @@ class Serving:
                 await self._reload(self._repository)
 
     async def _reload(self, served: Repository) -> None:
-        self.loading = True
         try:
-            fresh = await asyncio.to_thread(refresh, self.settings.models, self.settings.device, served)
+            fresh = await self._in_thread(refresh, self.settings.models, self.settings.device, served)
             before = set(served)
-            await asyncio.to_thread(self.engine.warm_up, [detector for detector in fresh if detector not in before])
+            await self._in_thread(self.engine.warm_up, [detector for detector in fresh if detector not in before])
         except ModelFault as fault:
             logger.error("the models stay as they were: %s", fault)
             return
         except Exception:  # a bug; the next change is looked at all the same
             logger.exception("the models stay as they were")
             return
-        finally:
-            self.loading = False
         self._repository = fresh  # one assignment: a request sees the old models or the new ones
         self._tell_models()
         self._clean_up_later()

@@ -37,6 +37,8 @@ class Telemetry:
             registry=registry,
         )
         frames = Counter("rrcanet_frames", "Frames, by what became of them.", ["outcome"], registry=registry)
+        started = Gauge("rrcanet_start_time_seconds", "When the process began, since 1970.", registry=registry)
+        started.set_to_current_time()
         self.targets = Counter("rrcanet_targets", "Targets returned.", registry=registry)
         self.target_confidence = Histogram(
             "rrcanet_target_confidence", "Confidence of targets returned.", buckets=SHARES, registry=registry

@@ -16,13 +16,13 @@ class Answer(StrEnum):
 WILDCARDS: Final = {Answer.JSON: "application/*", Answer.MASK: "image/*"}
 
 
-def negotiate(header: str | None) -> Answer:
+def negotiate(header: str) -> Answer:
     """The answer of highest quality; JSON where both are as good.
 
     Raises:
         ServiceError: ``not_acceptable``.
     """
-    if not header or not header.strip():
+    if not header.strip():
         return Answer.JSON
     qualities = dict(_parse(item) for item in header.split(","))
     quality = {answer: _quality(answer, qualities) for answer in Answer}

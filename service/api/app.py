@@ -23,10 +23,9 @@ from service.api.page import add_page
 from service.api.problems import on_bad_parameter, on_http_error, on_service_error
 from service.api.shortcut import Shortcut
 from service.errors import ServiceError
-from service.serving import Serving
+from service.serving import LAST_RUN_S, Serving
 
 DISTRIBUTION: Final = "rrcanet-serve"
-LAST_RUN_S: Final = 5.0  # for a run that nobody waits for any more
 
 
 def create_app(serving: Serving) -> FastAPI:

@@ -56,7 +56,7 @@ async def detect(request: Request) -> Response:
     settings, timing = serving.settings, Timing()
     query = read_query(request)
     detector = serving.repository.find(query.model, request.state.request_id)
-    answer = negotiate(", ".join(request.headers.getlist("accept")) or None)
+    answer = negotiate(", ".join(request.headers.getlist("accept")))
     latest = timing.began + settings.request_timeout_s
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
     order = Order(detector, query.options, deadline)

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import time
 from pathlib import Path
 
 import httpx
@@ -35,7 +36,7 @@ def endless(tmp_path: Path) -> str:
 
 
 def test_a_device_that_hangs_ends_the_process_with_an_error(endless: str) -> None:
-    code = f"import service.serving; service.serving.HANGS_S = 2.0; {CODE}"
+    code = f"import service.hang; service.hang.HANGS_S = 2.0; {CODE}"
     with running(code=code, MODELS=endless, REQUEST_TIMEOUT_S="1", LOG_FORMAT="json") as (process, client):
         answers = [_post_large(client) for _ in range(2)]
         assert {(answer.status_code, answer.json()["reason"]) for answer in answers} == {(504, "deadline_exceeded")}
@@ -58,7 +59,7 @@ def test_sigterm_ends_a_process_whose_device_hangs(endless: str) -> None:
 
 def test_a_reload_while_the_device_hangs_changes_neither(endless: str) -> None:
     cold = (
-        "import service.serving, service.warm_up, numpy; service.serving.HANGS_S = 4.0\n"
+        "import service.hang, service.warm_up, numpy; service.hang.HANGS_S = 4.0\n"
         "from service.runtime import Runtime\n"
         "Runtime.runs_in_any_thread = property(lambda self: False, lambda self, value: None)  # as on CUDA\n"
         "tensor = numpy.zeros((1, 1, 8, 8), 'f4')\n"
@@ -70,6 +71,16 @@ def test_a_reload_while_the_device_hangs_changes_neither(endless: str) -> None:
         assert process.wait(40) == 1
         assert process.stderr is not None
         assert "the device is lost: a run has not ended" in process.stderr.read()
+
+
+def test_sigterm_ends_a_process_that_loads_a_model_for_ever(brightness_model: Path) -> None:
+    code = "import service.serving, time; service.serving.refresh = lambda *_: time.sleep(1000)\n"
+    with running(code=code + CODE, MODELS=str(brightness_model.parent)) as (process, client):
+        process.send_signal(signal.SIGHUP)
+        time.sleep(1)
+        assert client.get("/readyz").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(25) == 0
 
 
 def _post_large(client: httpx.Client) -> httpx.Response:
