@@ -1,7 +1,7 @@
 """Files whose decoding would take a time that their pixels do not tell: a step in a thread cannot be ended.
 
 Every scan of a JPEG goes over the whole frame; what lies between the parts of a file, and some parts, Pillow reads byte
-by byte in Python. Bounds are far beyond what any encoder writes.
+by byte in Python. Bounds on JPEG and PNG are far beyond what encoders write; a BMP can be saved without run lengths.
 """
 
 import re
@@ -50,12 +50,8 @@ def _check_jpeg(body: bytes) -> None:
         exifs += kind == APP1 and body.startswith(EXIF, marker.end() + 2)
         if scans > SCANS or segments > SEGMENTS or exifs > EXIFS or loose > LOOSE:
             break
-        length = (
-            0
-            if kind in ALONE or (scans and kind in IN_A_SCAN)
-            else int.from_bytes(body[marker.end() : marker.end() + 2], "big")
-        )
-        at = marker.end() + length
+        alone = kind in ALONE or (scans and kind in IN_A_SCAN)
+        at = marker.end() + (0 if alone else int.from_bytes(body[marker.end() : marker.end() + 2], "big"))
     else:
         loose += 0 if scans else len(body) - at
     for number, most, what in (

@@ -1,13 +1,16 @@
 """A run is taken for one that hangs when it is on the device at every look for long, and no sooner."""
 
+from collections import deque
+
 from service.hang import HangWatch
 
 
 def test_one_run_that_stays_is_told_and_many_that_follow_each_other_are_not() -> None:
-    run: float | None = 1.0
-    watch = HangWatch(lambda: run, every_s=1.0, request_timeout_s=30.0)
+    runs: deque[float | None] = deque([1.0])
+    watch = HangWatch(lambda: runs[-1], every_s=1.0, request_timeout_s=30.0)
     assert [watch.look() for _ in range(62)] == [None] * 61 + [61.0]
     for run in (2.0, None, 2.0, 3.0):
+        runs.append(run)
         assert [watch.look() for _ in range(61)] == [None] * 61
 
 
