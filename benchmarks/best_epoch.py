@@ -12,17 +12,17 @@ from typing import Final
 
 import click
 
-from export.card import describe, write_model
-from export.evaluate import evaluate
-from export.graph import export_graph
-from export.grid import Grid
-from export.source import FileSource, SourceError
+from export.evaluation.evaluate import evaluate
+from export.evaluation.grid import Grid
+from export.evaluation.source import FileSource, SourceError
+from export.onnx.card import describe, write_model
+from export.onnx.graph import export_graph
 from export.table import Table, shown
-from model.checkpoint import CheckpointError, load_checkpoint
-from model.data import DataError, FrameFolder
-from model.layouts import TEST
-from model.metrics import Scores, score
-from service.detector import RangeMode
+from model.data.dataset import DataError, FrameFolder
+from model.data.layouts import TEST
+from model.network.checkpoint import CheckpointError, load_checkpoint
+from model.scoring.metrics import Scores, score
+from service.detection.detector import RangeMode
 from service.runtime import Device, ModelFault
 
 HEAD: Final = ("steps", "IoU %", "nIoU %", "Pd %", "Fa identity e-6", "Fa legacy e-6")

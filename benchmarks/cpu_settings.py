@@ -12,8 +12,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from service.cpus import available_cpus
 from service.runtime import CPU, Device, Runtime
+from service.runtime.cpus import available_cpus
 
 OURS: Final = "ours: no spinning, no memory pattern; frames that wait together on a thread each"
 OPENVINO: Final = "OpenVINO"

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.data import DataError, FrameFolder
-from model.layouts import LAYOUTS
-from service.progress import progress
+from model.data.dataset import DataError, FrameFolder
+from model.data.layouts import LAYOUTS
+from service.commands.progress import progress
 
 SIDES: Final = (256, 192, 128)  # of windows; the first that fits between the targets of a frame
 MARGIN: Final = 16  # pixels between a window and any pixel of a mask

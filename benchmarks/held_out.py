@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from model.data import DataError, FrameFolder
+from model.data.dataset import DataError, FrameFolder
 from model.files import write_atomically
 from model.recipe import Recipe, RecipeError, load_recipe
-from model.selection import excluded_names, is_held_out, refuse_idle_patterns
+from model.training.selection import excluded_names, is_held_out, refuse_idle_patterns
 
 
 @click.command(epilog="Example: python -m benchmarks.held_out generalist --data datasets")

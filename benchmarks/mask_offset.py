@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model.data import DataError, FrameFolder, Sample
+from model.data.dataset import DataError, FrameFolder, Sample
 
 MARGIN: Final = 4  # pixels around a target that show its background
 LARGEST: Final = 100  # pixels of a mask; larger targets have a shape, and light that is uneven by itself

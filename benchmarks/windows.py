@@ -16,11 +16,11 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data import FrameFolder
-from model.metrics import Counts, count_frame, score
-from service.progress import progress
+from model.data.dataset import FrameFolder
+from model.scoring.metrics import Counts, count_frame, score
+from service.commands.progress import progress
+from service.detection.windows import Stretch, Window, join, rounded_up, windows_of
 from service.runtime import Device, Runtime
-from service.windows import Stretch, Window, join, rounded_up, windows_of
 
 Image = NDArray[np.float32]
 Ways = dict[str, Callable[[int, int], list[Window]]]

@@ -8,8 +8,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from model.normalisation import PerChannel
-
 
 def _in_order(span: tuple[float, float]) -> tuple[float, float]:
     if span[0] > span[1]:
@@ -17,6 +15,7 @@ def _in_order(span: tuple[float, float]) -> tuple[float, float]:
     return span
 
 
+PerChannel = float | tuple[float, ...]  # one number for all channels, or one for each
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]

@@ -11,9 +11,9 @@ from service.extras import how_to_install
 
 GROUP: Final = "rrcanet.commands"
 OWN: Final = {
-    "detect": "service.detect_command:detect_command",
-    "key": "service.key_command:key_command",
-    "serve": "service.serve_command:serve_command",
+    "detect": "service.commands.detect.command:detect_command",
+    "key": "service.commands.key:key_command",
+    "serve": "service.commands.serve:serve_command",
 }
 EXTRA: Final = "train"
 

@@ -16,12 +16,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from service.canary import Canary, parse_canary
 from service.keys import read_keys
 from service.kubernetes import is_injected
+from service.models.canary import Canary, parse_canary
 from service.pretrained import SHIPPED
 from service.runtime import Device
-from service.wording import reword
+from service.validation import reword
 
 PREFIX: Final = "RRCANET_"
 CLIENT_KEY: Final = f"{PREFIX}API_KEY"  # no setting: the key that commands send which ask a service

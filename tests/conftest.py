@@ -15,8 +15,8 @@ import pytest
 import torch
 
 import model
+from service.commands.serve import Server
 from service.pretrained import DEFAULT
-from service.serve_command import Server
 from service.settings import Settings
 
 START_WITHIN_S = 30.0

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import require_tool
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 TELL_DEVICE = "from service.settings import load_settings; print('device', load_settings().device)"
 
 

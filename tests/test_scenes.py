@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from scipy import ndimage
 
-from model.data import FrameFolder
+from model.data.dataset import FrameFolder
 from tests.scenes import BACKGROUNDS, main, make_scene, write_data_set
 
 SEEDS = range(12)

@@ -12,15 +12,15 @@ import torch
 from benchmarks.compare.contenders import GROUPS, Contender, UnknownContenderError, choose
 from benchmarks.compare.run import Comparison, Result
 from benchmarks.compare.summary import Row, as_table
-from model.allocator import keep_freed_memory
-from model.data import DataError, FrameFolder
+from model.commands.train import choose_device
+from model.data.dataset import DataError, FrameFolder
+from model.data.packed import pack
 from model.files import write_atomically
-from model.packed import pack
 from model.recipe import Initialisation, Recipe, RecipeError, load_recipe
-from model.selection import read_frames
-from model.state import ResumeError
-from model.train import TrainingError
-from model.train_command import choose_device
+from model.training.allocator import keep_freed_memory
+from model.training.selection import read_frames
+from model.training.state import ResumeError
+from model.training.trainer import TrainingError
 
 EPILOG = """Example: python -m benchmarks.compare hosts --data datasets --out runs/compare --only acm --only acm-rucb
 --seeds 1 --minutes 9 --device cuda --table hosts.md"""

@@ -7,9 +7,9 @@ from typing import Final
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model.ablations import ABLATIONS
-from model.hosts import HOSTS
-from model.losses import Loss, dice_loss, dptk_loss, poly_topk_loss
+from model.network.ablations import ABLATIONS
+from model.network.hosts import HOSTS
+from model.training.losses import Loss, dice_loss, dptk_loss, poly_topk_loss
 
 PLAIN_HOSTS: Final = ("resunet", "amfunet", "dnanet", "acm", "uiunet")
 

@@ -11,14 +11,14 @@ from tqdm import tqdm
 
 from benchmarks.compare.contenders import Contender
 from benchmarks.compare.scoring import score_network
-from model.data import FrameFolder
+from model.data.dataset import FrameFolder
+from model.data.packed import PackedFrames
 from model.files import write_atomically
-from model.metrics import Scores
-from model.packed import PackedFrames
 from model.recipe import Recipe
-from model.selection import record_of
-from model.state import ResumeError
-from model.train import STATE_FILE, Trainer
+from model.scoring.metrics import Scores
+from model.training.selection import record_of
+from model.training.state import ResumeError
+from model.training.trainer import STATE_FILE, Trainer
 
 RESULT_FILE = "result.json"
 CHECKPOINT_EVERY = 100  # steps; of the largest network on a slow CPU half an hour

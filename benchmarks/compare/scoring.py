@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from model.data import FrameFolder, Sample
-from model.hosts import Host
-from model.metrics import Counts, Scores, count_frame, score
-from model.normalisation import Normalisation
+from model.data.dataset import FrameFolder, Sample
+from model.network.hosts import Host
+from model.network.normalisation import Normalisation
+from model.network.rrcanet import RRCANet
 from model.recipe import Recipe
-from model.rrcanet import RRCANet
-from service.progress import progress
-from service.windows import join, windows_of
+from model.scoring.metrics import Counts, Scores, count_frame, score
+from service.commands.progress import progress
+from service.detection.windows import join, windows_of
 
 
 @torch.no_grad()

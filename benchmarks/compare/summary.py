@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from benchmarks.compare.run import Result
 from export.table import Table, shown
-from model.metrics import Scores
+from model.scoring.metrics import Scores
 
 COLUMNS: Final[dict[str, Callable[[Scores], float]]] = {
     "IoU %": lambda scores: 100 * scores.iou,

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from benchmarks.gpu.parcels import MANIFEST, PART_BYTES, PARTS, read_manifest
-from model.commit import VARIABLE, commit
+from model.training.commit import VARIABLE, commit
 
 RESULTS: Final = Path(".gpu/results")
 KIND: Final = "nvidia-h100-x1"  # named in every call: figures of two cards are no table

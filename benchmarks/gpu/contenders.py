@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from benchmarks.gpu.pinned import PinnedRuns
 from benchmarks.gpu.speeds import CAPTURED, EAGER, OURS, PLAIN
 from export.bench.cases import Shape
-from export.graph import INPUT, OUTPUT, Precision, Served
-from model.checkpoint import load_checkpoint
-from model.normalisation import Normalisation
-from service.cpus import available_cpus
+from export.onnx.graph import INPUT, OUTPUT, Precision, Served
+from model.network.checkpoint import load_checkpoint
+from model.network.normalisation import Normalisation
 from service.runtime import CPU, CUDA, Device, ModelFault, Runtime
 from service.runtime.bound import BoundRuns
+from service.runtime.cpus import available_cpus
 from service.runtime.device import open_on_cuda, settings_for
 
 Frames = NDArray[np.float32]

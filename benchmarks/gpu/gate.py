@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 
 from benchmarks.gpu.steps import WEIGHTS
-from export.gate import pass_gate
-from export.graph import PRECISIONS
-from export.verify import agree, verify
-from export.verify_command import print_comparisons
-from model.checkpoint import load_checkpoint
+from export.commands.verify import print_comparisons
+from export.onnx.gate import pass_gate
+from export.onnx.graph import PRECISIONS
+from export.onnx.verify import agree, verify
+from model.network.checkpoint import load_checkpoint
 from service.runtime import Device, Runtime
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.gpu.supervised import Outcome
-from model.commit import commit
+from model.training.commit import commit
 
 
 def mark(name: str, root: Path, outcome: Outcome) -> None:

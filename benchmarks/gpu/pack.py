@@ -17,8 +17,8 @@ import click
 from benchmarks.gpu.calls import FIRST_SESSION, carried_results, session, sizes
 from benchmarks.gpu.parcels import MANIFEST, PARTS, write_parcel
 from benchmarks.gpu.steps import DATA_SETS, SPLITS, WEIGHTS
-from model.data import FrameFolder
-from model.layouts import all_lists, find_layout, frame_files
+from model.data.dataset import FrameFolder
+from model.data.layouts import all_lists, find_layout, frame_files
 
 PYTHON: Final = "3.12"  # of the machine; its image has torch, onnx, numpy, scipy, pillow and tqdm
 PACKAGES: Final = (
@@ -65,7 +65,7 @@ def export_models(folder: Path) -> None:
     folder.mkdir()
     for precision in ("fp32", "fp16"):
         arguments = [str(WEIGHTS), "-o", str(folder / f"{precision}.onnx"), "--precision", precision]
-        code = "from export.export_command import export_command as run; run()"
+        code = "from export.commands.export import export_command as run; run()"
         subprocess.run([sys.executable, "-c", code, *arguments], check=True)
 
 

@@ -16,15 +16,15 @@ from typing import Final
 import click
 
 from benchmarks.gpu.steps import DATA_SETS
-from export.evaluate import evaluate
-from export.graph import PRECISIONS, Precision
-from export.grid import Grid
-from export.source import FileSource
+from export.evaluation.evaluate import evaluate
+from export.evaluation.grid import Grid
+from export.evaluation.source import FileSource
+from export.onnx.graph import PRECISIONS, Precision
 from export.table import Table, shown
-from model.data import FrameFolder
+from model.data.dataset import FrameFolder
+from model.data.layouts import TEST
 from model.files import write_atomically
-from model.layouts import TEST
-from model.metrics import Counts, score
+from model.scoring.metrics import Counts, score
 from service.runtime import Device
 
 DIFFERS: Final = "DIFFERS"

@@ -30,8 +30,8 @@ from benchmarks.gpu.turns import Ways
 from export.bench.cases import Shape
 from export.bench.floor import Floor, find_floors
 from export.bench.report import describe_machine
-from export.bench_command import CUDA_BATCHES, SIZES, SizeType
-from export.graph import PRECISIONS, Precision
+from export.commands.bench import CUDA_BATCHES, SIZES, SizeType
+from export.onnx.graph import PRECISIONS, Precision
 from service.runtime import Device, Runtime
 
 BATCHES: Final = (1, 64, 8, 32)  # the ends first, in case the time does not last

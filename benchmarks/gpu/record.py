@@ -10,8 +10,8 @@ import click
 
 from benchmarks.gpu.speeds import OURS, Case, Speed, by_case, read_speed
 from export.bench.report import describe_machine
-from model.commit import commit
 from model.files import write_atomically
+from model.training.commit import commit
 
 TRIES: Final = 2  # of a way at a shape: one that fails, or takes the process with it, must not use up every session
 

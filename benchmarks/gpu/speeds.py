@@ -7,7 +7,7 @@ from typing import Any, Final
 from export.bench.cases import Shape
 from export.bench.floor import Floor
 from export.bench.timing import Timing
-from export.graph import Precision
+from export.onnx.graph import Precision
 from export.table import Table
 
 EAGER: Final = "PyTorch eager, as the authors run it"

@@ -58,7 +58,7 @@ def plan(
     files = ("--fp32", f"{root}/models/fp32.onnx", "--fp16", f"{root}/models/fp16.onnx", "--device", device)
     shapes = ("--size", "32x32", "--batch", "1", "--batch", "2", "--seconds", "0.1") if quick else ()
     minutes = max(left - (SLACK_S / 2 if quick else SLACK_S), 0) / 60
-    train = "from model.train_many import train_many_command as run; run()"
+    train = "from model.commands.train_many import train_many_command as run; run()"
     first = f"parity-{DATA_SETS[0]}"
     return [
         Step(

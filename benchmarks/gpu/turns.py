@@ -12,7 +12,7 @@ from benchmarks.gpu.contenders import Answer, Frames, release
 from benchmarks.gpu.speeds import OURS
 from export.bench.cases import Case, Shape, frames
 from export.bench.timing import Clients, Plan, Timing, measure, warm_up
-from export.graph import Precision
+from export.onnx.graph import Precision
 
 BYTES_A_PIXEL: Final = {"fp32": 512, "fp16": 256}  # that one way holds, about
 SHARE: Final = 0.5  # of the free memory: arenas grow in steps, and searching for kernels takes some

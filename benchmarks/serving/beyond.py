@@ -17,8 +17,8 @@ from benchmarks.serving.proc import cpu_seconds
 from benchmarks.serving.server import Served
 from benchmarks.serving.traffic import Request, detect
 from benchmarks.serving.wire import Address, Stream
-from tests import frames
 from tests.scenes import make_scene
+from tests.support import frames
 
 BODIES = [frames.png(make_scene(seed, 256, 256).counts(8)) for seed in range(16)]
 IDLE_S = 5.0

@@ -18,7 +18,7 @@ from benchmarks.serving.cores import pinned, share_out
 from benchmarks.serving.proc import resident_mb
 from benchmarks.serving.report import json_option, keep, median, quantile, show
 from benchmarks.serving.server import serve
-from tests.service.small_models import write_small_model
+from tests.support.small_models import write_small_model
 
 COUNTED, SIMPLE = "benchmarks.serving.counted", "benchmarks.serving.simple"
 FRAMES = 200

@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from service import parts
+from service.api.detect import work as parts
 from service.cli import main
 from service.runtime.runtime import Runtime
 

@@ -16,12 +16,12 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from benchmarks.serving.counted import Account
-from service.answer import MaskEncoding, describe_detection
-from service.detector import Options
+from service.detection.description import MaskEncoding, describe_detection
+from service.detection.detector import Options
 from service.errors import ServiceError
 from service.frames import Budget, decode
+from service.models.repository import load_detector
 from service.pretrained import DEFAULT
-from service.repository import load_detector
 from service.runtime import Device
 
 

@@ -6,8 +6,8 @@ from itertools import cycle
 
 import numpy as np
 
-from tests import frames
 from tests.scenes import make_scene
+from tests.support import frames
 
 FRAMES = 16  # different ones, so that nothing is answered from a cache
 SIZES = ((64, 64), (120, 160), (256, 256), (240, 320), (512, 640))

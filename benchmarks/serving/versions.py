@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from export.card import read_model, write_model
+from export.onnx.card import read_model, write_model
 from service.pretrained import DEFAULT
 
 

@@ -15,7 +15,7 @@ from benchmarks.train_throughput.plain_loop import BATCH, CROP
 from benchmarks.train_throughput.rows import Rows
 from benchmarks.train_throughput.ways import BFLOAT16, PLAIN, ways
 from export.bench.report import describe_machine, processor
-from model.data import FrameFolder
+from model.data.dataset import FrameFolder
 
 HALF_THE_BYTES: Final = 2  # twice as many steps a second
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from benchmarks.train_throughput.plain_loop import BATCH, CROP
 from benchmarks.train_throughput.rate import rate
-from model.checkpoint import build_network
+from model.network.checkpoint import build_network
 from model.recipe import load_recipe
 
 

@@ -9,10 +9,10 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from intensity import auto_range, to_intensity
-from model.checkpoint import build_network
-from model.data import FrameFolder
-from model.losses import dptk_loss
+from model.data.dataset import FrameFolder
+from model.network.checkpoint import build_network
 from model.recipe import load_recipe
+from model.training.losses import dptk_loss
 
 BATCH: Final = 8
 CROP: Final = 128

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import click
 
-from model.commit import commit
 from model.files import write_atomically
+from model.training.commit import commit
 
 TRIES: Final = 2  # of a row: what fails, hangs or takes too long must not use up every call
 

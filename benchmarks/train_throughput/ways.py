@@ -11,12 +11,12 @@ import torch
 
 from benchmarks.train_throughput.plain_loop import BATCH, CROP, plain_loop
 from benchmarks.train_throughput.rate import rate
-from model.allocator import keep_freed_memory
-from model.checkpoint import TrainingRecord
-from model.data import FrameFolder
-from model.packed import PackedFrames, pack
+from model.data.dataset import FrameFolder
+from model.data.packed import PackedFrames, pack
+from model.network.checkpoint import TrainingRecord
 from model.recipe import Precision, load_recipe
-from model.train import Trainer
+from model.training.allocator import keep_freed_memory
+from model.training.trainer import Trainer
 
 SIDE_BY_SIDE: Final = (4, 8, 16)  # runs, each compiled: minutes on the first call
 PLAIN: Final = "plain loop with a data loader"

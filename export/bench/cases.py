@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from export.address import Address, key_header
-from export.answer import detail
+from export.evaluation.address import Address, key_header
+from export.evaluation.answer import detail
 from service.errors import ServiceError
 from service.runtime import Runtime
 

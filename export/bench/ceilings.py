@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from service.cpus import available_cpus
 from service.runtime import CUDA
+from service.runtime.cpus import available_cpus
 
 COPY_BYTES: Final = 2**27  # far more than any cache
 CUDA_COPY_BYTES: Final = 2**31

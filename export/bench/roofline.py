@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto
 
 from export.bench.ceilings import Ceilings
-from export.shapes import with_shapes
+from export.onnx.shapes import with_shapes
 
 POINTWISE: Final = frozenset({"Add", "BatchNormalization", "Cast", "Div", "Expand", "Mul", "Relu", "Sigmoid", "Sub"})
 VIEWS: Final = frozenset({"Concat"})

@@ -12,18 +12,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from service.api import account, detect, health, models, openinference
-from service.api.account import Account
-from service.api.docs import add_docs
-from service.api.document import Documented
-from service.api.envelope import Envelope
-from service.api.gate import Gate
-from service.api.head import Head
-from service.api.page import add_page
+from service.api import health, models, openinference
+from service.api.detect import route as detect
+from service.api.middleware import request_log as account
+from service.api.middleware.api_keys import Gate
+from service.api.middleware.envelope import Envelope
+from service.api.middleware.head import Head
+from service.api.middleware.request_log import Account
+from service.api.middleware.shortcut import Shortcut
+from service.api.openapi.document import Documented
+from service.api.pages.docs import add_docs
+from service.api.pages.playground import add_page
 from service.api.problems import on_bad_parameter, on_http_error, on_service_error
-from service.api.shortcut import Shortcut
 from service.errors import ServiceError
-from service.serving import LAST_RUN_S, Serving
+from service.server.state import LAST_RUN_S, Serving
 
 DISTRIBUTION: Final = "rrcanet-serve"
 

@@ -11,10 +11,10 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from service.api.detect.work import Part
 from service.api.interrupt import Interrupt, Interrupted
 from service.errors import Reason, ServiceError
 from service.frames import RAW_TYPE, RawLayout
-from service.parts import Part
 
 PART_NAMES: Final = ("image", "file")
 MULTIPART: Final = "multipart/form-data"

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import Response
 
-from service.api.refusals import CLOSED, problems
-from service.serving import Serving
+from service.api.openapi.errors import CLOSED, problems
+from service.server.state import Serving
 
 router: Final = APIRouter()
 

@@ -4,12 +4,12 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request
 
-from service.api.refusals import CLOSED, problems
-from service.api.schemas import ModelCard, ModelCards
-from service.detector import Detector
+from service.api.openapi.errors import CLOSED, problems
+from service.api.openapi.schemas import ModelCard, ModelCards
+from service.detection.detector import Detector
 from service.errors import Reason
-from service.repository import Repository
-from service.serving import Serving
+from service.models.repository import Repository
+from service.server.state import Serving
 
 router: Final = APIRouter(responses=problems(*CLOSED))
 

@@ -10,9 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from service.api.head import with_head
+from service.api.middleware.head import with_head
 from service.errors import Reason, ServiceError
-from service.wording import reword
+from service.validation import reword
 
 MEDIA_TYPE: Final = "application/problem+json"
 OPEN_INFERENCE: Final = "/v2"

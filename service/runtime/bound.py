@@ -32,7 +32,7 @@ class BoundRuns:
 
     Always call from the same thread where time matters: ONNX Runtime captures a graph for each thread.
 
-    The number of frames is filled up to a power of two: with the few sizes of ``service.windows`` shapes stay few.
+    The number of frames is filled up to a power of two. Windows come in few sizes, so that shapes stay few.
 
     Args:
         device: where the buffers are; ``cpu`` is for tests, whose sessions make no graphs.

@@ -6,7 +6,7 @@ from typing import Any
 
 import onnxruntime as ort
 
-from service.card import FORMAT, METADATA_KEY, Card
+from service.runtime.card import FORMAT, METADATA_KEY, Card
 from service.runtime.fault import ModelFault
 
 

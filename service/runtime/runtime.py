@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.cpus import available_cpus
 from service.errors import Reason, ServiceError
 from service.runtime.bound import BoundRuns
+from service.runtime.cpus import available_cpus
 from service.runtime.device import CUDA, Device, open_session
 from service.runtime.fault import ModelFault
 from service.runtime.interface import check_interface, read_card

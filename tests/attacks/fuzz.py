@@ -22,8 +22,8 @@ from benchmarks.serving.proc import cpu_seconds, resident_mb
 from benchmarks.serving.report import json_option, keep, show
 from benchmarks.serving.server import Served, serve
 from benchmarks.serving.wire import Address, Lost, Refused, Stream
-from tests.attacks.bodies import FORMS, mutated
-from tests.service.small_models import write_small_model
+from tests.support.bodies import FORMS, mutated
+from tests.support.small_models import write_small_model
 
 CLIENTS = 4
 MASKS = ("none", "png", "rle", "probability")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from benchmarks.serving.proc import resident_mb
-from tests import frames
 from tests.scenes import make_scene
-from tests.service.frames import by_hand
-from tests.service.process import running
+from tests.support import frames
+from tests.support import tiff_by_hand as by_hand
+from tests.support.process import running
 
 GRAY = make_scene(1, 64, 64).counts(8).astype(np.uint8)
 SIDE = 60_000  # 3.6 gigapixels

@@ -7,8 +7,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests import frames
-from tests.service.frames import by_hand
+from tests.support import frames
+from tests.support import tiff_by_hand as by_hand
 
 WITHIN_S = 5.0  # on machines that are shared; an endless chain would take the server's whole deadline
 PAGE = by_hand.tiff(b"\1\2", by_hand.gray(2, 1, 8, 2), next_page=lambda own: own)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import frames
 from tests.scenes import make_scene
-from tests.service.frames import by_hand
+from tests.support import frames
+from tests.support import tiff_by_hand as by_hand
 
 SCENE = make_scene(1, 64, 64).counts(8).astype(np.uint8)
 WITHIN_S = 5.0  # on machines that are shared; each of these takes far longer where it is decoded

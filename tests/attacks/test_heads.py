@@ -7,11 +7,11 @@ import time
 import httpx
 import pytest
 
-import service.api.protocol
-from tests import frames
-from tests.attacks.wire import connection, read_all
+import service.api.connection.protocol
 from tests.conftest import StartServer
 from tests.scenes import make_scene
+from tests.support import frames
+from tests.support.wire import connection, read_all
 
 GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 
@@ -65,7 +65,7 @@ def test_what_is_no_http_is_told_so_and_so_is_the_operator(
 
 
 def test_a_head_that_does_not_arrive_is_not_waited_for(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.api.protocol, "HEAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(service.api.connection.protocol, "HEAD_TIMEOUT_S", 0.5)
     for beginning in (b"", b"GET /livez HTT", b"GET /livez HTTP/1.1\r\nHost: x\r\na: "):
         with connection(client) as opened:
             opened.sendall(beginning)
@@ -75,7 +75,7 @@ def test_a_head_that_does_not_arrive_is_not_waited_for(client: httpx.Client, mon
 
 
 def test_a_connection_that_was_answered_may_stay(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.api.protocol, "HEAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(service.api.connection.protocol, "HEAD_TIMEOUT_S", 0.5)
     with connection(client) as opened:
         for _ in range(3):
             opened.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -84,7 +84,7 @@ def test_a_connection_that_was_answered_may_stay(client: httpx.Client, monkeypat
 
 
 def test_line_ends_after_an_answer_keep_no_connection(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.api.protocol, "HEAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(service.api.connection.protocol, "HEAD_TIMEOUT_S", 0.5)
     with connection(client) as opened:
         opened.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         assert opened.recv(65536).startswith(b"HTTP/1.1 200 ")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from tests.service.process import running
+from tests.support.process import running
 
 INFER = "/v2/models/rrcanet-detector/infer"
 ANSWERS_WITHIN_S = 1.0  # on machines that are shared; lists of one value once took three and a half seconds

@@ -6,11 +6,11 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-import service.api.protocol
-from tests import frames
-from tests.attacks.wire import connection, read_all
+import service.api.connection.protocol
 from tests.conftest import StartServer
 from tests.scenes import make_scene
+from tests.support import frames
+from tests.support.wire import connection, read_all
 
 GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 HEAD = f"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode()
@@ -38,7 +38,7 @@ def test_places_that_slow_bodies_hold_are_free_again_after_the_timeout(start_ser
 def test_a_body_that_trickles_on_after_its_answer_is_not_read_for_ever(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service.api.protocol, "REST_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(service.api.connection.protocol, "REST_TIMEOUT_S", 1.0)
     client = start_server(request_timeout_s=0.5)
     with connection(client) as opened:
         opened.sendall(HEAD)

@@ -5,7 +5,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from benchmarks.best_epoch import main
-from model.checkpoint import TrainingRecord, build_network, save_checkpoint
+from model.network.checkpoint import TrainingRecord, build_network, save_checkpoint
 from tests.export.conftest import SMALL
 from tests.scenes import write_data_set
 

@@ -15,14 +15,14 @@ from benchmarks.compare.command import compare_command
 from benchmarks.compare.contenders import GROUPS, choose
 from benchmarks.compare.run import RESULT_FILE, Comparison
 from benchmarks.compare.scoring import score_network
-from export.evaluate_command import evaluate_command
-from model.checkpoint import load_checkpoint
-from model.data import FrameFolder
-from model.hosts import HOSTS
-from model.packed import pack
+from export.commands.evaluate import evaluate_command
+from model.data.dataset import FrameFolder
+from model.data.packed import pack
+from model.network.checkpoint import load_checkpoint
+from model.network.hosts import HOSTS
 from model.recipe import load_recipe
-from model.selection import read_frames
-from model.train import STATE_FILE, WEIGHTS_FILE
+from model.training.selection import read_frames
+from model.training.trainer import STATE_FILE, WEIGHTS_FILE
 from tests.scenes import make_scene, write_data_set
 
 RECIPE = """

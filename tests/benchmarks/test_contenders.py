@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.gpu.contenders import plain_session, variants
 from service.runtime import CPU, CUDA, Device
-from tests.service.small_models import write_small_model
+from tests.support.small_models import write_small_model
 
 
 @pytest.mark.parametrize(("precision", "tf32"), [("fp32", True), ("fp16", False)])

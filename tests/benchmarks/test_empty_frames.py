@@ -9,10 +9,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from benchmarks.empty_frames import Window, empty_frames_command, windows
-from export.evaluate_command import evaluate_command
-from model.rasters import read_frame
-from tests import frames
+from export.commands.evaluate import evaluate_command
+from model.data.rasters import read_frame
 from tests.scenes import make_scene
+from tests.support import frames
 
 
 def cut(data: Path, out: Path, *options: str) -> Result:

@@ -27,9 +27,9 @@ from benchmarks.gpu.parity import main as parity
 from benchmarks.gpu.results import collect, restore
 from benchmarks.gpu.steps import DATA_SETS, RUNS, SPLITS, Step, plan
 from benchmarks.gpu.supervised import Outcome, run
-from model.data import FrameFolder
+from model.data.dataset import FrameFolder
 from tests.scenes import write_data_set
-from tests.service.small_models import write_small_model
+from tests.support.small_models import write_small_model
 
 REPOSITORY = Path(__file__).parents[2]
 MIB = 2**20
@@ -315,7 +315,7 @@ def test_the_command_starts_before_anything_was_sent(name: str) -> None:
 def test_every_step_needs_only_what_was_sent_or_is_there() -> None:
     modules = [one.command[2] for one in plan(Path("root"), "cuda", False, RUNS, 600) if one.command[1] == "-m"]
     assert len(set(modules)) == 5
-    _import_without(ABSENT_THERE, *modules, "model.train_many")
+    _import_without(ABSENT_THERE, *modules, "model.commands.train_many")
 
 
 def test_the_files_agree_with_themselves_and_rows_are_kept(tmp_path: Path) -> None:

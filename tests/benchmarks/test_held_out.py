@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks.held_out import held_out_command
-from model.data import DataError, FrameFolder
+from model.data.dataset import DataError, FrameFolder
 from model.recipe import load_recipe
-from model.selection import read_frames
+from model.training.selection import read_frames
 from tests.scenes import write_data_set
 
 RECIPE = """

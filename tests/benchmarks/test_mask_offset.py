@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from benchmarks.mask_offset import offsets
-from model.data import Sample
+from model.data.dataset import Sample
 
 Y, X = np.mgrid[0:60, 0:80]
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import require_tool
-from tests.service.small_models import write_small_model
+from tests.support.small_models import write_small_model
 
 DRIVER = """
 #include <stdlib.h>

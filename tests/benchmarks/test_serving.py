@@ -14,7 +14,7 @@ from benchmarks.serving.server import serve
 from benchmarks.serving.stopping import Stop
 from benchmarks.serving.traffic import LIVEZ, Request, broken, mixed
 from benchmarks.serving.wire import Answer
-from tests.service.small_models import write_small_model
+from tests.support.small_models import write_small_model
 
 
 def outcome(sent: float, took: float, status: int = 200, version: int = 1, retry_after: str = "") -> Outcome:

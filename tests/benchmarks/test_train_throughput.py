@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from benchmarks.gpu.supervised import AGAIN
 from benchmarks.train_throughput import command, ways
-from model.packed import pack as packed_frames
+from model.data.packed import pack as packed_frames
 from tests.scenes import write_data_set
 
 ROWS = ["plain loop with a data loader", "ours", "ours, bfloat16"]

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from benchmarks.windows import main
-from export.evaluate_command import evaluate_command
+from export.commands.evaluate import evaluate_command
 from tests.scenes import make_scene, write_data_set
 
 

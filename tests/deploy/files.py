@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 DOCKERFILE: Final = ROOT / "Dockerfile"
 COMPOSE: Final = ROOT / "docker-compose.yml"
 DOCKER_PAGE: Final = ROOT / "docs" / "docker.md"

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 
-from tests import frames
 from tests.deploy.files import DASHBOARD, GRAFANA, PROMETHEUS
 from tests.deploy.prometheus import Prometheus, Series, scraping, wait_until
 from tests.scenes import make_scene
+from tests.support import frames
 
 GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 DATASOURCE = GRAFANA / "provisioning" / "datasources" / "prometheus.yml"

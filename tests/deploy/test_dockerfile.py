@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.deploy.files import DOCKERFILE, ROOT
+from tests.deploy.files import DOCKERFILE
+from tests.support.paths import ROOT
 
 
 def test_the_health_check_passes_while_the_server_is_ready(client: httpx.Client) -> None:

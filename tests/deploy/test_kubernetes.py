@@ -9,10 +9,11 @@ import httpx
 import pytest
 import yaml  # type: ignore[import-untyped]  # schemathesis brings it
 
-from service.serve_command import LAST_CALL_S
+from service.commands.serve import LAST_CALL_S
 from service.settings import PREFIX, Settings
 from tests.conftest import require_tool
-from tests.deploy.files import COMPOSE, DOCKERFILE, KUBERNETES, KUBERNETES_PAGE, PROMETHEUS, ROOT, settings_in
+from tests.deploy.files import COMPOSE, DOCKERFILE, KUBERNETES, KUBERNETES_PAGE, PROMETHEUS, settings_in
+from tests.support.paths import ROOT
 
 Manifest = dict[str, Any]
 GPU = "nvidia.com/gpu"

@@ -7,8 +7,8 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from export.export_command import export_command
-from model.checkpoint import TrainingRecord, build_network, save_checkpoint
+from export.commands.export import export_command
+from model.network.checkpoint import TrainingRecord, build_network, save_checkpoint
 from model.recipe import Network
 from tests.scenes import write_data_set
 

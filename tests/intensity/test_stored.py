@@ -11,7 +11,7 @@ from PIL import ExifTags, Image
 
 from service.errors import ServiceError
 from service.frames import Budget, Frame, decode
-from tests.service.frames import by_hand
+from tests.support import tiff_by_hand as by_hand
 
 Order = Literal["<", ">"]
 

@@ -8,13 +8,13 @@ from click.testing import CliRunner, Result
 from playwright.sync_api import Browser, sync_playwright
 
 from service.cli import main
-from service.detector import Detector
-from service.repository import load_detector
+from service.detection.detector import Detector
+from service.models.repository import load_detector
 from service.runtime import Device
-from tests import frames as files
 from tests.conftest import require_tool
-from tests.service.detecting import SCENE, Detect
-from tests.service.small_models import Rule, write_small_model
+from tests.support import frames as files
+from tests.support.detecting import SCENE, Detect
+from tests.support.small_models import Rule, write_small_model
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import main
-from tests.service.installed import ROOT, project, training_commands, write_entry_points
+from tests.support.installed import project, training_commands, write_entry_points
+from tests.support.paths import ROOT
 
 SERVING = ("bench", "detect", "serve")  # run without any extra
 SERVING_INSTALL = "import sys; sys.modules['torch'] = None; from service.cli import main; main()"

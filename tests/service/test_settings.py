@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic.fields import FieldInfo
 
-from service.canary import Canary
+from service.models.canary import Canary
 from service.pretrained import SHIPPED
 from service.settings import PREFIX, LogFormat, Settings, SettingsFault, load_settings
+from tests.support.paths import DOCS
 
-SETTINGS_PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+SETTINGS_PAGE = DOCS / "settings.md"
 DEFAULTS = {
     "host": "127.0.0.1",
     "port": 8000,

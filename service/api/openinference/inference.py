@@ -9,10 +9,10 @@ from service.api.openinference.models import Model
 from service.api.openinference.request import read_request
 from service.api.openinference.tensors import read_tensor
 from service.api.openinference.wire import InferRequest
-from service.detector import Detection, Prepared
+from service.detection.detector import Detection, Prepared
+from service.engine.orders import Order, Tensor
 from service.frames import Budget
-from service.timing import Timing
-from service.work import Order, Tensor
+from service.observability.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from intensity import FULL_SCALE, Range
+from service.api.detect.query import DetectQuery
 from service.api.openinference.request import bad, describe
 from service.api.openinference.tensors import ANY, Spec
 from service.api.openinference.wire import ModelMetadata
-from service.api.query import DetectQuery
-from service.detector import Detection, Detector, Options, Prepared
+from service.detection.detector import Detection, Detector, Options, Prepared
+from service.detection.windows import LONGEST, exact_window
+from service.engine.orders import Tensor
 from service.errors import Reason, ServiceError
 from service.frames import Frame, undecodable
 from service.frames.frame import make_frame
-from service.repository import Repository
-from service.windows import LONGEST, exact_window
-from service.work import Tensor
+from service.models.repository import Repository
 
 SUFFIX: Final = "-detector"
 MASK_LEVEL: Final = 255

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from service.api.openinference.wire import InferRequest
 from service.errors import Reason, ServiceError
-from service.wording import reword
+from service.validation import reword
 
 JSON_LENGTH: Final = "Inference-Header-Content-Length"
 # parsing holds the interpreter, and with it the event loop: 4 MiB of one-element lists would do so for seconds

@@ -6,16 +6,16 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from service.api.body import MULTIPART, read_parts
-from service.api.headers import SERVER_TIMING, refer
+from service.api.disconnect import while_present
+from service.api.openapi.errors import CLOSED, OF_FRAMES, Responses, faults
+from service.api.openapi.headers import SERVER_TIMING, refer
 from service.api.openinference.inference import Body
 from service.api.openinference.models import Model, find_model, versions_of
 from service.api.openinference.request import JSON_LENGTH, read_json_length
 from service.api.openinference.wire import InferResponse, Live, ModelMetadata, Ready, ServerMetadata
-from service.api.presence import while_present
-from service.api.refusals import CLOSED, OF_FRAMES, Responses, faults
 from service.errors import Reason, ServiceError
-from service.serving import Serving
-from service.timing import Timing
+from service.observability.timing import Timing
+from service.server.state import Serving
 
 router: Final = APIRouter(prefix="/v2")
 

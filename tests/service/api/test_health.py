@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests import frames
 from tests.conftest import StartServer, require_tool
 from tests.scenes import make_scene
+from tests.support import frames
 
 GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 
@@ -186,7 +186,7 @@ def _renamed(model_file: Path, name: str) -> bytes:
     content = model_file.read_bytes()
     import onnx
 
-    from service.card import METADATA_KEY, Card
+    from service.runtime.card import METADATA_KEY, Card
 
     graph = onnx.load_from_string(content)
     (entry,) = (entry for entry in graph.metadata_props if entry.key == METADATA_KEY)

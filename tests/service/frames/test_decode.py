@@ -7,7 +7,7 @@ import pytest
 
 from service.errors import Reason, ServiceError
 from service.frames import ACCEPTED, RAW_TYPE, Budget, Frame, RawLayout, RawType, decode, decode_file
-from tests import frames as files
+from tests.support import frames as files
 
 PIXELS = np.arange(12, dtype=np.uint8).reshape(3, 4)
 LAYOUT = RawLayout(4, 3, RawType.U8)

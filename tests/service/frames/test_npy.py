@@ -12,7 +12,7 @@ from numpy.lib import format as npy_format
 
 from service.errors import Reason, ServiceError
 from service.frames import Budget, Frame, decode
-from tests import frames as files
+from tests.support import frames as files
 
 TYPES = st.sampled_from(["|u1", "<u2", ">u2", "<f4", ">f4"]).map(np.dtype)
 SHAPES = st.tuples(st.integers(1, 5), st.integers(5, 9)) | st.tuples(

@@ -15,8 +15,8 @@ from PIL import Image, ImageSequence
 
 from service.errors import Reason, ServiceError
 from service.frames import Budget, Frame, decode
-from tests import frames as files
-from tests.service.frames import by_hand
+from tests.support import frames as files
+from tests.support import tiff_by_hand as by_hand
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 U8 = np.arange(35, dtype=np.uint8).reshape(5, 7) * 7

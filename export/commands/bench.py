@@ -1,0 +1,152 @@
+"""``rrcanet bench``. Needs no torch: it runs where the service runs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+import click
+
+from export.bench.cases import Case, Refused, Shape, Unreachable, model_case, service_case
+from export.bench.floor import find_floors
+from export.bench.report import BenchReport, Row
+from export.bench.timing import Clients, Plan, measure, warm_up
+from export.commands.options import json_option, key_option, write_json
+from export.evaluation.address import Address, AddressError, is_address, read_address
+from service.extras import how_to_install
+from service.pretrained import DEFAULT
+from service.runtime import CUDA, Device, ModelFault, Runtime
+
+EPILOG: Final = "Example: rrcanet bench http://localhost:8000 --size 640x512 --batch 1 --clients 8"
+SIZES: Final = ((256, 256), (512, 512), (640, 512), (1280, 1024))
+BATCHES: Final = (1,)
+CUDA_BATCHES: Final = (1, 8, 32, 64)
+MakeCase = Callable[[Shape], Case]
+
+
+class SizeType(click.ParamType[tuple[int, int]]):
+    """``WIDTHxHEIGHT``."""
+
+    name = "WIDTHxHEIGHT"
+
+    def convert(
+        self, value: str | tuple[int, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Width and height in pixels."""
+        if not isinstance(value, str):
+            return value
+        width, _, height = value.partition("x")
+        if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+            self.fail(f"{value!r} is no size, such as 640x512", param, ctx)
+        return int(width), int(height)
+
+
+@click.command("bench", epilog=EPILOG)
+@click.argument("url", required=False)
+@click.option("--model", type=click.Path(path_type=Path), help="Time a model file; the shipped one by default.")
+@click.option(
+    "--size", "sizes", type=SizeType(), multiple=True, help="May be repeated.  [default: four, up to 1280x1024]"
+)
+@click.option(
+    "--batch", "batches", type=click.IntRange(1), multiple=True, help="Frames a call.  [default: 1; on CUDA to 64 too]"
+)
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=6.0, show_default=True, help="A case.")
+@click.option(
+    "--turns", type=click.IntRange(1), default=3, show_default=True, help="Cases take turns; medians are shown."
+)
+@click.option("--clients", type=click.IntRange(1), default=1, show_default=True, help="Calls at the same time.")
+@click.option(
+    "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
+)
+@json_option
+@key_option
+def bench_command(
+    url: str | None,
+    model: Path | None,
+    sizes: tuple[tuple[int, int], ...],
+    batches: tuple[int, ...],
+    seconds: float,
+    turns: int,
+    clients: int,
+    device: str,
+    json_file: Path | None,
+    key: str | None,
+) -> None:
+    """Frames per second and latency of the service at URL, or of a model file.
+
+    A model file is timed from intensities to probabilities, beside the floor: what the graph must move and compute, at
+    what this device was just measured to do. A service is timed from the request with a .npy to the answer. A query in
+    URL goes with every request: 'http://localhost:8000/?model=nuaa-sirst' times that model.
+
+    Exit code 1: the service or the file is at fault, or no case is answered; which is named.
+    """
+    if url and model:
+        raise click.UsageError("either URL or --model")
+    if url and not is_address(url):
+        raise click.UsageError(f"{url!r} is no http:// or https:// address; a file is given with --model")
+    plan = Plan(seconds, turns, clients)
+    try:
+        report = (
+            bench_service(read_address(url), _shapes(sizes, batches or BATCHES), plan, key)
+            if url
+            else bench_model(Runtime(model or DEFAULT, Device(device)), sizes, batches, plan)
+        )
+    except (AddressError, ModelFault, Unreachable, Refused) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(report.text())
+    if json_file is not None:
+        write_json(json_file, report.as_json())
+    if all(row.timing is None for row in report.rows):
+        raise click.ClickException("no case was answered")
+
+
+def bench_service(address: Address, shapes: Sequence[Shape], plan: Plan, key: str | None = None) -> BenchReport:
+    """Time requests; who serves them, and on what, is the service's own affair.
+
+    Raises:
+        AddressError: no request can carry the key.
+        Unreachable: nobody answers.
+    """
+    rows = _time(lambda shape: service_case(address, shape, key), shapes, plan)
+    clients = f"{plan.clients} client(s), each with the next request when its last is answered"
+    return BenchReport(f"{address.text}, {clients}", rows, plan, no_floor="that needs the model file, with --model")
+
+
+def bench_model(runtime: Runtime, sizes: Sequence[tuple[int, int]], batches: Sequence[int], plan: Plan) -> BenchReport:
+    """Time a model file, and find its floor where onnx, and for CUDA torch, are installed."""
+    shapes = _shapes(sizes, batches or (CUDA_BATCHES if runtime.provider == CUDA else BATCHES))
+    rows = _time(lambda shape: model_case(runtime, shape), shapes, plan)
+    card = runtime.card
+    about = f"{card.name} {card.version} ({runtime.path.name}, {card.precision}, {runtime.provider})"
+    report = BenchReport(about, rows, plan)
+    answered = [row for row in rows if row.timing]
+    try:
+        ceilings, floors = find_floors(runtime, [row.shape for row in answered])
+    except ModuleNotFoundError as missing:
+        return replace(report, no_floor=f"that needs {missing.name}: {how_to_install('train')}")
+    found = dict(zip([row.shape for row in answered], floors, strict=True))
+    return replace(report, ceilings=ceilings, rows=tuple(replace(row, floor=found.get(row.shape)) for row in rows))
+
+
+def _shapes(sizes: Sequence[tuple[int, int]], batches: Sequence[int]) -> list[Shape]:
+    return [
+        Shape(width, height, batch)
+        for (width, height), batch in product(dict.fromkeys(sizes or SIZES), dict.fromkeys(batches))
+    ]
+
+
+def _time(make: MakeCase, shapes: Sequence[Shape], plan: Plan) -> tuple[Row, ...]:
+    """A row a shape, in order; those that are refused during warm-up are not timed."""
+    cases: dict[Shape, Case] = {}
+    refused: dict[Shape, str] = {}
+    with Clients(plan.clients) as clients:
+        for shape in shapes:
+            try:
+                case = make(shape)
+                warm_up(case, clients)
+                cases[shape] = case
+            except Refused as reason:
+                refused[shape] = str(reason)
+        timings = dict(zip(cases, measure(list(cases.values()), plan, clients), strict=True))
+    return tuple(Row(shape, timings.get(shape), refused.get(shape, "")) for shape in shapes)

@@ -1,0 +1,152 @@
+"""``rrcanet evaluate``."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+
+from export.commands.options import json_option, key_option, range_option, require_writable, write_json, writing
+from export.evaluation.address import AddressError, is_address
+from export.evaluation.details import Study
+from export.evaluation.evaluate import FrameResult, evaluate
+from export.evaluation.grid import Grid
+from export.evaluation.http_source import HttpSource
+from export.evaluation.source import FileSource, Source, SourceError
+from export.onnx.card import record_measurement
+from export.report.report import Report
+from intensity import Range
+from model.data.dataset import DataError, FrameFolder
+from model.data.layouts import TEST, default_split
+from model.scoring.calibration import calibration_error
+from model.scoring.metrics import score
+from service.commands.progress import progress
+from service.detection.detector import RangeMode
+from service.detection.options import range_text
+from service.extras import how_to_install
+from service.runtime import Device, ModelFault
+
+EPILOG = "Example: rrcanet evaluate http://localhost:8000 --data datasets/NUAA-SIRST --split test --report report"
+SPLIT_HELP = f"A file of names, or the stem of one in the folder. [default: {TEST}; every frame where no list is]"
+REPORT_HELP = "Write curves, groups and the worst frames to index.html and report.md in this folder."
+WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Study], None]
+
+
+@click.command("evaluate", epilog=EPILOG)
+@click.argument("model", metavar="MODEL|URL")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with frames and masks.")
+@click.option("--split", help=SPLIT_HELP)
+@click.option("--grid", type=click.Choice([one.value for one in Grid]), default=Grid.NATIVE.value, show_default=True)
+@click.option(
+    "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
+)
+@range_option
+@json_option
+@click.option("--record", is_flag=True, help="Write the scores into the model file's card.")
+@click.option("--report", "report_folder", type=click.Path(file_okay=False, path_type=Path), help=REPORT_HELP)
+@key_option
+@click.option("--worst", type=click.IntRange(0), default=8, show_default=True, help="Pictures in the report.")
+def evaluate_command(
+    model: str,
+    data: Path,
+    split: str | None,
+    grid: str,
+    device: str,
+    span: RangeMode | Range,
+    json_file: Path | None,
+    record: bool,
+    report_folder: Path | None,
+    worst: int,
+    key: str | None,
+) -> None:
+    """Score MODEL, a file or the URL of a running service, on a folder of frames and masks.
+
+    A query in URL goes with every request: 'http://localhost:8000/?model=nuaa-sirst' scores that model of the service.
+    Eight frames at most are under way; a service that is busy (429, 503) is asked again when it says, ten times.
+
+    --range dtype feeds 8-bit frames as they are stored, as the paper's authors do; a service does so only when asked.
+    The table, the report, the figures and the card tell the range.
+
+    Prints a Markdown table. The folder may lie as the public data sets are downloaded. Exit code 1: the data, the
+    model or an answer is at fault, which is named.
+    """
+    if record and not Path(model).is_file():
+        raise click.UsageError("--record needs a model file")
+    if record:
+        require_writable(Path(model))
+    write_report = _report_writer(report_folder, worst) if report_folder else None
+    study = Study() if write_report else None
+    try:
+        folder = FrameFolder(data, split or default_split(data))
+        source = _open(model, Device(device), key, span)
+        results = _answers(source, folder, Grid(grid), study)
+    except (AddressError, DataError, ModelFault, SourceError) as error:
+        raise click.ClickException(str(error)) from error
+    report = summarise(source.name, folder, Grid(grid), span, results)
+    click.echo(f"{source.name}\n\n{report.markdown()}")
+    if json_file is not None:
+        write_json(json_file, report.as_json())
+    if write_report and study:
+        write_report(report, folder, results, study)
+    if record:
+        try:
+            with writing(Path(model)):
+                record_measurement(Path(model), report)
+        except ValueError as error:  # no target, or none found: a card holds numbers
+            raise click.ClickException(f"nothing to record: {error}") from error
+
+
+def summarise(
+    model: str, folder: FrameFolder, grid: Grid, span: RangeMode | Range, results: list[FrameResult]
+) -> Report:
+    """Scores of all frames together."""
+    return Report(
+        model=model,
+        dataset=folder.root.resolve().name,
+        split=folder.split,
+        grid=grid,
+        range=range_text(span),
+        scores=score(result.counts for result in results),
+        calibration_error=calibration_error(
+            np.concatenate([result.confidences for result in results]),
+            np.concatenate([result.real for result in results]),
+        ),
+    )
+
+
+def _open(model: str, device: Device, key: str | None, span: RangeMode | Range) -> Source:
+    """A URL is asked, with the key; anything else is a file."""
+    return HttpSource(model, key, span) if is_address(model) else FileSource(Path(model), device, span=span)
+
+
+def _answers(source: Source, folder: FrameFolder, grid: Grid, study: Study | None) -> list[FrameResult]:
+    """Every frame's result; details go into the study as they come."""
+    results = []
+    found = evaluate(source, folder, grid, in_detail=study is not None)
+    for result in progress(found, len(folder), "evaluating", "frame"):
+        if study is not None and result.detail is not None:
+            study.add(result.name, result.detail)
+        results.append(replace(result, detail=None))
+    return results
+
+
+def _report_writer(target: Path, worst: int) -> WriteReport:
+    """What writes the report; a library or a folder that cannot be had is said before the work, not after."""
+    try:
+        from export.report.writer import PAGE, write_files
+
+        target.mkdir(parents=True, exist_ok=True)
+    except ModuleNotFoundError as missing:
+        raise click.UsageError(f"--report needs {missing.name}: {how_to_install('train')}") from missing
+    except OSError as error:
+        raise click.ClickException(f"cannot write the report: {error}") from error
+
+    def write(report: Report, folder: FrameFolder, results: list[FrameResult], study: Study) -> None:
+        try:
+            write_files(target, report, folder, results, study, worst)
+        except OSError as error:
+            raise click.ClickException(f"cannot write the report: {error}") from error
+        click.echo(f"\nreport: {target / PAGE}")
+
+    return write

@@ -1,0 +1,71 @@
+"""The two grids on which the field is scored: a frame's own pixels, or everything resized to 256 x 256."""
+
+import io
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from intensity.rasters import read_counts
+from model.data.dataset import DataError, FrameFolder
+from model.data.rasters import RasterError, opened
+
+SIDE: Final = 256
+
+
+class Grid(StrEnum):
+    """Where masks are compared."""
+
+    NATIVE = "native"
+    SQUARE = "256"
+
+
+def frame_on_grid(folder: FrameFolder, name: str, grid: Grid) -> bytes:
+    """The frame's own file, or a resized one: bilinear, 8-bit frames in 8 bits, as the authors do it.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    path = folder.image_path(name)
+    try:
+        return path.read_bytes() if grid is Grid.NATIVE else _resized(path)
+    except (OSError, RasterError) as error:
+        raise DataError(f"{name}: {error}") from error
+
+
+def _resized(path: Path) -> bytes:
+    with opened(path) as image:
+        counts, dtype = read_counts(image)
+        if dtype != "uint8":
+            return _npy(counts_on_grid(counts, Grid.SQUARE))
+        pixels = image if image.mode == "L" else image.convert("RGB")
+        buffer = io.BytesIO()
+        pixels.resize((SIDE, SIDE), Image.Resampling.BILINEAR).save(buffer, "PNG", compress_level=1)
+        return buffer.getvalue()
+
+
+def counts_on_grid(counts: NDArray[np.generic], grid: Grid) -> NDArray[np.generic]:
+    """Luminance ``[H, W]`` as stored, or resized in float32; uint16 stays such, for a range that is its type's."""
+    if grid is Grid.NATIVE:
+        return counts
+    resized = np.asarray(
+        Image.fromarray(counts.astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float32
+    )
+    return np.rint(resized).astype(np.uint16) if counts.dtype == np.uint16 else resized
+
+
+def mask_on_grid(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
+    """The mask, or its nearest pixels."""
+    if grid is Grid.NATIVE:
+        return mask
+    resized = Image.fromarray(mask.astype(np.uint8)).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+    return np.asarray(resized) > 0
+
+
+def _npy(counts: NDArray[np.generic]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, counts, allow_pickle=False)
+    return buffer.getvalue()

@@ -1,0 +1,100 @@
+"""What a model file says of itself: written into it, and read back."""
+
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from export.onnx.gate import OPSET
+from export.onnx.golden import golden_check
+from export.onnx.graph import Precision, Served
+from export.report.report import Report
+from model.files import write_atomically
+from model.network.checkpoint import Checkpoint
+from service.runtime.card import METADATA_KEY, Calibration, Card, CudaGate, Measurement
+
+
+def describe(checkpoint: Checkpoint, name: str, version: str, threshold: float, precision: Precision = "fp32") -> Card:
+    """The card of a network just exported; measurements and calibration come when they are measured."""
+    record = checkpoint.record
+    return Card(
+        name=name,
+        version=version,
+        description=record.description,
+        trained_on=record.datasets,
+        split=record.split,
+        recipe=record.recipe,
+        steps=record.steps,
+        seed=record.seed,
+        commit=record.commit,
+        parameters=count_parameters(checkpoint.network),
+        in_channels=record.network.in_channels,
+        threshold=threshold,
+        stride=checkpoint.network.stride,
+        precision=precision,
+        opset=OPSET,
+        golden=golden_check(Served(checkpoint).eval(), precision, checkpoint.network.stride),
+    )
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Distinct trainable numbers: shared kernels count once."""
+    return sum(parameter.numel() for parameter in network.parameters() if isinstance(parameter, torch.Tensor))
+
+
+def attach(graph: onnx.ModelProto, card: Card) -> None:
+    """Put the card into the model's metadata, in place of any other."""
+    others = [entry for entry in graph.metadata_props if entry.key != METADATA_KEY]
+    del graph.metadata_props[:]
+    graph.metadata_props.extend(others)
+    graph.metadata_props.add(key=METADATA_KEY, value=card.model_dump_json())
+
+
+def write_model(path: Path, graph: onnx.ModelProto, card: Card) -> None:
+    """One self-describing file, never half written."""
+    attach(graph, card)
+    write_atomically(path, graph.SerializeToString())
+
+
+def read_model(path: Path) -> tuple[onnx.ModelProto, Card]:
+    """A model file that ``write_model`` wrote."""
+    graph = onnx.load(path, load_external_data=False)
+    texts = [entry.value for entry in graph.metadata_props if entry.key == METADATA_KEY]
+    return graph, Card.model_validate_json(texts[0])
+
+
+def record_gate(path: Path, gate: CudaGate) -> None:
+    """Write the same graph with the check that it has passed."""
+    graph, card = read_model(path)
+    write_model(path, graph, card.model_copy(update={"cuda_gate": gate}))
+
+
+def record_calibration(path: Path, calibration: Calibration) -> None:
+    """Write the same graph with another curve."""
+    graph, card = read_model(path)
+    write_model(path, graph, card.model_copy(update={"calibration": calibration}))
+
+
+def record_measurement(path: Path, report: Report) -> None:
+    """Add a measurement to the card, in place of an older one of the same data and protocol."""
+    graph, card = read_model(path)
+    scores = report.scores
+    new = Measurement(
+        dataset=report.dataset,
+        split=report.split,
+        grid=report.grid.value,
+        range=report.range,
+        frames=scores.frames,
+        iou=scores.iou,
+        niou=scores.niou,
+        pd=scores.pd,
+        fa_identity=scores.fa_identity,
+        fa_legacy=scores.fa_legacy,
+    )
+    others = tuple(one for one in card.measurements if _protocol(one) != _protocol(new))
+    write_model(path, graph, card.model_copy(update={"measurements": (*others, new)}))
+
+
+def _protocol(measured: Measurement) -> tuple[str, str, str, str]:
+    return measured.dataset, measured.split, measured.grid, measured.range

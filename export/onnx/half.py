@@ -1,0 +1,87 @@
+"""A float32 graph in float16: weights and arithmetic, while intensities and probabilities stay float32."""
+
+from typing import Final
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from export.onnx.rewrites import fold_batch_norms
+
+NORMALISATION: Final = frozenset({"Sub", "Div"})  # of the intensities, before the first convolution
+FULL_INPUTS: Final = {"Resize": {1, 2}}  # inputs that are float32 whatever the data are
+LARGEST: Final = float(np.finfo(np.float16).max)
+
+
+class HalfOverflow(Exception):
+    """A weight that float16 cannot hold, by name."""
+
+
+def to_float16(model: onnx.ModelProto) -> None:
+    """Normalise in float32, work in float16, and take the sigmoid of the logits in float32.
+
+    Means over all pixels stay in float16 too: ONNX Runtime's CUDA kernels and cuDNN add them up in float32, and on the
+    CPU whole nodes run in float32.
+
+    Raises:
+        HalfOverflow: a weight is too large for float16.
+    """
+    graph = model.graph
+    fold_batch_norms(graph)
+    first, last = _input_tail(graph), _producer(graph, graph.output[0].name)
+    full = {name for node in (*_normalisation(graph), last) for name in (*node.input, *node.output)}
+    full |= {node.input[i] for node in graph.node for i in FULL_INPUTS.get(node.op_type, ()) if i < len(node.input)}
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and tensor.name not in full:
+            tensor.CopyFrom(_rounded(tensor))
+    _cast_after(graph, first)
+    _cast_before(graph, last)
+    del graph.value_info[:]
+
+
+def _normalisation(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The chain from the intensities on, in order."""
+    chain: list[onnx.NodeProto] = []
+    value = graph.input[0].name
+    while True:
+        nodes = [node for node in graph.node if value in node.input]
+        if len(nodes) != 1 or nodes[0].op_type not in NORMALISATION:
+            return chain
+        chain.append(nodes[0])
+        value = nodes[0].output[0]
+
+
+def _input_tail(graph: onnx.GraphProto) -> str:
+    """The last float32 value on the way in."""
+    chain = _normalisation(graph)
+    return str(chain[-1].output[0] if chain else graph.input[0].name)
+
+
+def _producer(graph: onnx.GraphProto, name: str) -> onnx.NodeProto:
+    producer: onnx.NodeProto = next(node for node in graph.node if name in node.output)
+    return producer
+
+
+def _cast_after(graph: onnx.GraphProto, name: str) -> None:
+    """Let everything that reads a float32 value read it rounded."""
+    rounded = f"{name}_half"
+    readers = [node for node in graph.node if name in node.input]
+    first = min(list(graph.node).index(node) for node in readers)
+    for node in readers:
+        node.input[:] = [rounded if one == name else one for one in node.input]
+    graph.node.insert(first, helper.make_node("Cast", [name], [rounded], to=TensorProto.FLOAT16))
+
+
+def _cast_before(graph: onnx.GraphProto, node: onnx.NodeProto) -> None:
+    """Let a node read its float16 input as float32."""
+    name = node.input[0]
+    full = f"{name}_float"
+    node.input[0] = full
+    graph.node.insert(list(graph.node).index(node), helper.make_node("Cast", [name], [full], to=TensorProto.FLOAT))
+
+
+def _rounded(tensor: onnx.TensorProto) -> onnx.TensorProto:
+    values = numpy_helper.to_array(tensor)
+    if not (np.abs(values) <= LARGEST).all():
+        raise HalfOverflow(f"{tensor.name} holds {np.abs(values).max():.3g}, more than float16 can")
+    return numpy_helper.from_array(values.astype(np.float16), tensor.name)

@@ -1,0 +1,123 @@
+"""``rrcanet train-many``: several runs side by side on one device.
+
+One run of this network leaves a GPU nearly idle. Runs take turns at handing the device a step each, every one on a
+stream of its own, so that their kernels overlap.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import click
+import torch
+
+from model.commands.train import LARGEST_SEED, choose_device, stop_signals
+from model.data.dataset import DataError
+from model.data.packed import PackedFrames, pack
+from model.recipe import Recipe, RecipeError, load_recipe
+from model.training.allocator import keep_freed_memory
+from model.training.selection import read_frames, record_of
+from model.training.state import ResumeError
+from model.training.trainer import STATE_FILE, Progress, Trainer, TrainingError, refuse_to_overwrite
+
+EPILOG = "Example: rrcanet train-many generalist:0 densesirst-best:0 densesirst-best:1 --data datasets --out runs"
+REPORT_EVERY_S = 20.0
+
+
+@click.command("train-many", epilog=EPILOG)
+@click.argument("runs", nargs=-1, required=True, metavar="RECIPE:SEED...")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder that holds the data sets.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Each run gets a folder RECIPE-SEED in it.")
+@click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default="auto", show_default=True)
+@click.option("--minutes", type=click.FloatRange(min=0), help="Stop after this long; the next call goes on.")
+@click.option("--compile", "compiled", is_flag=True, help="Fuse the network's operations; a minute's wait a run.")
+def train_many_command(
+    runs: tuple[str, ...], data: Path, out: Path, device: str, minutes: float | None, compiled: bool
+) -> None:
+    """Train every RECIPE:SEED, side by side; runs that have a state in --out go on from it.
+
+    After SIGTERM or SIGINT every run writes its state and ends. Exit code 1: a run could not go on; the others did.
+    """
+    keep_freed_memory()
+    try:
+        with stop_signals() as told:
+            trainers = _prepare(runs, data, out, choose_device(device), compiled)
+            _train(trainers, minutes, told)
+    except (DataError, RecipeError, ResumeError, TrainingError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _prepare(
+    runs: tuple[str, ...], data: Path, out: Path, device: torch.device, compiled: bool
+) -> dict[str, tuple[Trainer, int]]:
+    """Trainer and number of steps of each run; frames of the same data are packed once."""
+    packed: dict[tuple[object, ...], PackedFrames] = {}
+    trainers: dict[str, tuple[Trainer, int]] = {}
+    for run in runs:
+        name, seed = _name_and_seed(run)
+        recipe = load_recipe(name)
+        key = (recipe.datasets, recipe.split, recipe.exclude, recipe.held_out)
+        if key not in packed:
+            packed[key] = pack(read_frames(recipe, data)).to(device)
+        folder = out / f"{recipe.name}-{seed}"
+        if folder.name in trainers:
+            raise RecipeError(f"{run}: another run writes to {folder} already")
+        trainer = _trainer(recipe, packed[key], seed, device, folder, compiled)
+        trainers[folder.name] = (trainer, recipe.optimisation.steps)
+    return trainers
+
+
+def _name_and_seed(run: str) -> tuple[str, int]:
+    name, _, seed = run.rpartition(":") if ":" in run else (run, "", "0")
+    if not (seed.isascii() and seed.isdecimal() and len(seed) <= len(str(LARGEST_SEED)) and int(seed) <= LARGEST_SEED):
+        raise RecipeError(f"{run!r}: a run is RECIPE:SEED, and a seed is a whole number up to {LARGEST_SEED}")
+    return name, int(seed)
+
+
+def _trainer(
+    recipe: Recipe, frames: PackedFrames, seed: int, device: torch.device, folder: Path, compiled: bool
+) -> Trainer:
+    refuse_to_overwrite(folder)
+    trainer = Trainer(recipe, frames, record_of(recipe, seed), seed, device, folder, compile_network=compiled)
+    if (folder / STATE_FILE).exists():
+        trainer.resume()
+    trainer.save()  # a folder that cannot be written fails now, not in hours
+    return trainer
+
+
+def _train(trainers: dict[str, tuple[Trainer, int]], minutes: float | None, told: Event) -> None:
+    began = reported = time.monotonic()
+    deadline = began + 60 * minutes if minutes is not None else float("inf")
+    first = {name: trainer.state.step for name, (trainer, _) in trainers.items()}
+
+    def stopped() -> bool:
+        return told.is_set() or time.monotonic() > deadline
+
+    turns: dict[str, Iterator[Progress]] = {name: t.run(1000, stopped) for name, (t, _) in trainers.items()}
+    last: dict[str, Progress] = {}
+    faults: list[str] = []
+    while turns:
+        for name in list(turns):
+            try:
+                progress = next(turns[name], None)
+            except TrainingError as fault:  # the others go on
+                progress = None
+                faults.append(f"{name}: {fault}")
+                click.echo(faults[-1])
+            if progress is None:
+                del turns[name]
+            else:
+                last[name] = progress
+        if not turns or time.monotonic() - reported > REPORT_EVERY_S:
+            reported = time.monotonic()
+            _report(last, first, {name: steps for name, (_, steps) in trainers.items()}, reported - began)
+    if faults:
+        raise TrainingError("; ".join(faults))
+
+
+def _report(last: dict[str, Progress], first: dict[str, int], steps: dict[str, int], elapsed: float) -> None:
+    done = sum(progress.step - first[name] for name, progress in last.items())
+    click.echo(f"{elapsed:.0f} s, {done / elapsed:.1f} steps/s in all")
+    for name, progress in last.items():
+        click.echo(f"  {name}: step {progress.step}/{steps[name]} loss {progress.loss:.4f}")

@@ -1,0 +1,160 @@
+"""Checkpoints: a safetensors file with the weights and the record of how they came about.
+
+Reads the checkpoints of the authors' two code bases too. One that does not fit is refused with the keys
+named.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from model.files import write_atomically
+from model.network.normalisation import DENSESIRST, IMAGENET
+from model.network.official import OfficialKeysError, from_official
+from model.network.rrcanet import RRCANet
+from model.recipe import Network, PerChannel
+
+METADATA_KEY = "rrcanet.training"
+SHOWN_KEYS = 8
+
+
+class CheckpointError(Exception):
+    """A file that holds no network of ours, and which keys or shapes are wrong."""
+
+
+class TrainingRecord(BaseModel):
+    """How a checkpoint came about; the export copies it into the card of the model file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: str = "unknown"
+    description: str = ""
+    datasets: tuple[str, ...] = ()
+    split: str = "unknown"
+    steps: int = 0
+    seed: int = 0
+    commit: str = "unknown"
+    mean: PerChannel = 90.0
+    std: PerChannel = 60.0
+    network: Network = Network()
+
+
+class Checkpoint:
+    """A trained network in evaluation mode, with its record."""
+
+    def __init__(self, network: RRCANet, record: TrainingRecord) -> None:
+        self.network, self.record = network.eval(), record
+
+
+def build_network(shape: Network) -> RRCANet:
+    """An untrained network of this shape."""
+    return RRCANet(shape.in_channels, shape.widths, shape.units, shape.passes)
+
+
+def save_checkpoint(path: Path, weights: Mapping[str, Tensor], record: TrainingRecord) -> None:
+    """Write weights and record in one file that is never half written.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    write_atomically(path, save(tensors, {METADATA_KEY: record.model_dump_json()}))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint: ours (safetensors) or the authors' (``.pth.tar``, either code base).
+
+    Raises:
+        CheckpointError: not a checkpoint, or of another architecture, with the keys named.
+        FileNotFoundError: no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint {path}")
+    weights, record = _read_ours(path) if _is_safetensors(path) else _read_official(path)
+    network = build_network(record.network)
+    _refuse_misfit(path, network, weights)
+    network.load_state_dict(weights)
+    return Checkpoint(network, record)
+
+
+def _is_safetensors(path: Path) -> bool:
+    with path.open("rb") as file:
+        header = file.read(9)
+    return len(header) == 9 and header[8:] == b"{"
+
+
+def _read_ours(path: Path) -> tuple[dict[str, Tensor], TrainingRecord]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is no safetensors file: {error}") from error
+    if METADATA_KEY not in metadata:
+        raise CheckpointError(f"{path} has no {METADATA_KEY!r} in its metadata: not written by rrcanet train")
+    try:
+        return weights, TrainingRecord.model_validate_json(metadata[METADATA_KEY])
+    except ValidationError as error:
+        raise CheckpointError(f"{path} has a record that this version does not read: {error}") from error
+
+
+def _read_official(path: Path) -> tuple[dict[str, Tensor], TrainingRecord]:
+    try:
+        # the authors store a NumPy scalar next to the weights; nothing else is allowed to be unpickled
+        with torch.serialization.safe_globals(_numpy_scalars()):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise CheckpointError(f"{path} is neither safetensors nor a PyTorch checkpoint: {error}") from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise CheckpointError(f"{path} holds no state_dict")
+    try:
+        weights, in_channels = from_official(state)
+    except OfficialKeysError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return weights, _official_record(path, in_channels)
+
+
+def _official_record(path: Path, in_channels: int) -> TrainingRecord:
+    """By its channels a file tells which code base normalised its frames, and so how."""
+    of_imagenet = in_channels == len(IMAGENET[0])
+    mean, std = IMAGENET if of_imagenet else DENSESIRST
+    return TrainingRecord(
+        recipe="authors",
+        description=f"authors' checkpoint {path.name}, normalised as {'ImageNet' if of_imagenet else 'DenseSIRST'}",
+        mean=mean,
+        std=std,
+        network=Network(in_channels=in_channels),
+    )
+
+
+def _refuse_misfit(path: Path, network: RRCANet, weights: Mapping[str, Tensor]) -> None:
+    expected = network.state_dict()
+    missing = sorted(expected.keys() - weights.keys())
+    unexpected = sorted(weights.keys() - expected.keys())
+    misshapen = sorted(
+        f"{name} {tuple(weights[name].shape)} instead of {tuple(expected[name].shape)}"
+        for name in expected.keys() & weights.keys()
+        if weights[name].shape != expected[name].shape
+    )
+    faults = [
+        f"{what} {len(keys)}: {', '.join(keys[:SHOWN_KEYS])}{', ...' if len(keys) > SHOWN_KEYS else ''}"
+        for what, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
+        if keys
+    ]
+    if faults:
+        raise CheckpointError(f"{path} does not fit RRCA-Net; keys " + "; ".join(faults))
+
+
+def _numpy_scalars() -> list[Any]:
+    import numpy as np
+
+    scalar = np.float64(0).__reduce__()[0]
+    before_2 = (scalar, "numpy.core.multiarray.scalar")  # its name in NumPy 1, which the authors used
+    return [scalar, before_2, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType, np.ndarray]

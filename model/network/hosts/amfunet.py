@@ -1,0 +1,121 @@
+"""AMFU-Net: a U-Net with full-scale skip connections and attention, half a million parameters.
+
+Chung et al., "Lightweight Infrared Small Target Detection Network Using Full-Scale Skip Connection U-Net",
+IEEE GRSL 2023; full-scale skips: UNet 3+, Huang et al., arXiv 2004.08790. Written from the papers; the copy in
+yongxianLiu/RRCANet (no licence file) served only to check sizes: 472,969 parameters plain (3 channels). The RRCA-Net
+paper gives 0.489 M with RuCB but no layout; the one here is ours.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from model.network.blocks import DIAAM, ResidualBlock
+from model.network.hosts.cbam import ResidualCBAM
+from model.network.hosts.host import Block, Host, ReusableConv, plain, reusable, upsampled
+
+WIDTHS = (8, 16, 32, 64, 128)
+BRANCH = WIDTHS[0]  # every level gives this many channels to a decoder stage
+MERGED = BRANCH * len(WIDTHS)
+residual_unit = partial(ResidualCBAM, reduction=8, kernel=3)
+
+
+class FullScaleUNet(nn.Module):
+    """Encoder, then decoder stages that each see all five levels.
+
+    Shapes: ``[N, in_channels, H, W]`` -> one map a level, ``[N, 40, H / 2^l, W / 2^l]`` for l = 0..3 and
+    ``[N, 128, H / 16, W / 16]`` for l = 4.
+    """
+
+    def __init__(self, in_channels: int, block: Block, passes: int) -> None:
+        super().__init__()
+        above = (in_channels, *WIDTHS[:-1])
+        self.encoders = nn.ModuleList(block(before, width, 1) for before, width in zip(above, WIDTHS, strict=True))
+        self.branches = nn.ModuleList(  # [stage][source level]
+            nn.ModuleList(ReusableConv(width, BRANCH, passes) for width in _source_widths(stage)) for stage in range(4)
+        )
+        self.attend = residual_unit(MERGED, MERGED)  # one for all stages, as the host has it
+        self.merges = nn.ModuleList(ReusableConv(MERGED, MERGED, passes) for _ in range(4))
+
+    def forward(self, x: Tensor, pass_index: int) -> list[Tensor]:
+        levels: list[Tensor] = []
+        for encoder in self.encoders:
+            x = encoder(F.max_pool2d(x, 2) if levels else x, pass_index)
+            levels.append(x)  # [N, WIDTHS[l], H / 2^l, W / 2^l]
+        for stage in reversed(range(4)):  # what is deeper than the stage has been decoded already
+            branches: nn.ModuleList = self.branches[stage]  # type: ignore[assignment]
+            parts = [
+                branch(_brought(levels[source], source, stage), pass_index) for source, branch in enumerate(branches)
+            ]
+            levels[stage] = self.merges[stage](self.attend(torch.cat(parts, 1)), pass_index)
+        return levels
+
+
+class AMFUNet(Host):
+    """The plain network; the prediction is the mean of the five side maps."""
+
+    stride = 16
+
+    def __init__(self, in_channels: int = 1) -> None:
+        super().__init__()
+        self.unet = FullScaleUNet(in_channels, plain(residual_unit), passes=1)
+        self.heads = _heads((MERGED, MERGED, MERGED, MERGED, WIDTHS[-1]))
+
+    def forward_all(self, x: Tensor) -> tuple[Tensor, ...]:
+        levels = self.unet(x, 0)
+        return _with_mean(
+            [upsampled(head(x), 2**i) for i, (head, x) in enumerate(zip(self.heads, levels, strict=True))]
+        )
+
+
+class AMFUNetRuCB(Host):
+    """RuCBs in the encoder, decoder kernels shared alike; DIAAM leads each pass's output back to the stem's width.
+
+    The side maps of the last pass join that of all passes together.
+    """
+
+    stride = 16
+
+    def __init__(self, in_channels: int = 1, passes: int = 3) -> None:
+        super().__init__()
+        self.passes = passes
+        self.stem = residual_unit(in_channels, WIDTHS[0])
+        self.unet = FullScaleUNet(WIDTHS[0], reusable(passes), passes)
+        self.returns = nn.ModuleList(DIAAM(WIDTHS[0], MERGED) for _ in range(passes))
+        self.fuse = ResidualBlock(passes * WIDTHS[0], WIDTHS[0])
+        self.heads = _heads((WIDTHS[0], MERGED, MERGED, MERGED, WIDTHS[-1]))
+
+    def forward_all(self, x: Tensor) -> tuple[Tensor, ...]:
+        x = self.stem(x)  # [N, 8, H, W]
+        outputs: list[Tensor] = []
+        levels: list[Tensor] = []
+        for pass_index in range(self.passes):
+            levels = self.unet(x, pass_index)
+            x = self.returns[pass_index](x, levels[0])  # [N, 8, H, W]
+            outputs.append(x)
+        levels[0] = self.fuse(torch.cat(outputs, 1))  # [N, 24, H, W] -> [N, 8, H, W]
+        return _with_mean(
+            [upsampled(head(x), 2**i) for i, (head, x) in enumerate(zip(self.heads, levels, strict=True))]
+        )
+
+
+def _source_widths(stage: int) -> list[int]:
+    """Channels of the levels as a stage finds them: encoded down to its own, decoded below, the deepest encoded."""
+    return [*WIDTHS[: stage + 1], *[MERGED] * (3 - stage), WIDTHS[-1]]
+
+
+def _brought(x: Tensor, source: int, stage: int) -> Tensor:
+    """The map of one level at the size of another."""
+    return F.max_pool2d(x, 2 ** (stage - source)) if source < stage else upsampled(x, 2 ** (source - stage))
+
+
+def _heads(widths: Sequence[int]) -> nn.ModuleList:
+    return nn.ModuleList(nn.Conv2d(width, 1, 3, padding=1) for width in widths)
+
+
+def _with_mean(maps: list[Tensor]) -> tuple[Tensor, ...]:
+    """Deepest first, their mean last."""
+    return (*reversed(maps), torch.stack(maps).mean(0))

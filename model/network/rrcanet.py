@@ -1,0 +1,68 @@
+"""RRCA-Net: a small U-Net that runs several times over its own output with the same 3x3 kernels.
+
+Liu et al., arXiv 2506.02393 (IEEE JSTARS 2025). Written from the paper; the authors' code
+(yongxianLiu/RRCANet, no licence file) served only to check outputs.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from model.network.blocks import DIAAM, ResidualBlock, RuCB
+
+
+class RRCANet(nn.Module):
+    """Infrared frame to target logits.
+
+    Shapes: ``[N, in_channels, H, W] -> [N, 1, H, W]``; H and W multiples of ``stride``.
+
+    Args:
+        in_channels: 1, or 3 as the authors train on NUAA-SIRST and IRSTD-1k.
+        widths: channels of each level, from full resolution down.
+        units: residual units of each level's RuCB.
+        passes: runs of the U-Net; the paper's "2 iterations" are 3 passes.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        widths: Sequence[int] = (8, 16, 32, 64),
+        units: Sequence[int] = (3, 2, 2, 2),
+        passes: int = 3,
+    ) -> None:
+        super().__init__()
+        self.in_channels, self.passes = in_channels, passes
+        self.stride = 2 ** (len(widths) - 1)
+        above = [widths[0], *widths[:-1]]
+        self.stem = ResidualBlock(in_channels, widths[0])
+        self.encoders = nn.ModuleList(
+            RuCB(before, width, depth, passes) for before, width, depth in zip(above, widths, units, strict=True)
+        )
+        self.decoders = nn.ModuleList(  # [pass][level]
+            nn.ModuleList(DIAAM(low, high, scale=2) for low, high in pairwise(widths)) for _ in range(passes)
+        )
+        self.fuse = ResidualBlock(passes * widths[0], widths[0])
+        self.head = nn.Conv2d(widths[0], 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # [N, 8, H, W]
+        outputs = []
+        for pass_index in range(self.passes):
+            x = self._unet(x, pass_index)  # [N, 8, H, W]
+            outputs.append(x)
+        logits: Tensor = self.head(self.fuse(torch.cat(outputs, 1)))  # [N, 24, H, W] -> [N, 1, H, W]
+        return logits
+
+    def _unet(self, x: Tensor, pass_index: int) -> Tensor:
+        skips: list[Tensor] = []
+        for encoder in self.encoders:
+            x = encoder(F.max_pool2d(x, 2) if skips else x, pass_index)
+            skips.append(x)  # level l: [N, widths[l], H / 2^l, W / 2^l]
+        decoders: nn.ModuleList = self.decoders[pass_index]  # type: ignore[assignment]
+        x = skips.pop()
+        for decoder in reversed(decoders):
+            x = decoder(skips.pop(), x)
+        return x

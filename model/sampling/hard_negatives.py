@@ -1,0 +1,71 @@
+"""Places where the network took background for a target while it trained; crops go back to them.
+
+Online hard example mining (Shrivastava et al., arXiv 1604.03540), with a memory: every crop leaves its worst
+background pixel in a ring, so that mining costs no pass over the data. All of it stays on the device.
+"""
+
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from model.sampling.draws import Draws
+
+CAPACITY: Final = 2048  # places; with 8 crops a step, those of the last 256 steps
+CONTESTANTS: Final = 4  # of so many drawn, the worst is taken
+ALARM: Final = 0.3  # probability from which background counts as hard
+MARGIN: Final = 4  # crop pixels around a mask that are no background: its edge is a matter of taste
+
+
+class Chosen(NamedTuple):
+    """``frame [N]``, ``place [N, 2]`` (y, x in the frame), ``known [N]``: False where nothing hard was drawn."""
+
+    frame: Tensor
+    place: Tensor
+    known: Tensor
+
+
+class HardNegatives:
+    """A ring of the latest places and their probabilities."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._frame = torch.zeros(CAPACITY, dtype=torch.int64, device=device)
+        self._place = torch.zeros(CAPACITY, 2, device=device)
+        self._probability = torch.zeros(CAPACITY, device=device)
+        self._next = torch.zeros((), dtype=torch.int64, device=device)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a resumed run must know."""
+        return {
+            "frame": self._frame,
+            "place": self._place,
+            "probability": self._probability,
+            "next": self._next,
+        }
+
+    def choose(self, draws: Draws) -> Chosen:
+        """A place for each crop: the worst of a few drawn from the ring."""
+        drawn = torch.stack([draws.below(CAPACITY) for _ in range(CONTESTANTS)], 1)  # [N, K]
+        worst = self._probability[drawn].argmax(1, keepdim=True)
+        index = drawn.gather(1, worst).squeeze(1)
+        return Chosen(self._frame[index], self._place[index], self._probability[index] > ALARM)
+
+    @torch.no_grad()
+    def note(self, logits: Tensor, masks: Tensor, frame: Tensor, centre: Tensor, matrix: Tensor) -> None:
+        """Remember the worst background pixel of each crop.
+
+        Args:
+            logits, masks: ``[N, 1, S, S]``.
+            frame, centre, matrix: where the crops were cut, see ``model.sampling.sampler.Crops``.
+        """
+        side = logits.shape[-1]
+        background = F.max_pool2d(masks, 2 * MARGIN + 1, stride=1, padding=MARGIN) == 0
+        probability, pixel = torch.where(background, logits.float().sigmoid(), 0).flatten(1).max(1)
+        inside = torch.stack([pixel // side, pixel % side], 1).float() - (side - 1) / 2  # [N, 2]
+        place = (matrix @ inside.unsqueeze(2)).squeeze(2) + centre
+        slots = (self._next + torch.arange(len(frame), device=frame.device)) % CAPACITY
+        self._frame.index_copy_(0, slots, frame)
+        self._place.index_copy_(0, slots, place)
+        self._probability.index_copy_(0, slots, probability)
+        self._next.add_(len(frame)).remainder_(CAPACITY)

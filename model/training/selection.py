@@ -1,0 +1,85 @@
+"""Which frames a recipe trains on, and what its checkpoints will say of that."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final
+
+from tqdm import tqdm
+
+from model.data.dataset import DataError, FrameFolder, Sample
+from model.network.checkpoint import TrainingRecord
+from model.recipe import Recipe
+from model.training.commit import commit
+from model.training.start import start_of
+
+SPLIT_SEPARATOR: Final = ", "  # of a run that began with weights trained on a split of another name
+
+
+def read_frames(recipe: Recipe, data: Path) -> Iterator[Sample]:
+    """Every frame that the recipe trains on.
+
+    Raises:
+        DataError: what is missing or wrong, before the first frame is read.
+    """
+    folders = [FrameFolder(data / name, recipe.split) for name in recipe.datasets]
+    return _read(folders, excluded_names(recipe, data), recipe)
+
+
+def excluded_names(recipe: Recipe, data: Path) -> set[str]:
+    """Names that must not be trained on, whichever data set they stand in."""
+    splits = (split.rpartition("/") for split in recipe.exclude)
+    return {name for folder, _, split in splits for name in FrameFolder(data / folder, split).names}
+
+
+def is_held_out(name: str, recipe: Recipe) -> bool:
+    """Whether a frame of this name is kept back."""
+    return any(fnmatchcase(name, pattern) for pattern in recipe.held_out)
+
+
+def _read(folders: Iterable[FrameFolder], excluded: set[str], recipe: Recipe) -> Iterator[Sample]:
+    listed = [(folder, name) for folder in folders for name in folder.names]
+    refuse_idle_patterns(recipe, [name for _, name in listed])
+    names = [(folder, name) for folder, name in listed if name not in excluded and not is_held_out(name, recipe)]
+    if not names:
+        raise DataError("every frame of the recipe is excluded")
+    for folder, name in tqdm(names, desc="reading", unit="frame", disable=not sys.stderr.isatty()):
+        yield folder.load(name)
+
+
+def refuse_idle_patterns(recipe: Recipe, names: list[str]) -> None:
+    """Scenes that a typing error does not hold out would be trained on.
+
+    Raises:
+        DataError: a pattern of ``held_out`` fits none of ``names``.
+    """
+    idle = [pattern for pattern in recipe.held_out if not any(fnmatchcase(name, pattern) for name in names)]
+    if idle:
+        raise DataError(f"recipe {recipe.name}: no frame of its data has a name like held_out {', '.join(idle)}")
+
+
+def record_of(recipe: Recipe, seed: int) -> TrainingRecord:
+    """What the checkpoints of a run say of it: the data of the run it starts from count too.
+
+    Raises:
+        RecipeError: what it starts from cannot be used.
+    """
+    before = start_of(recipe)
+    splits = (_stem(recipe.split), *(before.record.split.split(SPLIT_SEPARATOR) if before else ()))
+    return TrainingRecord(
+        recipe=recipe.name,
+        description=recipe.description,
+        datasets=tuple(dict.fromkeys((*recipe.datasets, *(before.record.datasets if before else ())))),
+        split=SPLIT_SEPARATOR.join(dict.fromkeys(splits)),
+        seed=seed,
+        commit=commit(),
+        mean=recipe.mean,
+        std=recipe.std,
+        network=recipe.network,
+    )
+
+
+def _stem(split: str) -> str:
+    """A list may be named by its file; its name may hold dots of its own."""
+    return Path(split).name.removesuffix(".txt")

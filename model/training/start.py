@@ -1,0 +1,57 @@
+"""The network that a run begins with: random weights, or those of an earlier run."""
+
+from importlib import resources
+from pathlib import Path
+
+from torch import nn
+
+from model.network.checkpoint import Checkpoint, CheckpointError, build_network, load_checkpoint
+from model.network.rrcanet import RRCANet
+from model.recipe import Initialisation, Recipe, RecipeError
+
+
+def first_network(recipe: Recipe) -> RRCANet:
+    """The recipe's network before its first step.
+
+    Raises:
+        RecipeError: the weights to start from are not there, are no weights, or were trained under another shape or
+            normalisation.
+    """
+    before = start_of(recipe)
+    if before is not None:
+        return before.network
+    network = build_network(recipe.network)
+    if recipe.initialisation is Initialisation.XAVIER:
+        _initialise(network)
+    return network
+
+
+def _initialise(network: RRCANet) -> None:
+    """Glorot & Bengio, AISTATS 2010, normal, on the kernels of every convolution; biases as PyTorch draws them."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.xavier_normal_(module.weight)
+
+
+def start_of(recipe: Recipe) -> Checkpoint | None:
+    """What the recipe starts from, None for random weights.
+
+    Raises:
+        RecipeError: see ``first_network``.
+    """
+    if recipe.start is None:
+        return None
+    try:
+        before = load_checkpoint(_weights_file(recipe.start))
+    except (CheckpointError, FileNotFoundError) as error:
+        raise RecipeError(f"recipe {recipe.name} cannot start: {error}") from error
+    record = before.record
+    if (record.network, record.mean, record.std) != (recipe.network, recipe.mean, recipe.std):
+        raise RecipeError(f"recipe {recipe.name} starts from {recipe.start}, of another shape or normalisation")
+    return before
+
+
+def _weights_file(name_or_path: str) -> Path:
+    path = Path(name_or_path)
+    shipped = Path(str(resources.files("model").joinpath("weights", f"{name_or_path}.safetensors")))
+    return path if path.is_file() else shipped

@@ -1,0 +1,141 @@
+"""One training step, all of it on the device: crops, loss, gradients, weights and their averages.
+
+On a GPU this network is so small that launching its kernels takes longer than running them. So the step is captured
+once as a CUDA graph; a replay costs the host a few dozen microseconds.
+"""
+
+import gc
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from model.network.hosts.host import Host
+from model.network.normalisation import Normalisation
+from model.recipe import Precision, Recipe
+from model.sampling.draws import Numbers, mixed_seed
+from model.sampling.hard_negatives import HardNegatives
+from model.sampling.sampler import CropSampler
+from model.training.losses import Loss, dptk_loss
+from model.training.state import TrainingState
+
+Maps = Callable[[Tensor], Tensor | tuple[Tensor, ...]]
+WARM_UP: Final = 3  # steps before a capture, so that libraries have chosen their kernels
+
+
+class TrainingStep:
+    """Moves ``state`` by one step at a time.
+
+    Args:
+        hard: told of every crop's worst background, if any.
+        compile_network: fuse the network's pointwise operations; takes a minute, pays on a GPU.
+        loss: of one map of logits; several supervised maps share it evenly.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        state: TrainingState,
+        sampler: CropSampler,
+        seed: int,
+        hard: HardNegatives | None = None,
+        compile_network: bool = False,
+        loss: Loss = dptk_loss,
+    ) -> None:
+        self._hard, self._loss_of = hard, loss
+        self._plan, self._state, self._sampler = recipe.optimisation, state, sampler
+        self._normalised = Normalisation(recipe.mean, recipe.std, recipe.network.in_channels).to(state.device)
+        self._seed, self._device = seed, state.device
+        self._maps: Maps = state.network.forward_all if isinstance(state.network, Host) else state.network
+        if compile_network:
+            self._maps = torch.compile(self._maps)
+        self._drops_out = any(isinstance(module, nn.Dropout) for module in state.network.modules())
+        noise = recipe.augmentation.noise_share > 0
+        self._numbers = Numbers.empty(self._plan.batch, self._plan.crop, noise, self._device)
+        self._decay = torch.zeros((), device=self._device)
+        self._loss = torch.zeros((), device=self._device)
+        self._averaged = [value for value in state.average.values() if value.is_floating_point()]
+        self._moving = [v for k, v in state.network.state_dict().items() if state.average[k].is_floating_point()]
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._stream = torch.cuda.Stream() if self._device.type == "cuda" else None
+        if self._stream is not None:  # pragma: cuda
+            self._stream.wait_stream(torch.cuda.current_stream())  # what was made above is filled there
+
+    def run(self, step: int, learning_rate: float) -> Tensor:
+        """Do step ``step``, counted from 0; returns its loss, a tensor that the next step overwrites."""
+        with self._on_stream():
+            self._numbers.fill(self._seed, step)
+            self._state.learning_rate.fill_(learning_rate)
+            # short-sighted at the start, or the first random weights would stay in the average for long
+            self._decay.fill_(min(self._plan.average_decay, (1 + step) / (10 + step)))
+            if self._stream is None:
+                self._seed_dropout(step)
+                self._compute()
+            else:  # pragma: cuda
+                self._replay(step)
+        return self._loss
+
+    def wait(self) -> None:
+        """Until every step handed to the device is done: other streams may see half of one before."""
+        if self._stream is not None:  # pragma: cuda
+            self._stream.synchronize()
+
+    def _replay(self, step: int) -> None:  # pragma: cuda
+        if self._graph is None:
+            torch.cuda.synchronize()  # a state to go on from is written on another stream than this one
+            before = self._state.snapshot()
+            for _ in range(WARM_UP):
+                self._compute()
+            self._state.restore(before)
+            torch.cuda.synchronize()
+            self._state.optimiser.zero_grad(set_to_none=True)
+            self._graph = torch.cuda.CUDAGraph()
+            gc.collect()  # a dead graph that is freed in the middle of a capture ends it
+            with torch.cuda.graph(self._graph, stream=self._stream):
+                self._compute()
+        self._seed_dropout(step)
+        self._graph.replay()
+
+    def _compute(self) -> None:
+        state = self._state
+        crops = self._sampler.draw(self._numbers)
+        state.optimiser.zero_grad(set_to_none=True)
+        maps = self._forward(crops.intensities)
+        loss = torch.stack([self._loss_of(logits.float(), crops.masks) for logits in maps]).mean()
+        loss.backward()
+        if self._hard is not None:
+            self._hard.note(maps[-1], crops.masks, crops.frame, crops.centre, crops.matrix)
+        if self._plan.gradient_norm:
+            nn.utils.clip_grad_norm_(state.network.parameters(), self._plan.gradient_norm)
+        state.optimiser.step()
+        self._loss.copy_(loss.detach())
+        self._average()
+
+    def _forward(self, intensities: Tensor) -> tuple[Tensor, ...]:
+        """Intensities ``[N, 1, S, S]`` (0 to 255) -> logits of that shape: each map supervised, the prediction last."""
+        inputs = self._normalised(intensities)
+        with self._arithmetic():
+            logits = self._maps(inputs.contiguous(memory_format=torch.channels_last))
+        return logits if isinstance(logits, tuple) else (logits,)
+
+    def _seed_dropout(self, step: int) -> None:
+        """Dropout draws from PyTorch's own generator: a resumed run must find it as it was."""
+        if self._drops_out:
+            torch.manual_seed(mixed_seed(self._seed, step, 2))
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Exponential moving average of weights and batch norm statistics."""
+        change = torch._foreach_sub(self._moving, self._averaged)
+        torch._foreach_mul_(change, 1 - self._decay)
+        torch._foreach_add_(self._averaged, change)
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        if self._plan.precision is Precision.FP32:
+            return nullcontext()
+        return torch.autocast(self._device.type, torch.bfloat16)
+
+    def _on_stream(self) -> AbstractContextManager[object]:
+        return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)

@@ -1,0 +1,171 @@
+"""The training loop."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from model.data.packed import PackedFrames
+from model.network.checkpoint import TrainingRecord, save_checkpoint
+from model.network.folded_norm import fold_norms
+from model.recipe import Optimisation, Recipe, Schedule
+from model.sampling.hard_negatives import HardNegatives
+from model.sampling.sampler import CropSampler
+from model.training.losses import Loss, dptk_loss
+from model.training.optimisers import make_optimiser
+from model.training.start import first_network
+from model.training.state import TrainingState
+from model.training.step import TrainingStep
+
+STATE_FILE, WEIGHTS_FILE = "state.safetensors", "weights.safetensors"
+CURE = "lower the learning rate or use fp32"
+READ_EVERY = {"cpu": 1, "cuda": 50}  # steps between two looks at the loss: each makes the host wait for the device
+
+
+class TrainingError(Exception):
+    """A run that cannot go on, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a run; ``loss`` is the last one read."""
+
+    step: int
+    loss: float
+    learning_rate: float
+
+
+class Trainer:
+    """One run of one recipe.
+
+    Args:
+        recipe: what to do.
+        frames: the packed training frames.
+        record: what the checkpoints will say of themselves; ``steps`` is filled in.
+        seed: of the initial weights and of every draw.
+        device: where weights and frames live.
+        out: folder for ``state.safetensors`` (to resume), ``weights.safetensors`` (the averaged weights) and those that
+            the recipe keeps on the way.
+        network: trained in place of the recipe's RRCA-Net: a host of the plug-ins, or an ablation.
+        compile_network, loss: see ``TrainingStep``.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        frames: PackedFrames,
+        record: TrainingRecord,
+        seed: int,
+        device: torch.device,
+        out: Path,
+        network: Callable[[], nn.Module] | None = None,
+        compile_network: bool = False,
+        loss: Loss = dptk_loss,
+    ) -> None:
+        self._recipe, self._record, self._seed, self._device, self._out = recipe, record, seed, device, out
+        self._plan = recipe.optimisation
+        torch.manual_seed(seed)
+        torch.backends.cudnn.allow_tf32 = False  # float32 means float32; who wants less has bfloat16
+        built: nn.Module = (network or (lambda: first_network(recipe)))().to(device)
+        built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if device.type == "cpu":
+            fold_norms(built)
+        average = {name: value.detach().clone() for name, value in built.state_dict().items()}
+        learning_rate = torch.zeros((), device=device)
+        hard = HardNegatives(device) if recipe.augmentation.hard_share else None
+        optimiser, memory = make_optimiser(built, self._plan, learning_rate), hard.tensors() if hard else {}
+        self.state = TrainingState(built, average, optimiser, learning_rate, memory)
+        self._data = frames.digest
+        sampler = CropSampler(frames.to(device), recipe.augmentation, self._plan.crop, hard, recipe.outside)
+        self._step = TrainingStep(recipe, self.state, sampler, seed, hard, compile_network, loss)
+
+    def resume(self) -> int:
+        """Go on from the state in ``out``; returns the number of steps already done.
+
+        Raises:
+            ResumeError: it is of another run, or cannot be read.
+        """
+        before = self.state.load(self._out / STATE_FILE, self._recipe, self._seed, self._data)
+        if before is not None:
+            self._record = before if self.state.step >= self._plan.steps else _continued(before, self._record)
+        return self.state.step
+
+    def run(self, checkpoint_every: int, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
+        """Train to the end of the recipe, or until ``stop`` says so, saving on the way.
+
+        Raises:
+            TrainingError: the loss or a weight is no finite number, or a checkpoint cannot be written.
+        """
+        self.state.network.train()
+        loss, every = float("nan"), READ_EVERY[self._device.type]
+        kept = self._plan.keep_every
+        unread: Tensor | None = None
+        while self.state.step < self._plan.steps and not stop():
+            learning_rate = learning_rate_of(self.state.step, self._plan)
+            unread = self._step.run(self.state.step, learning_rate)
+            due = (self.state.step + 1) % checkpoint_every == 0 or bool(kept and (self.state.step + 1) % kept == 0)
+            if due or (self.state.step + 1) % every == 0 or self.state.step + 1 == self._plan.steps:
+                loss, unread = self._read(unread, self.state.step), None
+            self.state.step += 1
+            if due:
+                self.save()
+            yield Progress(self.state.step, loss, learning_rate)
+        if unread is not None:  # stopped between two looks
+            self._read(unread, self.state.step - 1)
+        self.save()
+
+    def save(self) -> None:
+        """Write the state and the averaged weights.
+
+        Raises:
+            TrainingError: a weight is no finite number, the disk is full or the folder cannot be written.
+        """
+        self._step.wait()
+        if not self.state.is_finite():
+            raise TrainingError(f"a weight is no finite number after {self.state.step} steps; {CURE}")
+        record = self._record.model_copy(update={"steps": self.state.step})
+        try:
+            save_checkpoint(self._out / WEIGHTS_FILE, self.state.averaged_weights(), record)
+            if self._plan.keep_every and self.state.step and self.state.step % self._plan.keep_every == 0:
+                file = self._out / f"{Path(WEIGHTS_FILE).stem}-{self.state.step:06d}{Path(WEIGHTS_FILE).suffix}"
+                save_checkpoint(file, self.state.averaged_weights(), record)
+            self.state.save(self._out / STATE_FILE, self._recipe, self._seed, self._data, record)
+        except OSError as error:
+            raise TrainingError(f"cannot write the checkpoint: {error}") from error
+
+    def _read(self, on_device: Tensor, step: int) -> float:
+        self._step.wait()
+        loss = on_device.item()
+        if not math.isfinite(loss):
+            raise TrainingError(f"loss is {loss} at step {step}; {CURE}")
+        return loss
+
+
+def refuse_to_overwrite(out: Path) -> None:
+    """Weights without the state behind them are all that a run has left: one that begins anew must not replace them.
+
+    Raises:
+        TrainingError: ``out`` holds such weights.
+    """
+    kept = sorted(out.glob(f"{Path(WEIGHTS_FILE).stem}*{Path(WEIGHTS_FILE).suffix}"))
+    if kept and not (out / STATE_FILE).exists():
+        raise TrainingError(f"{kept[-1]} is of a run without a state to go on from: use another --out, or move it")
+
+
+def _continued(before: TrainingRecord, now: TrainingRecord) -> TrainingRecord:
+    """A run that another commit goes on with tells of both."""
+    commits = dict.fromkeys([*before.commit.split(", "), now.commit])
+    return now.model_copy(update={"commit": ", ".join(commits)})
+
+
+def learning_rate_of(step: int, plan: Optimisation) -> float:
+    """One cycle: cosine up over the warm-up share, cosine down over the rest. Or the peak all along."""
+    if plan.schedule is Schedule.CONSTANT:
+        return plan.peak_learning_rate
+    top = plan.warm_up * plan.steps
+    position = step / max(top, 1) if step < top else 1 + (step - top) / max(plan.steps - top, 1)
+    share = 0.5 - 0.5 * math.cos(math.pi * position)
+    return plan.peak_learning_rate * max(share, 1e-3)

@@ -1,0 +1,124 @@
+"""Query parameters of ``POST /v1/detect``; a parameter that does not exist is an error, not a typo to ignore.
+
+Read here and not by FastAPI, whose own way costs each request as much as all else around its frame.
+"""
+
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, Final
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+
+from service.detection.description import MaskEncoding
+from service.detection.detector import Options, Polarity
+from service.detection.options import parse_range
+from service.frames import LONGEST_SIDE, RawLayout, RawType
+from service.validation import explain_unknown
+
+Share = Annotated[float, Field(ge=0, le=1)]
+REMEMBERED: Final = 64  # queries; the head that they come in is bounded
+Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
+
+
+class DetectQuery(BaseModel):
+    """Names and ranges are the contract's."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+    model: str | None = Field(
+        None, max_length=128, description="`NAME` or `NAME@VERSION`; the first model by default.", examples=["rrcanet"]
+    )
+    threshold: Share | None = Field(
+        None, description="Pixels with a greater probability belong to targets; by default the model card's threshold."
+    )
+    min_confidence: Share = Field(0.0, description="Targets with a lower confidence are left out.")
+    min_area: int = Field(1, ge=1, description="Targets of fewer pixels are left out.")
+    max_targets: int = Field(1000, ge=0, le=100_000, description="Targets of one frame; the most confident are kept.")
+    mask: MaskEncoding = Field(MaskEncoding.PNG, description="How the answer carries the mask.")
+    range: str = Field("auto", max_length=64, description="Counts to intensity: `auto`, `dtype`, `minmax` or `LO:HI`.")
+    polarity: Polarity = Field(
+        Polarity.WHITE_HOT,
+        description="`white_hot`: targets are brighter than their background; `black_hot`: darker.",
+    )
+    timeout_ms: float | None = Field(
+        None, gt=0, description="Deadline; the server's own stays the longest.", examples=[5000]
+    )
+    width: Side | None = Field(None, description="Of raw rows; all three or none.", examples=[640])
+    height: Side | None = Field(None, description="Of raw rows.", examples=[512])
+    dtype: RawType | None = Field(None, description="Of raw rows.")
+
+    @field_validator("range")
+    @classmethod
+    def _is_range(cls, text: str) -> str:
+        parse_range(text)
+        return text
+
+    @model_validator(mode="after")
+    def _describes_rows_fully(self) -> "DetectQuery":
+        given = [value is not None for value in (self.width, self.height, self.dtype)]
+        if any(given) and not all(given):
+            raise ValueError("raw rows need width, height and dtype, all three")
+        return self
+
+    @cached_property
+    def raw(self) -> RawLayout | None:
+        if self.width is None or self.height is None or self.dtype is None:
+            return None
+        return RawLayout(self.width, self.height, self.dtype)
+
+    @cached_property
+    def options(self) -> Options:
+        return Options(
+            threshold=self.threshold,
+            min_confidence=self.min_confidence,
+            min_area=self.min_area,
+            max_targets=self.max_targets,
+            range=parse_range(self.range),
+            polarity=self.polarity,
+        )
+
+
+def read_query(request: Request) -> DetectQuery:
+    """The query of a request.
+
+    Raises:
+        RequestValidationError: every parameter that is wrong.
+    """
+    return _parse(request.scope["query_string"])
+
+
+@lru_cache(REMEMBERED)
+def _parse(query: bytes) -> DetectQuery:
+    """A client asks the same way again and again. What is wrong is not remembered."""
+    try:
+        return DetectQuery.model_validate(dict(QueryParams(query)))
+    except ValidationError as error:
+        faults = error.errors()
+        explain_unknown(faults, DetectQuery.model_fields)
+        raise RequestValidationError([fault | {"loc": ("query", *fault["loc"])} for fault in faults]) from error
+
+
+def _parameters() -> list[dict[str, Any]]:
+    schema = DetectQuery.model_json_schema()
+    kinds = {f"#/$defs/{name}": kind for name, kind in schema["$defs"].items()}
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": field["description"],
+            "schema": _inlined(field, kinds),
+        }
+        for name, field in schema["properties"].items()
+    ]
+
+
+def _inlined(field: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
+    """A schema without references."""
+    if "anyOf" in field:
+        field = field | {"anyOf": [_inlined(choice, kinds) for choice in field["anyOf"]]}
+    return {**kinds[field.pop("$ref")], **field} if "$ref" in field else field
+
+
+PARAMETERS: Final = _parameters()  # as the OpenAPI document describes them

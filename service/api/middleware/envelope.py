@@ -1,0 +1,97 @@
+"""What surrounds every answer: request id, timing, the account of it, and the last resort."""
+
+import asyncio
+import logging
+import random
+import re
+import time
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.disconnect import LEFT
+from service.api.middleware import api_keys as gate
+from service.api.middleware.request_log import UNMATCHED, Account
+from service.api.problems import problem
+from service.errors import Reason, ServiceError
+
+ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+CLIENT_LEFT: Final = 499  # before its answer began; no answer has this status
+
+logger = logging.getLogger(__name__)
+
+
+class Envelope:
+    """Pure ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, account: Account) -> None:
+        self._app, self._account = app, account
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, and account for it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        await _Exchange(scope, receive, send, self._account).run(self._app)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, account: Account) -> None:
+        self._scope, self._receive, self._send, self._account = scope, receive, send, account
+        self._began = time.monotonic()
+        self._status: int | None = None
+        self._state: dict[str, object] = scope.setdefault("state", {})
+        self._state["request_id"] = _request_id(scope["headers"])
+
+    async def run(self, app: ASGIApp) -> None:
+        try:
+            await app(self._scope, self._receive, self._send_dressed)
+        except (Exception, asyncio.CancelledError) as fault:
+            error = self._explain(fault)
+            if self._status is not None:
+                raise  # half an answer is out: only closing the connection can say so
+            await problem(Request(self._scope), error)(self._scope, self._receive, self._send_dressed)
+        finally:
+            self._tell()
+
+    def _explain(self, fault: BaseException) -> ServiceError:
+        if isinstance(fault, asyncio.CancelledError):
+            return ServiceError(Reason.DRAINING, "this process was told to end without this answer", retry_after_s=1)
+        logger.exception("internal error, request %s", self._state["request_id"])
+        return ServiceError(Reason.INTERNAL, "a bug of this service; its log has more under the request id")
+
+    async def _send_dressed(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = CLIENT_LEFT if self._client_left else message["status"]
+            headers = message["headers"] = [
+                *message["headers"],
+                (b"x-request-id", str(self._state["request_id"]).encode()),
+            ]
+            stages = self._state.get("stages")
+            if isinstance(stages, Mapping):
+                told = ", ".join([f"{name};dur={value:.3f}" for name, value in stages.items()])
+                headers.append((b"server-timing", told.encode()))
+        await self._send(message)
+
+    @property
+    def _client_left(self) -> bool:
+        left = self._state.get(LEFT)
+        return isinstance(left, asyncio.Future) and left.done()
+
+    def _tell(self) -> None:
+        route = getattr(self._scope.get("route"), "path", UNMATCHED)
+        status = self._status or CLIENT_LEFT
+        reason = self._state.get("reason") if status != CLIENT_LEFT else None
+        elapsed = time.monotonic() - self._began
+        key = self._state.get(gate.KEY)
+        self._account.tell(self._scope["method"], status, self._state["request_id"], route, reason, elapsed, key)
+
+
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The caller's, or a new one: it tells requests apart and is no secret."""
+    given = next((value for name, value in headers if name == b"x-request-id"), b"")
+    return given.decode() if ACCEPTABLE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"

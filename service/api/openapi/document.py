@@ -1,0 +1,68 @@
+"""The OpenAPI document: FastAPI's, and what surrounds every route: ids, keys, and errors of the last resort."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from service.api.middleware.api_keys import OPEN
+from service.api.openapi.errors import SCHEMAS, faults, problems
+from service.api.openapi.headers import HEADERS, PARAMETERS, REQUEST_ID, refer
+from service.api.openapi.schemas import Problem
+from service.api.openinference.wire import Fault
+from service.api.problems import is_open_inference
+from service.errors import Reason
+
+FOREIGN: Final = ("HTTPValidationError", "ValidationError")  # FastAPI's own; here such a fault is a problem
+SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer KEY`"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "`X-API-Key: KEY`"},
+}
+
+
+class Documented(FastAPI):
+    """An application that tells what its middleware does, too."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once."""
+        if self.openapi_schema is None:
+            _complete(super().openapi(), with_keys=self.state.serving.keys is not None)
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+def _complete(document: dict[str, Any], with_keys: bool) -> None:
+    components = document["components"]
+    for name in FOREIGN:
+        components["schemas"].pop(name, None)
+    _, own = models_json_schema(
+        [(Problem, "serialization"), (Fault, "serialization")], ref_template=f"{SCHEMAS}/{{model}}"
+    )
+    components["schemas"] |= own["$defs"]
+    components |= {"headers": HEADERS, "parameters": PARAMETERS}
+    if with_keys:
+        components["securitySchemes"] = SCHEMES
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            _complete_operation(path, operation, with_keys and path not in OPEN)
+        operations["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in PARAMETERS]
+
+
+def _complete_operation(path: str, operation: dict[str, Any], with_key: bool) -> None:
+    errors = faults if is_open_inference(path) else problems
+    answers = operation["responses"]
+    if _is_foreign(answers.get("422")):
+        del answers["422"]
+    surrounding = problems(Reason.HEADERS_TOO_LARGE) | errors(Reason.INTERNAL)  # a head is refused before its path
+    if with_key:
+        surrounding |= errors(Reason.UNAUTHORIZED)
+        operation["security"] = [{name: []} for name in SCHEMES]
+    answers |= {str(status): answer for status, answer in surrounding.items()}
+    for answer in answers.values():
+        answer["headers"] = answer.get("headers", {}) | refer(REQUEST_ID)
+
+
+def _is_foreign(answer: dict[str, Any] | None) -> bool:
+    return answer is not None and any(
+        content["schema"].get("$ref") == f"{SCHEMAS}/{FOREIGN[0]}" for content in answer["content"].values()
+    )

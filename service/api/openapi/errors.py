@@ -1,0 +1,63 @@
+"""Errors as the OpenAPI document describes them: what the one table says of the reasons that a route may give."""
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from service.api.openapi.headers import CHALLENGE, RETRY_AFTER, refer
+from service.errors import Reason
+
+Responses = dict[int | str, dict[str, Any]]
+SCHEMAS: Final = "#/components/schemas"
+CARRIED: Final = {
+    HTTPStatus.UNAUTHORIZED: CHALLENGE,
+    HTTPStatus.TOO_MANY_REQUESTS: RETRY_AFTER,
+    HTTPStatus.SERVICE_UNAVAILABLE: RETRY_AFTER,
+}
+CLOSED: Final = (Reason.NOT_READY, Reason.DRAINING)
+OF_FRAMES: Final = (  # of routes that run frames through a network
+    Reason.BAD_PARAMETER,
+    Reason.UNKNOWN_MODEL,
+    Reason.REQUEST_TIMEOUT,
+    Reason.BODY_TOO_LARGE,
+    Reason.TOO_MANY_PIXELS,
+    Reason.TOO_MANY_FRAMES,
+    Reason.UNSUPPORTED_MEDIA_TYPE,
+    Reason.UNDECODABLE_FRAME,
+    Reason.QUEUE_FULL,
+    *CLOSED,
+    Reason.OUT_OF_MEMORY,
+    Reason.DEADLINE_EXCEEDED,
+)
+
+
+def problems(*reasons: Reason) -> Responses:
+    """Error answers of a route."""
+    return _answers(reasons, "application/problem+json", _narrowed_problem)
+
+
+def faults(*reasons: Reason) -> Responses:
+    """Error answers of a route under ``/v2``, whose protocol has no place for reasons."""
+    return _answers(reasons, "application/json", lambda _: {"$ref": f"{SCHEMAS}/Fault"})
+
+
+def _answers(
+    reasons: Sequence[Reason], media_type: str, schema: Callable[[Sequence[Reason]], dict[str, Any]]
+) -> Responses:
+    by_status: dict[HTTPStatus, list[Reason]] = {}
+    for reason in reasons:
+        by_status.setdefault(reason.status, []).append(reason)
+    return {
+        status.value: {
+            "description": "\n\n".join(f"`{reason}`: {reason.when}" for reason in told),
+            "headers": refer(CARRIED[status]) if status in CARRIED else {},
+            "content": {media_type: {"schema": schema(told)}},
+        }
+        for status, told in by_status.items()
+    }
+
+
+def _narrowed_problem(told: Sequence[Reason]) -> dict[str, Any]:
+    """A problem with the reasons of one status."""
+    own = {"status": {"const": told[0].status.value}, "reason": {"enum": [reason.value for reason in told]}}
+    return {"allOf": [{"$ref": f"{SCHEMAS}/Problem"}, {"properties": own}]}

@@ -1,0 +1,149 @@
+"""The shapes of answers, for the OpenAPI document; the tests hold real answers against them."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from service.errors import Reason
+from service.runtime.card import Description
+
+
+class Schema(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Model(Schema):
+    """Which model answered."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class Input(Schema):
+    """How the frame was read; `range` holds the counts that became intensity 0 and 255."""
+
+    dtype: str
+    range: tuple[float, float]
+    invalid_pixels: int | None = None
+
+
+class Centroid(Schema):
+    """Weighted by probability; (0, 0) is the centre of the top-left pixel."""
+
+    x: float
+    y: float
+
+
+class Box(Schema):
+    """Whole pixels, half-open."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Peak(Schema):
+    """The most probable pixel."""
+
+    x: int
+    y: int
+    probability: float
+
+
+class Target(Schema):
+    """One 8-connected component above the threshold."""
+
+    id: int
+    confidence: float
+    centroid: Centroid
+    bbox: Box
+    area: int
+    peak: Peak
+
+
+class Image(Schema):
+    """A PNG, base64: 0 or 255 (`png`), or 65535 times the probability (`probability`)."""
+
+    encoding: Literal["png", "probability"]
+    data: str
+
+
+class RunLengths(Schema):
+    """COCO's compressed run lengths."""
+
+    encoding: Literal["rle"]
+    size: tuple[int, int]
+    counts: str
+
+
+class FrameFault(Schema):
+    """Why a frame among others could not be read."""
+
+    reason: Literal[Reason.UNDECODABLE_FRAME, Reason.UNSUPPORTED_MEDIA_TYPE]
+    detail: str
+
+
+class BadFrame(Schema):
+    """What stands in place of a frame that could not be read."""
+
+    index: int
+    name: str | None
+    error: FrameFault
+
+
+class Frame(Schema):
+    """A frame and its targets by falling confidence; the mask is exactly their union."""
+
+    index: int
+    name: str | None
+    width: int
+    height: int
+    input: Input
+    targets: list[Target]
+    truncated: bool | None = None
+    mask: Image | RunLengths | None = None
+
+
+class TimingMs(Schema):
+    """Milliseconds; 0 for a stage that had nothing to do, as the device with a constant frame."""
+
+    decode: float
+    queue: float
+    inference: float
+    postprocess: float
+    total: float
+
+
+class DetectAnswer(Schema):
+    """The answer to `POST /v1/detect`."""
+
+    model: Model
+    frames: list[Frame | BadFrame]
+    timing_ms: TimingMs
+
+
+class Problem(Schema):
+    """An error (RFC 9457)."""
+
+    type: str
+    status: int
+    title: str
+    detail: str
+    reason: Reason
+    request_id: str
+
+
+class ModelCard(Description):
+    """A model's card, where it runs, and how many of the requests for its name without a version it gets: 0 to 1."""
+
+    sha256: str
+    provider: str
+    share: float
+
+
+class ModelCards(Schema):
+    """The name of the first serves requests that name none."""
+
+    models: list[ModelCard]

@@ -1,0 +1,160 @@
+"""``rrcanet detect``: the same line as the service, without HTTP."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import click
+from tqdm import tqdm
+
+from intensity import Range
+from service.commands.detect.coco_images import read_coco_images
+from service.commands.detect.reading import read_frames
+from service.commands.detect.sources import RAW_SUFFIXES, SUFFIXES, Source, SourceFault, find_sources
+from service.commands.detect.writers import FILES, Format, Result, Writer, open_writer
+from service.commands.interruption import termination_interrupts
+from service.commands.options import FiniteRange
+from service.commands.progress import progress
+from service.detection.detector import Detector, Options, Polarity, RangeMode
+from service.detection.options import RangeType
+from service.errors import ServiceError
+from service.frames import LONGEST_SIDE, Frame, RawLayout, RawType
+from service.models.repository import load_detector
+from service.pretrained import DEFAULT
+from service.runtime import Device, ModelFault
+
+EPILOG: Final = "Example: rrcanet detect frames/ --format csv --out results"
+RAW_TYPES: Final = click.Choice([one.value for one in RawType])
+FORMATS: Final = click.Choice([one.value for one in Format])
+POLARITIES: Final = click.Choice([one.value for one in Polarity])
+FORMAT_HELP: Final = (
+    f"{', '.join(f'{form} writes {name}' for form, name in FILES.items())}, png a mask a frame; "
+    "docs/detect.md has the fields."
+)
+FRAMES_HELP: Final = "A second file, with a line for every frame: its size, range, number of targets, or error."
+COCO_HELP: Final = "Annotation file whose images' ids --format coco writes, found by their file_name."
+CONFIDENCE_HELP: Final = "Targets of less confidence, a calibrated probability, are left out."
+POLARITY_HELP: Final = (
+    "white_hot: targets are brighter than their background; "
+    "black_hot: darker, the frame is inverted before the network."
+)
+SIDES: Final = click.IntRange(1, LONGEST_SIDE)
+UNIT: Final = FiniteRange(0, 1)
+
+
+@click.command("detect", epilog=EPILOG)
+@click.argument(
+    "frames",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, allow_dash=True, path_type=Path),
+    metavar="FRAME|FOLDER...",
+)
+@click.option("-r", "--recursive", is_flag=True, help="Enter the folders in a folder.")
+@click.option(
+    "--model", type=click.Path(path_type=Path), default=DEFAULT, help="Model file; the shipped one by default."
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results; else standard output."
+)
+@click.option("--format", "form", type=FORMATS, default=Format.JSON.value, show_default=True, help=FORMAT_HELP)
+@click.option("--frames-csv", type=click.Path(dir_okay=False, path_type=Path), help=FRAMES_HELP)
+@click.option("--coco-images", type=click.Path(exists=True, dir_okay=False, path_type=Path), help=COCO_HELP)
+@click.option(
+    "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
+)
+@click.option("--threshold", type=UNIT, help="On pixels; the model card's by default.")
+@click.option("--min-confidence", type=UNIT, default=0.0, show_default=True, help=CONFIDENCE_HELP)
+@click.option("--min-area", type=click.IntRange(1), default=1, show_default=True, help="Pixels.")
+@click.option("--max-targets", type=click.IntRange(0), default=1000, show_default=True, help="Of a frame.")
+@click.option(
+    "--range", "span", type=RangeType(), default="auto", show_default=True, help="auto, dtype, minmax or LO:HI."
+)
+@click.option("--polarity", type=POLARITIES, default=Polarity.WHITE_HOT.value, show_default=True, help=POLARITY_HELP)
+@click.option("--width", type=SIDES, help="Of raw rows, which have no header: pixels; all three or none.")
+@click.option("--height", type=SIDES, help="Of raw rows; several frames may lie back to back.")
+@click.option("--dtype", type=RAW_TYPES, help="Of raw rows.")
+def detect_command(
+    frames: tuple[Path, ...],
+    recursive: bool,
+    model: Path,
+    out: Path | None,
+    form: Format,
+    frames_csv: Path | None,
+    coco_images: Path | None,
+    device: Device,
+    threshold: float | None,
+    min_confidence: float,
+    min_area: int,
+    max_targets: int,
+    span: RangeMode | Range,
+    polarity: Polarity,
+    width: int | None,
+    height: int | None,
+    dtype: RawType | None,
+) -> None:
+    """Find small targets in frames: files, folders of them, or - for standard input.
+
+    Exit code 1: a frame could not be read (it is named; the others are answered), the model cannot be used, or the
+    run was interrupted; an earlier file of results stays then.
+    """
+    options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity))
+    if coco_images is not None and form != Format.COCO:
+        raise click.UsageError("--coco-images is for --format coco")
+    raw = _layout(width, height, dtype)
+    sources = _find(frames, raw, recursive, out)
+    try:
+        with termination_interrupts():
+            images = read_coco_images(coco_images) if coco_images else None
+            detector = load_detector(model, Device(device))
+            with open_writer(Format(form), out, detector, sources, images=images, frames_csv=frames_csv) as writer:
+                files = progress(sources, len(sources), "detecting", "file")
+                bad = sum(_detect_file(detector, source, raw, options, writer) for source in files)
+    except (ModelFault, ValueError, OSError, KeyboardInterrupt) as error:
+        raise click.ClickException(_describe(error)) from error
+    if bad:
+        raise click.ClickException(f"{bad} of the frames could not be read")
+
+
+def _describe(error: BaseException) -> str:
+    """What ended the run, and where the results until then are."""
+    reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+    return "; ".join([reason, *getattr(error, "__notes__", ())])
+
+
+def _layout(width: int | None, height: int | None, dtype: RawType | None) -> RawLayout | None:
+    if width is None and height is None and dtype is None:
+        return None
+    if width is None or height is None or dtype is None:
+        raise click.UsageError("raw rows need --width, --height and --dtype, all three")
+    return RawLayout(width, height, RawType(dtype))
+
+
+def _find(frames: Iterable[Path], raw: RawLayout | None, recursive: bool, out: Path | None) -> list[Source]:
+    suffixes = (*SUFFIXES, *RAW_SUFFIXES) if raw else SUFFIXES
+    try:
+        return find_sources(frames, suffixes, recursive, out)
+    except SourceFault as fault:
+        raise click.UsageError(str(fault)) from fault
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _detect_file(detector: Detector, source: Source, raw: RawLayout | None, options: Options, writer: Writer) -> int:
+    """Answer every frame of a file; returns the number of those that could not be read."""
+    bad = 0
+    for page, frame in enumerate(read_frames(source, raw)):
+        try:
+            writer.add(Result(source.name, page, detector.detect(_sound(frame), options)))
+        except ServiceError as fault:
+            bad += 1
+            tqdm.write(f"{source.path}: {fault.detail}", file=sys.stderr)
+            writer.add_fault(source.name, page, fault)
+    return bad
+
+
+def _sound(frame: Frame | ServiceError) -> Frame:
+    if isinstance(frame, ServiceError):
+        raise frame
+    return frame

@@ -1,0 +1,84 @@
+"""``--format coco``."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from service.commands.detect.coco_images import CATEGORY, ImageId, ImageIds
+from service.commands.detect.sources import Source, find_twins
+from service.commands.detect.writers.result import Result, Writer
+from service.detection.masks import encode_rle
+from service.detection.targets import EIGHT_CONNECTED, Target
+
+
+class CocoWriter(Writer):
+    """COCO's results list; ``image_id`` is the frame's name without suffix, a number where it is one.
+
+    Args:
+        stream: where the list goes when the writer is closed.
+        ids: of an annotation file, which take the place of names.
+    """
+
+    def __init__(self, stream: TextIO, ids: ImageIds | None = None) -> None:
+        self._stream, self._ids = stream, ids
+        self._category = CATEGORY if ids is None else ids.category
+        self._results: list[dict[str, Any]] = []
+        self._frames: dict[ImageId, str] = {}
+
+    def add(self, result: Result) -> None:
+        """One entry a target.
+
+        Raises:
+            ValueError: another frame of this run has the same name or number, or an image has no such page.
+        """
+        image_id = _by_stem(result.stem) if self._ids is None else _by_image(result, self._ids)
+        if image_id in self._frames:
+            raise ValueError(f"{self._frames[image_id]} and {result.frame} would have the same image_id")
+        self._frames[image_id] = result.frame
+        mask = result.detection.found.mask
+        labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
+        for target in result.detection.found.targets:
+            self._results.append(
+                {
+                    "image_id": image_id,
+                    "category_id": self._category,
+                    "bbox": list(target.bbox),
+                    "score": round(target.confidence, 4),
+                    "segmentation": {"size": list(mask.shape), "counts": encode_rle(_own_pixels(labels, target))},
+                }
+            )
+
+    def close(self) -> None:
+        """The list."""
+        json.dump(self._results, self._stream)
+        self._stream.write("\n")
+
+
+def refuse_common_ids(sources: Iterable[Source]) -> None:
+    """See that files, named without an annotation file, have ids of their own: ``7.png`` and ``007.png`` do not.
+
+    Raises:
+        ValueError: two have the same.
+    """
+    if twins := find_twins(sources, lambda source: _by_stem(source.stem)):
+        one, other = twins
+        raise ValueError(f"{one.path} and {other.path} would have the same image_id, {_by_stem(one.stem)}")
+
+
+def _by_stem(stem: str) -> ImageId:
+    return int(stem) if stem.isdecimal() else stem
+
+
+def _by_image(result: Result, ids: ImageIds) -> ImageId:
+    if result.page:
+        raise ValueError(f"{result.frame} has no image_id: an image of --coco-images is the first page of its file")
+    return ids.images[result.name]
+
+
+def _own_pixels(labels: NDArray[np.int32], target: Target) -> NDArray[np.bool_]:
+    own: NDArray[np.bool_] = labels == labels[target.peak.y, target.peak.x]
+    return own

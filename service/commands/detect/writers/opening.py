@@ -1,0 +1,121 @@
+"""Which writer writes where."""
+
+import io
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TextIO
+
+from service.commands.detect.coco_images import CocoImages, ImageIds
+from service.commands.detect.files import Guard
+from service.commands.detect.sources import Source
+from service.commands.detect.whole_file import partial_of, whole_file
+from service.commands.detect.writers.coco import CocoWriter, refuse_common_ids
+from service.commands.detect.writers.frames_csv import FramesWriter
+from service.commands.detect.writers.masks_png import PngWriter
+from service.commands.detect.writers.result import Writer, Writers
+from service.commands.detect.writers.targets_csv import CsvWriter
+from service.commands.detect.writers.targets_json import JsonWriter
+from service.detection.description import describe_model
+from service.detection.detector import Detector
+
+
+class Format(StrEnum):
+    """What is written."""
+
+    JSON = "json"
+    CSV = "csv"
+    COCO = "coco"
+    PNG = "png"
+
+
+FILES: Final = {Format.JSON: "targets.json", Format.CSV: "targets.csv", Format.COCO: "results.json"}
+
+
+@contextmanager
+def open_writer(
+    form: Format,
+    folder: Path | None,
+    detector: Detector,
+    sources: Collection[Source] = (),
+    *,
+    images: CocoImages | None = None,
+    frames_csv: Path | None = None,
+) -> Iterator[Writer]:
+    """Write into ``folder``, or to standard output; what was added is written when the block ends, or fails.
+
+    A block that fails leaves a file of an earlier run as it was; a note of the exception says where the results are.
+
+    Args:
+        form: what is written.
+        folder: for the results; made where it is missing.
+        detector: what answers.
+        sources: the files that are read.
+        images: those whose ids COCO's results bear.
+        frames_csv: a file of the frames, besides.
+
+    Raises:
+        ValueError: masks cannot go to standard output, a result would overwrite a file that is read, or another
+            result, or one of ``sources`` is none of ``images``.
+        OSError: the folder cannot be written.
+    """
+    guard = Guard((source.path for source in sources), [images.path] if images else [])
+    ids = images.ids_of(sources) if images else None
+    if form is Format.COCO and images is None:
+        refuse_common_ids(sources)
+    targets = [] if folder is None else _targets(form, folder, sources)
+    frames_targets = [] if frames_csv is None else [frames_csv, partial_of(frames_csv)]
+    guard.refuse(targets + frames_targets)
+    _refuse_common(targets, frames_targets)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        if form is Format.PNG:
+            writer = _masks(folder, guard)
+        else:
+            writer = _text(form, stack.enter_context(_stream(form, folder)), detector, ids)
+        if frames_csv is not None:
+            writer = Writers(writer, FramesWriter(stack.enter_context(whole_file(frames_csv))))
+        stack.callback(writer.close)
+        yield writer
+
+
+def _targets(form: Format, folder: Path, sources: Iterable[Source]) -> list[Path]:
+    """What is written, as far as it is known before the frames are read: further pages are not."""
+    names = [f"{source.stem}.png" for source in sources] if form is Format.PNG else [FILES[form]]
+    return [file for name in names for file in (folder / name, partial_of(folder / name))]
+
+
+def _refuse_common(results: Iterable[Path], frames: Iterable[Path]) -> None:
+    common = {path.resolve() for path in frames} & {path.resolve() for path in results}
+    if common:
+        raise ValueError(f"--frames-csv and the results would both be written to {common.pop()}")
+
+
+def _stream(form: Format, folder: Path | None) -> AbstractContextManager[TextIO]:
+    return _standard_output() if folder is None else whole_file(folder / FILES[form])
+
+
+@contextmanager
+def _standard_output() -> Iterator[TextIO]:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # of names that the terminal's encoding has not
+    try:
+        yield sys.stdout
+    except BaseException as error:
+        error.add_note("standard output has what was written until then")
+        raise
+
+
+def _text(form: Format, stream: TextIO, detector: Detector, ids: ImageIds | None) -> Writer:
+    if form is Format.JSON:
+        return JsonWriter(stream, describe_model(detector))
+    return CsvWriter(stream) if form is Format.CSV else CocoWriter(stream, ids)
+
+
+def _masks(folder: Path | None, guard: Guard) -> Writer:
+    if folder is None:
+        raise ValueError("--format png needs --out, a folder for the masks")
+    return PngWriter(folder, guard)

@@ -1,0 +1,137 @@
+"""The line from a frame to its targets; the API and ``rrcanet detect`` both walk it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intensity import FULL_SCALE, Range, auto_range, to_intensity, without_invalid
+from service.detection.targets import Found, Selection, find_targets
+from service.detection.windows import Window, join, windows_of
+from service.errors import Reason, ServiceError
+from service.frames import Frame, Sent
+from service.runtime import Runtime
+
+
+class Polarity(StrEnum):
+    """Whether targets are brighter or darker than what surrounds them."""
+
+    WHITE_HOT = "white_hot"
+    BLACK_HOT = "black_hot"
+
+
+class RangeMode(StrEnum):
+    """How counts map to intensity where no range is given."""
+
+    AUTO = "auto"
+    DTYPE = "dtype"
+    MINMAX = "minmax"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller may ask for; the contract's query parameters.
+
+    Attributes:
+        threshold: on pixels; None is the card's.
+        range: a mode, or the counts that map to intensity 0 and 255.
+    """
+
+    threshold: float | None = None
+    min_confidence: float = 0.0
+    min_area: int = 1
+    max_targets: int = 1000
+    range: RangeMode | Range = RangeMode.AUTO
+    polarity: Polarity = Polarity.WHITE_HOT
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A frame as the network takes it. The counts themselves need not wait for the device.
+
+    Attributes:
+        sent: what the frame was sent as.
+        windows: the parts of the frame that the network sees, none of a constant frame.
+        inputs: ``[1, 1, H', W']`` float32 intensities of each.
+        span: the counts that became 0 and 255.
+        valid: ``[H, W]``, False where a count is NaN or infinite; None where none is.
+    """
+
+    sent: Sent
+    windows: Sequence[Window]
+    inputs: Sequence[NDArray[np.float32]]
+    span: Range
+    valid: NDArray[np.bool_] | None = None
+
+    def join(self, answers: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Probabilities ``[1, H', W']`` of each input -> ``[H, W]`` of the frame; zeros where there is no input."""
+        return join(self.windows, answers, self.sent.height, self.sent.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Everything found in one frame; ``probabilities [H, W]`` are those of the frame's own pixels."""
+
+    sent: Sent
+    span: Range
+    found: Found
+    probabilities: NDArray[np.float32]
+
+
+class Detector:
+    """Frames in, targets out, by one model. Stages may run in different threads."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    def detect(self, frame: Frame, options: Options) -> Detection:
+        """All stages in a row."""
+        prepared = self.prepare(frame, options)
+        return self.finish(prepared, self.infer(prepared), options)
+
+    def prepare(self, frame: Frame, options: Options) -> Prepared:
+        """Counts -> intensities, padded or cut to the sizes that the network runs at.
+
+        Raises:
+            ServiceError: a ``range`` that cannot apply to this frame.
+        """
+        valid = np.isfinite(frame.counts) if frame.invalid_pixels else None
+        counts = frame.counts if valid is None else without_invalid(frame.counts, valid)
+        span = _span(counts, frame.dtype, options.range)
+        intensities = to_intensity(counts, span)
+        if intensities.min() == intensities.max():
+            return Prepared(frame.sent, (), (), span)
+        if options.polarity is Polarity.BLACK_HOT:
+            intensities = FULL_SCALE - intensities
+        windows = windows_of(frame.height, frame.width, self.runtime.card.stride)
+        return Prepared(frame.sent, windows, [window.cut(intensities) for window in windows], span, valid)
+
+    def infer(self, prepared: Prepared) -> NDArray[np.float32]:
+        """Probabilities ``[H, W]`` of the frame's own pixels; a constant frame has no target."""
+        return prepared.join(self.runtime.probabilities(one)[0] for one in prepared.inputs)
+
+    def finish(self, prepared: Prepared, probabilities: NDArray[np.float32], options: Options) -> Detection:
+        """Probabilities -> targets; a pixel that is no number is never one."""
+        card = self.runtime.card
+        if prepared.valid is not None:
+            probabilities = np.where(prepared.valid, probabilities, np.float32(0))
+        threshold = card.threshold if options.threshold is None else options.threshold
+        selection = Selection(threshold, options.min_confidence, options.min_area, options.max_targets)
+        found = find_targets(probabilities, card.calibration, selection)
+        return Detection(prepared.sent, prepared.span, found, probabilities)
+
+
+def _span(counts: NDArray[np.generic], dtype: str, wanted: RangeMode | Range) -> Range:
+    if isinstance(wanted, Range):
+        return wanted
+    if wanted is RangeMode.AUTO:
+        return auto_range(counts)
+    if wanted is RangeMode.MINMAX:
+        return Range(float(counts.min()), float(counts.max()))
+    if not np.issubdtype(np.dtype(dtype), np.integer):
+        detail = f"range=dtype means nothing for {dtype} counts; use auto, minmax or LO:HI"
+        raise ServiceError(Reason.BAD_PARAMETER, detail)
+    limits = np.iinfo(np.dtype(dtype))
+    return Range(float(limits.min), float(limits.max))

@@ -1,0 +1,129 @@
+"""Probabilities -> targets: components, their centroids and their confidence."""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from service.runtime.card import Calibration
+
+EIGHT_CONNECTED: Final = np.ones((3, 3), np.int8)
+
+
+class Point(NamedTuple):
+    """Pixels; x to the right, y down, (0, 0) the centre of the top-left pixel."""
+
+    x: float
+    y: float
+
+
+class Box(NamedTuple):
+    """Whole pixels, half-open: columns ``x`` to ``x + width - 1``."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Peak(NamedTuple):
+    """The most probable pixel of a target."""
+
+    x: int
+    y: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One 8-connected component above the threshold; ``centroid`` is weighted by probability."""
+
+    id: int
+    confidence: float
+    centroid: Point
+    bbox: Box
+    area: int
+    peak: Peak
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which pixels and which targets to keep.
+
+    Attributes:
+        threshold: pixels with a greater probability belong to targets.
+        min_confidence: targets below are left out.
+        min_area: in pixels.
+        max_targets: the most confident are kept.
+    """
+
+    threshold: float
+    min_confidence: float
+    min_area: int
+    max_targets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Targets by falling confidence, and ``mask [H, W]``, exactly their union."""
+
+    targets: tuple[Target, ...]
+    mask: NDArray[np.bool_]
+    truncated: bool
+
+
+def find_targets(probabilities: NDArray[np.float32], calibration: Calibration, selection: Selection) -> Found:
+    """Group pixels into targets.
+
+    A target's score is the mean probability of its pixels; the card's calibration turns it into confidence.
+
+    Args:
+        probabilities: ``[H, W]``, 0 to 1.
+    """
+    labels, number = ndimage.label(probabilities > selection.threshold, EIGHT_CONNECTED)
+    if not number:
+        return Found((), np.zeros(probabilities.shape, np.bool_), False)
+    components = _Components(probabilities, labels, number)
+    confidence = calibration.confidence(components.score)
+    kept = np.flatnonzero((components.area >= selection.min_area) & (confidence >= selection.min_confidence))
+    # equal confidence: the higher score first, then reading order, so that answers repeat
+    ranked = kept[np.lexsort((kept, -components.score[kept], -confidence[kept]))]
+    chosen = ranked[: selection.max_targets]
+    targets = tuple(
+        components.target(int(component), rank, float(confidence[component]))
+        for rank, component in enumerate(chosen, 1)
+    )
+    belongs = np.zeros(number + 1, np.bool_)
+    belongs[chosen + 1] = True
+    return Found(targets, belongs[labels], len(chosen) < len(ranked))
+
+
+class _Components:
+    """Measures of all components at once; everything below is ``[K]``, component ``k`` has label ``k + 1``."""
+
+    def __init__(self, probabilities: NDArray[np.float32], labels: NDArray[np.int32], number: int) -> None:
+        y, x = np.nonzero(labels)
+        owner, weight = labels[y, x] - 1, probabilities[y, x].astype(np.float64)
+        self.area = np.bincount(owner, minlength=number)
+        mass = np.bincount(owner, weight, number)
+        self.score = mass / self.area
+        self._x = np.bincount(owner, weight * x, number) / mass
+        self._y = np.bincount(owner, weight * y, number) / mass
+        self._boxes = ndimage.find_objects(labels)
+        # of a stable sort by owner, then falling probability, each owner's first entry is its peak
+        order = np.lexsort((-weight, owner))
+        first = order[np.searchsorted(owner[order], np.arange(number))]
+        self._peak_x, self._peak_y, self._peak = x[first], y[first], weight[first]
+
+    def target(self, k: int, rank: int, confidence: float) -> Target:
+        rows, columns = self._boxes[k]
+        return Target(
+            id=rank,
+            confidence=confidence,
+            centroid=Point(float(self._x[k]), float(self._y[k])),
+            bbox=Box(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start),
+            area=int(self.area[k]),
+            peak=Peak(int(self._peak_x[k]), int(self._peak_y[k]), float(self._peak[k])),
+        )

@@ -1,0 +1,50 @@
+"""Every model file that ships is what its weights, its card and the documents say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from export.onnx.graph import Served
+from model.network.checkpoint import load_checkpoint
+from model.recipe import load_recipe
+from service.pretrained import DEFAULT, SHIPPED
+from service.runtime import Device, Runtime
+from tests.scenes import make_scene
+from tests.support.paths import DOCS, WEIGHTS
+
+RESULTS = (DOCS / "results.md").read_text()
+FILES = sorted(SHIPPED.rglob("*.onnx"))
+PARAMETERS = 202_089  # of RRCA-Net with one input channel
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_a_model_that_ships_answers_as_the_weights_beside_it(path: Path) -> None:
+    runtime = Runtime(path, Device.CPU)
+    runtime.check_golden()
+    checkpoint = load_checkpoint(
+        WEIGHTS / ("generalist-long.safetensors" if path == DEFAULT else f"{path.stem}.safetensors")
+    )
+    frame = np.asarray(make_scene(3, 96, 160).counts(8), np.float32)[None, None]
+    with torch.inference_mode():
+        expected = Served(checkpoint).eval()(torch.from_numpy(frame)).numpy()
+    np.testing.assert_allclose(runtime.probabilities(frame), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_the_card_of_a_model_that_ships_tells_how_good_it_is(path: Path) -> None:
+    card = Runtime(path, Device.CPU).card
+    assert card.parameters == PARAMETERS
+    assert card.calibration.fitted_on != "identity"
+    tested = [one for one in card.measurements if one.split == "test"]
+    assert tested
+    for one in tested:
+        row = f"{100 * one.iou:.2f} | {100 * one.pd:.2f} | {one.fa_identity:.2f} | {one.fa_legacy:.2f} |"
+        assert row in RESULTS, f"{one.dataset} {one.grid}"
+
+
+@pytest.mark.parametrize("name", ["generalist", "generalist-long"])
+def test_no_frame_of_a_test_split_is_trained_on_by_what_ships(name: str) -> None:
+    recipe = load_recipe(name)
+    assert {f"{name}/test" for name in recipe.datasets} <= set(recipe.exclude)

@@ -1,0 +1,46 @@
+"""docs/train.md: every field of a recipe with its default, and a recipe that is one."""
+
+import tomllib
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from model.recipe import Augmentation, Network, Optimisation, Recipe, shipped_recipes
+from tests.support.paths import DOCS
+
+TEXT = (DOCS / "train.md").read_text()
+TABLES: dict[str, type[BaseModel]] = {
+    "top level": Recipe,
+    "`[network]`": Network,
+    "`[augmentation]`": Augmentation,
+    "`[optimisation]`": Optimisation,
+}
+
+
+def default(field: FieldInfo) -> str:
+    """As the document writes it."""
+    if field.is_required():
+        return "required"
+    if isinstance(field.default, BaseModel):
+        return "its defaults"
+    if isinstance(field.default, tuple):
+        return f"[{', '.join(map(str, field.default))}]"
+    return "none" if field.default is None else str(field.default)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_field_stands_there_with_its_default(table: str) -> None:
+    rows = [line.strip("| ").split(" | ") for line in TEXT.splitlines() if line.startswith(f"| {table} |")]
+    fields = TABLES[table].model_fields
+    assert {row[1].strip("`"): row[2] for row in rows} == {name: default(field) for name, field in fields.items()}
+
+
+def test_the_recipe_shown_is_one() -> None:
+    shown = TEXT.partition("```toml\n")[2].partition("```")[0]
+    assert Recipe.model_validate(tomllib.loads(shown)).start == "generalist-long"
+
+
+def test_recipes_that_ship_are_named() -> None:
+    kinds = {name.removesuffix("-authors").removesuffix("-best") for name in shipped_recipes()}
+    assert all(f"`{name}" in TEXT for name in kinds)

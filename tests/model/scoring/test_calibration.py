@@ -1,0 +1,66 @@
+"""Confidence means what it says."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from model.scoring.calibration import calibration_error, fit_curve
+
+RNG = np.random.default_rng(0)
+
+
+def test_of_the_targets_given_nine_tenths_nine_in_ten_are_real() -> None:
+    scores = RNG.random(20_000)
+    real = RNG.random(20_000) < scores**3  # an overconfident detector
+    curve = fit_curve(scores[:10_000], real[:10_000])
+    confidences = curve(scores[10_000:])
+    given = (confidences > 0.85) & (confidences < 0.95)
+    assert real[10_000:][given].mean() == pytest.approx(0.9, abs=0.05)
+    assert calibration_error(confidences, real[10_000:]) < 0.02
+    assert calibration_error(scores[10_000:], real[10_000:]) > 0.2
+
+
+def test_the_curve_never_reorders_targets_nor_leaves_the_unit_interval() -> None:
+    scores = np.round(RNG.random(300), 1)  # many ties
+    curve = fit_curve(scores, RNG.random(300) < 0.5)
+    confidences = curve(np.linspace(0, 1, 101))
+    assert (np.diff(confidences) >= 0).all()
+    assert confidences.min() > 0
+    assert confidences.max() < 1
+    assert (np.diff(curve.scores) > 0).all()
+
+
+@pytest.mark.parametrize("targets", [53, 500])
+def test_targets_that_were_all_real_are_all_but_certain(targets: int) -> None:
+    confidences = fit_curve(0.5 + 0.5 * RNG.random(targets), np.ones(targets, bool))(np.array([0.5, 1.0]))
+    np.testing.assert_allclose(confidences, (targets + 1) / (targets + 2))
+
+
+def test_a_few_targets_calibrate_well_enough() -> None:
+    def targets(count: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        scores = RNG.random(count) ** 0.2  # most of them sure, and rightly so
+        return scores, RNG.random(count) < scores
+
+    errors = []
+    for _ in range(20):
+        curve = fit_curve(*targets(60))
+        scores, real = targets(20_000)
+        errors.append(calibration_error(curve(scores), real))
+    assert np.median(errors) < 0.08
+
+
+@pytest.mark.parametrize("score", [0.9, 1.0])
+def test_equal_scores_are_told_their_own_share(score: float) -> None:
+    scores = np.r_[np.full(240, score), np.full(60, 0.5)]
+    half_of_them = np.r_[np.arange(240) % 4 < 2, np.zeros(60)] > 0
+    confidences = fit_curve(scores, half_of_them)(np.array([score]))
+    assert confidences[0] == pytest.approx(0.5, abs=0.01)
+
+
+def test_too_few_targets_are_refused() -> None:
+    with pytest.raises(ValueError, match="cannot fill 12 bins"):
+        fit_curve(np.ones(3), np.ones(3, bool))
+
+
+def test_no_targets_have_no_error() -> None:
+    assert np.isnan(calibration_error(np.array([]), np.array([], bool)))

@@ -1,0 +1,38 @@
+"""DpT-k against the authors' values."""
+
+import numpy as np
+import pytest
+import torch
+
+from model.training.losses import dptk_loss
+from tests import golden
+
+
+@pytest.mark.parametrize("case", range(4))
+def test_it_reproduces_the_authors_loss_and_gradient(case: int) -> None:
+    arrays = golden.load("dptk_loss")
+    logits = torch.from_numpy(arrays["logits"][case]).requires_grad_()
+    loss = dptk_loss(logits, torch.from_numpy(arrays["targets"][case]))
+    loss.backward()
+    assert loss.item() == pytest.approx(arrays["loss"][case], rel=1e-6)
+    gradient, expected = logits.grad, arrays["grad"][case]
+    assert gradient is not None
+    assert np.abs(gradient.numpy() - expected).max() <= 1e-4 * np.abs(expected).max()
+    seen = np.abs(expected) > 1e-4 * np.abs(expected).max()
+    np.testing.assert_allclose(gradient.numpy()[seen], expected[seen], rtol=1e-4)
+
+
+def test_a_perfect_answer_costs_nothing() -> None:
+    targets = (torch.rand(2, 1, 16, 16) > 0.9).float()
+    assert dptk_loss(200 * (targets - 0.5), targets).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_logits_far_out_give_finite_gradients() -> None:
+    logits = torch.tensor([[-500.0, 500.0, 0.0, 30.0]], requires_grad=True)
+    dptk_loss(logits, torch.tensor([[1.0, 0.0, 1.0, 0.0]]), k=100).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_fewer_pixels_than_one_in_k_still_count() -> None:
+    assert dptk_loss(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2)).item() > 0.5

@@ -1,0 +1,79 @@
+"""``rrcanet serve`` as a supervisor sees it: a process with a port, signals and an exit code."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.scenes import make_scene
+from tests.support import frames
+from tests.support.process import CODE, failing, running
+
+
+def test_it_serves_until_sigterm_and_exits_with_0() -> None:
+    with running() as (process, client):
+        assert client.post("/v1/detect", content=frames.png(make_scene(1).counts(8))).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_json_logs_are_one_object_a_line() -> None:
+    import json
+
+    with running(LOG_FORMAT="json") as (process, client):
+        client.get("/v2", headers={"X-Request-Id": "seen"})
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        lines = [json.loads(line) for line in process.stderr]
+    assert any(line.get("request_id") == "seen" and line["message"] == "GET /v2 200" for line in lines)
+
+
+def test_every_wrong_setting_is_named_and_the_start_fails() -> None:
+    result = failing(HOST="nowhere", MAX_PIXELS="-1", DEVICE="tpu", HOTS="x")
+    assert result.returncode == 2
+    for name in ("RRCANET_HOST", "RRCANET_MAX_PIXELS", "RRCANET_DEVICE", "RRCANET_HOTS"):
+        assert name in result.stderr
+
+
+def test_in_a_pod_beside_a_service_of_its_name_it_starts_and_tells_once_what_does_not_count(
+    tmp_path: Path,
+) -> None:
+    with running(PORT="tcp://10.0.0.1:8000", SERVICE_HOST="10.0.0.1", SERVICE_PORT_HTTP="8000") as (_, client):
+        assert client.get("/livez").status_code == 200
+    result = failing(MODELS=str(tmp_path), PORT="tcp://10.0.0.1:8000", SERVICE_HOST="10.0.0.1")  # for all of its log
+    assert result.returncode == 1
+    assert result.stderr.count("RRCANET_PORT=tcp://10.0.0.1:8000 is Kubernetes' address") == 1
+
+
+def test_cuda_refuses_to_run_on_a_cpu() -> None:
+    result = failing("--device", "cuda")
+    assert result.returncode == 1
+    assert "NVIDIA driver" in result.stderr
+
+
+def test_a_model_that_cannot_be_served_ends_the_start(tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"not a model")
+    result = failing(MODELS=str(tmp_path))
+    assert result.returncode == 1
+    assert "broken.onnx" in result.stderr
+
+
+def test_a_start_that_fails_for_a_reason_nobody_thought_of_ends_too() -> None:
+    broken = "import service.server.state\ndef odd(*_): raise RuntimeError('odd')\nservice.serving.load_folder = odd\n"
+    result = failing(code=broken + CODE)
+    assert result.returncode == 1
+    assert "the models cannot be loaded: RuntimeError('odd')" in result.stderr
+
+
+def test_a_port_that_is_taken_ends_the_start() -> None:
+    with running() as (_, client):
+        result = failing("--port", str(client.base_url.port))
+    assert result.returncode == 1
+    assert "address already in use" in result.stderr
+
+
+def test_serving_imports_no_torch() -> None:
+    code = (
+        "import service.api.app, service.cli, sys; assert 'torch' not in sys.modules; assert 'onnx' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

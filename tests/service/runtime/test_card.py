@@ -1,0 +1,107 @@
+"""What a model file may say of itself."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from service.runtime.card import Calibration, Card, Measurement
+from tests.support.small_models import small_card
+
+UNITS = st.floats(0, 1)
+
+
+def test_a_card_comes_back_from_json() -> None:
+    card = small_card(
+        calibration=Calibration(scores=(0.5, 0.9), confidences=(0.1, 0.8), fitted_on="frames"),
+        measurements=(
+            Measurement(
+                dataset="d", split="test", grid="256", frames=9, iou=0.7, niou=0.6, pd=1, fa_identity=3.5, fa_legacy=4
+            ),
+            Measurement(
+                dataset="d",
+                split="test",
+                grid="256",
+                range="dtype",
+                frames=9,
+                iou=0,
+                niou=0,
+                pd=0,
+                fa_identity=0,
+                fa_legacy=0,
+            ),
+        ),
+    )
+    assert Card.model_validate_json(card.model_dump_json()) == card
+
+
+def test_a_measurement_that_tells_no_range_was_made_as_the_service_does_by_default() -> None:
+    told = (
+        '{"dataset":"d","split":"s","grid":"native","frames":1,"iou":0,"niou":0,"pd":0,"fa_identity":0,"fa_legacy":0}'
+    )
+    assert Measurement.model_validate_json(told).range == "auto"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": ""},
+        {"name": "../etc"},
+        {"name": "a@b"},
+        {"name": "x" * 65},
+        {"version": "1@2"},
+        {"version": "-"},
+        {"threshold": 1.5},
+        {"threshold": float("nan")},
+        {"stride": 0},
+        {"precision": "int8"},
+        {"format": 2},
+        {"surprise": 1},
+    ],
+)
+def test_a_card_that_says_something_impossible_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        small_card(**change)
+    assert [fault["loc"][0] for fault in caught.value.errors()] == list(change)
+
+
+def test_a_card_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        small_card().threshold = 0.9
+
+
+@given(UNITS)
+def test_without_a_calibration_confidence_is_the_score(score: float) -> None:
+    assert Calibration().confidence(score) == pytest.approx(score)
+
+
+def test_confidence_is_linear_between_knots_and_flat_beyond() -> None:
+    calibration = Calibration(scores=(0.5, 0.7, 0.9), confidences=(0.2, 0.2, 0.8))
+    scores = np.array([0.0, 0.5, 0.6, 0.8, 0.9, 1.0])
+    assert calibration.confidence(scores).tolist() == pytest.approx([0.2, 0.2, 0.2, 0.5, 0.8, 0.8])
+
+
+@given(st.lists(UNITS, min_size=2, max_size=6, unique=True), st.lists(UNITS, min_size=6, max_size=6), UNITS, UNITS)
+def test_a_higher_score_is_never_less_confident(scores: list[float], levels: list[float], a: float, b: float) -> None:
+    calibration = Calibration(scores=tuple(sorted(scores)), confidences=tuple(sorted(levels[: len(scores)])))
+    low, high = calibration.confidence(np.array(sorted((a, b))))
+    assert low <= high + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("scores", "confidences", "fault"),
+    [
+        ((0.0, 1.0), (0.0, 0.5, 1.0), "same length"),
+        ((0.5,), (0.5,), "at least 2"),
+        ((0.5, 0.5), (0.0, 1.0), "scores must increase"),
+        ((0.0, 1.0), (1.0, 0.0), "confidences must not decrease"),
+    ],
+)
+def test_a_calibration_that_is_no_rising_curve_is_refused(
+    scores: tuple[float, ...], confidences: tuple[float, ...], fault: str
+) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        Calibration(scores=scores, confidences=confidences)

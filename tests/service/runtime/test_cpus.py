@@ -1,0 +1,40 @@
+"""The quota of a container, from its own files."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from service.runtime.cpus import available_cpus
+
+ALLOWED = len(os.sched_getaffinity(0))
+
+
+def write(cgroup: Path, **contents: str) -> Path:
+    for name, content in contents.items():
+        path = cgroup / name.replace("__", "/").replace("_DOT_", ".")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content + "\n")
+    return cgroup
+
+
+@pytest.mark.parametrize(
+    ("limit", "cpus"),
+    [("50000 100000", 1), ("100000 100000", 1), ("150000 100000", 2), ("12800000 100000", 128), ("max 100000", 128)],
+)
+def test_a_quota_of_version_2_is_rounded_up(tmp_path: Path, limit: str, cpus: int) -> None:
+    assert available_cpus(write(tmp_path, cpu_DOT_max=limit)) == min(ALLOWED, cpus)
+
+
+@pytest.mark.parametrize(("quota", "cpus"), [("50000", 1), ("100000", 1), ("150000", 2), ("-1", 128)])
+def test_a_quota_of_version_1_is_rounded_up(tmp_path: Path, quota: str, cpus: int) -> None:
+    write(tmp_path, cpu__cpu_DOT_cfs_quota_us=quota, cpu__cpu_DOT_cfs_period_us="100000")
+    assert available_cpus(tmp_path) == min(ALLOWED, cpus)
+
+
+def test_without_a_quota_the_affinity_decides(tmp_path: Path) -> None:
+    assert available_cpus(tmp_path) == ALLOWED
+
+
+def test_a_quota_without_its_period_is_no_quota(tmp_path: Path) -> None:
+    assert available_cpus(write(tmp_path, cpu__cpu_DOT_cfs_quota_us="50000")) == ALLOWED

@@ -1,0 +1,84 @@
+"""SIGHUP: model files and keys are read again, even where nothing about the files tells that they changed."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.keys import hash_of
+from service.server.state import LOOK_EVERY_S
+from tests.scenes import make_scene
+from tests.support import frames
+from tests.support.process import Process, running
+from tests.support.small_models import write_small_model
+
+GOOD = frames.png(make_scene(1, 64, 64).counts(8))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    (tmp_path / "models").mkdir()
+    return write_small_model(tmp_path / "models" / "a.onnx", version="1")
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    path = tmp_path / "keys.txt"
+    path.write_text(f"tower {hash_of('first')}\n")
+    return path
+
+
+@contextmanager
+def unnoticed(process: Process, path: Path) -> Iterator[None]:
+    """Whatever is written leaves time, size and inode of the file as they were, as some tools of a mirror do."""
+    process.send_signal(signal.SIGSTOP)
+    before = path.stat()
+    yield
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_mtime_ns, after.st_size, after.st_ino) == (before.st_mtime_ns, before.st_size, before.st_ino)
+    process.send_signal(signal.SIGCONT)
+
+
+def post(client: httpx.Client, key: str) -> httpx.Response:
+    return client.post("/v1/detect?mask=none", content=GOOD, headers={"X-API-Key": key})
+
+
+def version(client: httpx.Client) -> str:
+    return str(post(client, "first").json()["model"]["version"])
+
+
+def test_models_are_loaded_again(model: Path, keys: Path) -> None:
+    with running(MODELS=str(model.parent), API_KEYS_FILE=str(keys)) as (process, client):
+        with unnoticed(process, model):
+            write_small_model(model, version="2")
+        time.sleep(2 * LOOK_EVERY_S)
+        assert version(client) == "1"
+        process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while version(client) != "2":
+            assert time.monotonic() < deadline
+        assert process.poll() is None
+
+
+def test_keys_are_read_again_and_a_broken_file_is_not(model: Path, keys: Path) -> None:
+    with running(MODELS=str(model.parent), API_KEYS_FILE=str(keys)) as (process, client):
+        with unnoticed(process, keys):
+            keys.write_text(f"tower {hash_of('other')}\n")
+        assert post(client, "first").status_code == 200
+        process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while post(client, "other").status_code != 200:
+            assert time.monotonic() < deadline
+        assert post(client, "first").status_code == 401
+        with unnoticed(process, keys):
+            keys.write_text(f"tower {'x' * 64}\n")
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        assert post(client, "other").status_code == 200
+        assert process.poll() is None
