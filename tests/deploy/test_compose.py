@@ -17,9 +17,9 @@ from tests.deploy.files import (
     GRAFANA,
     KUBERNETES_PAGE,
     PROMETHEUS,
-    ROOT,
     settings_in,
 )
+from tests.support.paths import ROOT
 
 
 def test_prometheus_accepts_its_configuration() -> None:
