@@ -93,7 +93,7 @@ def _seconds_a_frame(setting: Setting, intensities: Frames) -> float:
 
 
 def markdown(measured: Sequence[Measured]) -> str:
-    """The table of docs/performance.md: a row a setting, a column a shape."""
+    """The table of docs/development/benchmarks.md: a row a setting, a column a shape."""
     columns = list(dict.fromkeys((one.size, one.batch) for one in measured))
     found = {(one.setting, one.size, one.batch): one for one in measured}
     head = ("setting", *(f"{size}, batch {batch}" if batch > 1 else size for size, batch in columns))

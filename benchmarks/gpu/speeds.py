@@ -1,4 +1,4 @@
-"""What was measured of the ways to run the network, and the tables of docs/performance.md made of it."""
+"""What was measured of the ways to run the network, and the tables of docs/development/benchmarks.md made of it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def read_speed(entry: dict[str, Any]) -> Speed:
 
 
 def main_table(speeds: Iterable[Speed]) -> str:
-    """A row a case: the four ways of docs/performance.md, and the floor."""
+    """A row a case: the four ways of docs/development/benchmarks.md, and the floor."""
     cases = by_case(speeds)
     head = ("size", "batch", "precision", *COLUMNS, "floor frames/s", "of the floor")
     rows = tuple(

@@ -23,7 +23,7 @@ def main(files: tuple[Path, ...]) -> None:
 
 
 def tables(about: str, speeds: Sequence[Speed]) -> str:
-    """For docs/performance.md, below what they were measured on."""
+    """For docs/development/benchmarks.md, below what they were measured on."""
     parts = (about, main_table(speeds), variants_table(speeds), "\n".join(verdicts(speeds)))
     return "\n\n".join(part for part in parts if part)
 

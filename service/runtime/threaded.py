@@ -1,7 +1,7 @@
 """Runs on the CPU: a lone frame on all threads, frames that wait together on a thread each.
 
 Threads that share one frame wait for each other at every node; a thread each, two do 1.1 to 1.3 times as much
-(docs/performance.md), and no more frames are in memory at once than there are threads.
+(docs/development/benchmarks.md), and no more frames are in memory at once than there are threads.
 """
 
 from concurrent.futures import ThreadPoolExecutor, wait

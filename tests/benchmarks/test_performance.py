@@ -1,4 +1,4 @@
-"""The scripts behind docs/performance.md run, on a network and frames small enough for a test."""
+"""The scripts behind docs/development/benchmarks.md run, on a network and frames small enough for a test."""
 
 import json
 from pathlib import Path

@@ -14,7 +14,7 @@ from service.runtime import Device, Runtime
 from tests.scenes import make_scene
 from tests.support.paths import DOCS, WEIGHTS
 
-RESULTS = (DOCS / "results.md").read_text()
+RESULTS = (DOCS / "development" / "results.md").read_text()
 FILES = sorted(SHIPPED.rglob("*.onnx"))
 PARAMETERS = 202_089  # of RRCA-Net with one input channel
 
