@@ -8,10 +8,10 @@ from tests.support.paths import ROOT
 
 DOCKERFILE: Final = ROOT / "Dockerfile"
 COMPOSE: Final = ROOT / "docker-compose.yml"
-DOCKER_PAGE: Final = ROOT / "docs" / "docker.md"
+DOCKER_PAGE: Final = ROOT / "docs" / "how-to" / "docker.md"
 COMPOSE_WITH_KEYS: Final = ROOT / "docker-compose.keys.yml"
 KUBERNETES: Final = ROOT / "deploy" / "kubernetes" / "rrcanet.yaml"
-KUBERNETES_PAGE: Final = ROOT / "docs" / "kubernetes.md"
+KUBERNETES_PAGE: Final = ROOT / "docs" / "how-to" / "kubernetes.md"
 PROMETHEUS: Final = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 ALERTS: Final = PROMETHEUS.with_name("alerts.yml")
 GRAFANA: Final = ROOT / "deploy" / "grafana"

@@ -12,7 +12,7 @@ from service.pretrained import SHIPPED
 from service.settings import PREFIX, LogFormat, Settings, SettingsFault, load_settings
 from tests.support.paths import DOCS
 
-SETTINGS_PAGE = DOCS / "settings.md"
+SETTINGS_PAGE = DOCS / "reference" / "settings.md"
 DEFAULTS = {
     "host": "127.0.0.1",
     "port": 8000,

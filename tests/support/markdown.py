@@ -9,7 +9,7 @@ Row = dict[str, str]
 
 
 def read_document(name: str) -> str:
-    """A document of ``docs/``."""
+    """The text of a document, by its path under ``docs/``."""
     return (DOCS / name).read_text(encoding="utf-8")
 
 

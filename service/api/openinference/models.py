@@ -185,7 +185,7 @@ def _read_frame(index: int, counts: NDArray[np.generic]) -> Frame:
 
 
 def _describe_targets(index: int, detection: Detection) -> list[tuple[float, ...]]:
-    """The columns that docs/openinference.md names."""
+    """The columns that docs/reference/open-inference-protocol.md names."""
     return [
         (index, one.confidence, *one.centroid, *one.bbox, one.area, one.peak.probability)
         for one in detection.found.targets

@@ -30,7 +30,7 @@ FORMATS: Final = click.Choice([one.value for one in Format])
 POLARITIES: Final = click.Choice([one.value for one in Polarity])
 FORMAT_HELP: Final = (
     f"{', '.join(f'{form} writes {name}' for form, name in FILES.items())}, png a mask a frame; "
-    "docs/detect.md has the fields."
+    "docs/reference/cli.md has the fields."
 )
 FRAMES_HELP: Final = "A second file, with a line for every frame: its size, range, number of targets, or error."
 COCO_HELP: Final = "Annotation file whose images' ids --format coco writes, found by their file_name."

@@ -1,4 +1,4 @@
-"""docs/train.md: every field of a recipe with its default, and a recipe that is one."""
+"""docs/reference/recipes.md: every field of a recipe with its default, and a recipe that is one."""
 
 import tomllib
 
@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from model.recipe import Augmentation, Network, Optimisation, Recipe, shipped_recipes
 from tests.support.paths import DOCS
 
-TEXT = (DOCS / "train.md").read_text()
+TEXT = (DOCS / "reference" / "recipes.md").read_text()
 TABLES: dict[str, type[BaseModel]] = {
     "top level": Recipe,
     "`[network]`": Network,

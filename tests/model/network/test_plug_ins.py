@@ -1,4 +1,4 @@
-"""The parts in other networks, as docs/plug-ins.md shows them."""
+"""The parts in other networks, as docs/how-to/plug-ins.md shows them."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from model.network.blocks import DIAAM
 from model.training.losses import dptk_loss
 from tests.support.paths import DOCS
 
-PAGE = DOCS / "plug-ins.md"
+PAGE = DOCS / "how-to" / "plug-ins.md"
 
 
 def test_the_example_of_the_documentation_learns() -> None:

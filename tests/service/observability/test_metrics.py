@@ -1,4 +1,4 @@
-"""docs/metrics.md against what a running server exposes."""
+"""docs/reference/metrics.md against what a running server exposes."""
 
 import re
 
@@ -12,7 +12,7 @@ from tests.scenes import make_scene
 from tests.support import frames
 from tests.support.paths import DOCS
 
-PAGE = (DOCS / "metrics.md").read_text()
+PAGE = (DOCS / "reference" / "metrics.md").read_text()
 ROW = re.compile(r"^\| `(rrcanet_\w+)` \| (\w+) \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""``docs/http.md`` and ``docs/openinference.md`` against the code: neither may tell more or less than the other."""
+"""The pages of HTTP and of the Open Inference Protocol in ``docs/reference/`` say as much as the code, and no more."""
 
 import re
 import socket
@@ -19,8 +19,8 @@ from tests.scenes import make_scene
 from tests.support import frames
 from tests.support.markdown import names_in, read_document, read_table
 
-HTTP = read_document("http.md")
-OPEN_INFERENCE = read_document("openinference.md")
+HTTP = read_document("reference/http.md")
+OPEN_INFERENCE = read_document("reference/open-inference-protocol.md")
 PAGES = {"GET /", "GET /docs", "GET /openapi.json"}  # of no interest to a client that reads OpenAPI
 VERSION = "[/versions/{version}]"
 STATUS = re.compile(r"\b[45]\d\d\b")

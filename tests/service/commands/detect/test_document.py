@@ -1,4 +1,4 @@
-"""``docs/detect.md`` against the command."""
+"""``docs/reference/cli.md`` against the command."""
 
 import click
 from click.testing import CliRunner
@@ -9,7 +9,7 @@ from service.commands.detect.sources import RAW_SUFFIXES, SUFFIXES
 from service.commands.detect.writers import COLUMNS, FILES, FRAME_COLUMNS, Format
 from tests.support.markdown import names_in, read_document, read_table
 
-DOCUMENT = read_document("detect.md")
+DOCUMENT = read_document("reference/cli.md")
 
 
 def test_every_format_is_told_with_its_file() -> None:
@@ -42,7 +42,7 @@ def test_options_that_are_told_exist_and_the_help_tells_of_files_and_fields() ->
     shown = " ".join(CliRunner().invoke(main, ["detect", "--help"]).output.split())
     for form, name in FILES.items():
         assert f"{form} writes {name}" in shown
-    assert "docs/detect.md" in shown
+    assert "docs/reference/cli.md" in shown
 
 
 def test_the_help_says_what_every_option_means() -> None:
