@@ -1,4 +1,4 @@
-"""Prometheus scrapes servers that ask for a key: with the files that ship, and keys made as docs/how-to/docker.md says."""
+"""Prometheus scrapes servers that need a key: with the files that ship, and keys made as docs/how-to/docker.md says."""
 
 import re
 import subprocess
