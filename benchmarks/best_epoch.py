@@ -17,7 +17,7 @@ from export.evaluation.grid import Grid
 from export.evaluation.source import FileSource, SourceError
 from export.onnx.card import describe, write_model
 from export.onnx.graph import export_graph
-from export.table import Table, shown
+from export.report.table import Table, shown
 from model.data.dataset import DataError, FrameFolder
 from model.data.layouts import TEST
 from model.network.checkpoint import CheckpointError, load_checkpoint

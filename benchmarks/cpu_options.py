@@ -25,7 +25,7 @@ import onnxruntime as ort
 from benchmarks.cpu_settings import OURS, Frames, Setting, onnx_runtime_settings, openvino_settings
 from export.bench.cases import Shape, frames
 from export.bench.report import describe_machine
-from export.table import Table
+from export.report.table import Table
 from service.pretrained import DEFAULT
 from service.runtime import Device, Runtime
 

@@ -19,7 +19,7 @@ import onnxruntime as ort
 
 from export.bench.cases import Shape, frames
 from export.bench.report import describe_machine
-from export.table import Table
+from export.report.table import Table
 from service.pretrained import DEFAULT
 from service.runtime import CPU
 

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.compare.run import Result
-from export.table import Table, shown
+from export.report.table import Table, shown
 from model.scoring.metrics import Scores
 
 COLUMNS: Final[dict[str, Callable[[Scores], float]]] = {

@@ -10,7 +10,7 @@ import click
 
 from benchmarks.gpu.steps import WEIGHTS
 from export.commands.verify import print_comparisons
-from export.onnx.gate import pass_gate
+from export.onnx.cuda_check import check_cuda
 from export.onnx.graph import PRECISIONS
 from export.onnx.verify import agree, verify
 from model.network.checkpoint import load_checkpoint
@@ -27,7 +27,7 @@ def main(fp32: Path, fp16: Path, checkpoint: Path, device: str, json_file: Path 
     """Print the gate that each file passed, and the comparisons of `rrcanet verify`; a file that fails is an error."""
     found = {}
     for precision, path in zip(PRECISIONS, (fp32, fp16), strict=True):
-        gate = pass_gate(path)
+        gate = check_cuda(path)
         runtime = Runtime(path, Device(device))
         click.echo(f"{path.name}: {runtime.provider}, gate passed: {gate}")
         comparisons = verify(runtime, load_checkpoint(checkpoint))

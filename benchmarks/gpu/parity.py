@@ -20,7 +20,7 @@ from export.evaluation.evaluate import evaluate
 from export.evaluation.grid import Grid
 from export.evaluation.source import FileSource
 from export.onnx.graph import PRECISIONS, Precision
-from export.table import Table, shown
+from export.report.table import Table, shown
 from model.data.dataset import FrameFolder
 from model.data.layouts import TEST
 from model.files import write_atomically

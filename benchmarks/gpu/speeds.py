@@ -8,7 +8,7 @@ from export.bench.cases import Shape
 from export.bench.floor import Floor
 from export.bench.timing import Timing
 from export.onnx.graph import Precision
-from export.table import Table
+from export.report.table import Table
 
 EAGER: Final = "PyTorch eager, as the authors run it"
 CAPTURED: Final = "PyTorch, channels last, CUDA graph"

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from benchmarks.serving.machine import describe_machine
-from export.table import Table
+from export.report.table import Table
 
 json_option = click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Keep the results here."

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.evaluation.address import Address, key_header
-from export.evaluation.answer import detail
+from export.evaluation.response import detail
 from service.errors import ServiceError
 from service.runtime import Runtime
 

@@ -9,7 +9,7 @@ from export.bench.cases import Shape
 from export.bench.ceilings import Ceilings
 from export.bench.floor import Floor
 from export.bench.timing import Plan, Timing
-from export.table import Table
+from export.report.table import Table
 from service.runtime.cpus import available_cpus
 
 VECTORS: Final = {"avx512f": "AVX-512", "avx2": "AVX2"}

@@ -9,8 +9,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from export.commands.options import OutputFile, writing
 from export.commands.verify import print_comparisons
-from export.onnx.card import describe, record_gate, write_model
-from export.onnx.gate import GateFault, pass_gate
+from export.onnx.card import describe, record_cuda_check, write_model
+from export.onnx.cuda_check import CudaCheckFault, check_cuda
 from export.onnx.graph import PRECISIONS, Precision, export_graph
 from export.onnx.half import HalfOverflow
 from export.onnx.verify import agree, verify
@@ -67,7 +67,7 @@ def export_command(
         with writing(output):
             write_model(candidate, graph, card)
             gate = _hold_against(candidate, trained, precision)
-            record_gate(candidate, gate)
+            record_cuda_check(candidate, gate)
             os.replace(candidate, output)
     finally:
         candidate.unlink(missing_ok=True)
@@ -81,8 +81,8 @@ def _hold_against(candidate: Path, trained: Checkpoint, precision: Precision) ->
         runtime = Runtime(candidate, Device.CPU)
         runtime.check_golden()
         comparisons = verify(runtime, trained)
-        gate = pass_gate(candidate)
-    except (ModelFault, GateFault) as error:
+        gate = check_cuda(candidate)
+    except (ModelFault, CudaCheckFault) as error:
         raise click.ClickException(str(error)) from error
     print_comparisons(comparisons, precision)
     if not agree(comparisons, precision):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.evaluation.address import AddressError, key_header, read_address
-from export.evaluation.answer import AnswerError, Entry, detail, read_answer
+from export.evaluation.response import AnswerError, Entry, detail, read_answer
 from export.evaluation.retry import read_retry_after
 from export.evaluation.source import MANY, BusyError, Found, SourceError
 from intensity import Range

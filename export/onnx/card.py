@@ -6,7 +6,7 @@ import onnx
 import torch
 from torch import nn
 
-from export.onnx.gate import OPSET
+from export.onnx.cuda_check import OPSET
 from export.onnx.golden import golden_check
 from export.onnx.graph import Precision, Served
 from export.report.report import Report
@@ -64,7 +64,7 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, Card]:
     return graph, Card.model_validate_json(texts[0])
 
 
-def record_gate(path: Path, gate: CudaGate) -> None:
+def record_cuda_check(path: Path, gate: CudaGate) -> None:
     """Write the same graph with the check that it has passed."""
     graph, card = read_model(path)
     write_model(path, graph, card.model_copy(update={"cuda_gate": gate}))

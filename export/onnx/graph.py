@@ -7,7 +7,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from export.onnx.gate import OPSET
+from export.onnx.cuda_check import OPSET
 from export.onnx.half import to_float16
 from export.onnx.shapes import name_shapes
 from model.network.checkpoint import Checkpoint

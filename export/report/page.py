@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from export.table import Table
+from export.report.table import Table
 
 STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1b1b; max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }

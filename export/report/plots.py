@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from export.evaluation.groups import Group
+from model.scoring.calibration import Bin
 from model.scoring.curves import PrecisionRecall, Roc
-from model.scoring.reliability import Bin
 from model.scoring.sweep import THRESHOLDS, Sweep
 
 SIZE: Final = (4.8, 3.6)  # inches

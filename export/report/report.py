@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from export.evaluation.grid import Grid
-from export.table import Table, shown
+from export.report.table import Table, shown
 from model.scoring.metrics import Scores
 
 

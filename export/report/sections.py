@@ -11,11 +11,11 @@ from export.report import plots
 from export.report.page import Picture, Section
 from export.report.pictures import LEGEND, panels, reason, worst
 from export.report.report import Report
-from export.table import Table, shown
+from export.report.table import Table, shown
 from model.data.dataset import FrameFolder
+from model.scoring.calibration import reliability
 from model.scoring.curves import precision_recall, roc
 from model.scoring.metrics import Counts
-from model.scoring.reliability import reliability
 from model.scoring.sweep import THRESHOLDS, Sweep
 
 DEFINITIONS = (

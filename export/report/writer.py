@@ -18,7 +18,7 @@ from export.report.sections import (
     threshold_section,
     worst_section,
 )
-from export.table import Table
+from export.report.table import Table
 from model.data.dataset import FrameFolder
 from model.files import write_atomically
 from model.scoring.metrics import Counts

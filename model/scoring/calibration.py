@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from model.scoring.reliability import bin_places, reliability
-
 Floats = NDArray[np.float64]
 
 
@@ -24,6 +22,15 @@ class Curve:
 
     def __call__(self, score: NDArray[np.floating]) -> NDArray[np.float64]:
         return np.asarray(np.interp(score, self.scores, self.confidences))
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Targets of neighbouring confidence: their mean confidence, the share that is real, and their number."""
+
+    confidence: float
+    share: float
+    targets: int
 
 
 def fit_curve(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int = 12) -> Curve:
@@ -81,3 +88,26 @@ def calibration_error(confidences: NDArray[np.floating], real: NDArray[np.bool_]
         return float("nan")
     gaps = (abs(one.confidence - one.share) * one.targets for one in reliability(confidences, real, bins))
     return sum(gaps) / confidences.size
+
+
+def reliability(confidences: NDArray[np.floating], real: NDArray[np.bool_], bins: int = 10) -> tuple[Bin, ...]:
+    """Bins of about equal count, the very ones of ``calibration_error``, by rising confidence.
+
+    Args:
+        confidences: ``[T]``, 0..1.
+        real: ``[T]``.
+    """
+    places = bin_places(confidences, min(bins, confidences.size))
+    groups = [places == place for place in np.unique(places)]
+    return tuple(Bin(float(confidences[one].mean()), float(real[one].mean()), int(one.sum())) for one in groups)
+
+
+def bin_places(scores: NDArray[np.floating], bins: int) -> NDArray[np.int_]:
+    """Which of ``bins`` of about equal count each of ``scores`` ``[T]`` is in.
+
+    Scores equal to six decimals are in one: a calibrated confidence has many equals, whose order tells nothing.
+    """
+    _, which, counts = np.unique(np.round(scores.astype(np.float64), 6), return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - counts / 2
+    places = np.minimum((middle * bins / max(scores.size, 1)).astype(int), bins - 1)
+    return np.asarray(places[which])

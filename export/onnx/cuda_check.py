@@ -17,15 +17,15 @@ CONTROL_FLOW: Final = frozenset({"If", "Loop", "Scan", "SequenceMap"})  # no CUD
 STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
 
 
-class GateFault(Exception):
+class CudaCheckFault(Exception):
     """What of a graph keeps it off CUDA."""
 
 
-def pass_gate(path: Path) -> CudaGate:
+def check_cuda(path: Path) -> CudaGate:
     """Run the strictest check that this machine allows, and tell which it was.
 
     Raises:
-        GateFault: a node would not run on CUDA, and why.
+        CudaCheckFault: a node would not run on CUDA, and why.
     """
     check_graph(onnx.load(path))
     if missing_for_cuda() is not None:
@@ -37,7 +37,7 @@ def check_graph(model: onnx.ModelProto) -> None:
     """Hold a graph against what is known of CUDA's kernels.
 
     Raises:
-        GateFault: every reason found.
+        CudaCheckFault: every reason found.
     """
     domains = {opset.domain for opset in model.opset_import} - STANDARD_DOMAINS
     newest = max((opset.version for opset in model.opset_import if opset.domain in STANDARD_DOMAINS), default=0)
@@ -48,12 +48,12 @@ def check_graph(model: onnx.ModelProto) -> None:
         *([f"control flow: {', '.join(sorted(branching))}"] if branching else []),
     ]
     if faults:
-        raise GateFault(f"CUDA could not run every node of this graph: {'; '.join(faults)}")
+        raise CudaCheckFault(f"CUDA could not run every node of this graph: {'; '.join(faults)}")
 
 
 def _pass_session(path: Path) -> CudaGate:  # pragma: cuda
     try:
         Runtime(path, Device.CUDA).check_golden()
     except ModelFault as fault:
-        raise GateFault(f"CUDA does not run every node of this graph, or not right: {fault}") from fault
+        raise CudaCheckFault(f"CUDA does not run every node of this graph, or not right: {fault}") from fault
     return "session"

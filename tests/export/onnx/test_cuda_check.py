@@ -8,7 +8,7 @@ from click.testing import Result
 from onnx import helper
 
 from export.onnx.card import read_model
-from export.onnx.gate import GateFault, check_graph, pass_gate
+from export.onnx.cuda_check import CudaCheckFault, check_cuda, check_graph
 from service.runtime import missing_for_cuda
 from tests.support.small_models import build_graph
 
@@ -24,7 +24,7 @@ def graph() -> onnx.ModelProto:
 
 
 def refusal(model: onnx.ModelProto) -> str:
-    with pytest.raises(GateFault) as caught:
+    with pytest.raises(CudaCheckFault) as caught:
         check_graph(model)
     return str(caught.value)
 
@@ -32,7 +32,7 @@ def refusal(model: onnx.ModelProto) -> str:
 def test_the_card_of_an_export_says_which_gate_it_passed(exported: Exported) -> None:
     _, path, result = exported
     expected = "session" if missing_for_cuda() is None else "graph"
-    assert read_model(path)[1].cuda_gate == pass_gate(path) == expected
+    assert read_model(path)[1].cuda_gate == check_cuda(path) == expected
     assert "CUDA: " in result.output
 
 
