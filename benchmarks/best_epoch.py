@@ -22,7 +22,7 @@ from model.data.dataset import DataError, FrameFolder
 from model.data.layouts import TEST
 from model.network.checkpoint import CheckpointError, load_checkpoint
 from model.scoring.metrics import Scores, score
-from service.detection.detector import RangeMode
+from service.detection.options import RangeMode
 from service.runtime import Device, ModelFault
 
 HEAD: Final = ("steps", "IoU %", "nIoU %", "Pd %", "Fa identity e-6", "Fa legacy e-6")

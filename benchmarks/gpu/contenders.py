@@ -21,8 +21,8 @@ from export.onnx.graph import INPUT, OUTPUT, Precision, Served
 from model.network.checkpoint import load_checkpoint
 from model.network.normalisation import Normalisation
 from service.runtime import CPU, CUDA, Device, ModelFault, Runtime
-from service.runtime.bound import BoundRuns
 from service.runtime.cpus import available_cpus
+from service.runtime.cuda_runs import CudaRuns
 from service.runtime.device import open_on_cuda, settings_for
 
 Frames = NDArray[np.float32]
@@ -65,7 +65,7 @@ def variants(model: Path, device: Device) -> dict[str, Callable[[Shape], Answer]
         return {}
     ours = settings_for(model, model.read_bytes())
     found: dict[str, Callable[[Shape], Answer]] = {
-        f"ours, {name}": partial(bound_session, model, ours | changed, BoundRuns)
+        f"ours, {name}": partial(bound_session, model, ours | changed, CudaRuns)
         for name, changed in VARIANTS.items()
         if ours | changed != ours
     }
@@ -135,7 +135,7 @@ def plain_session(model: Path, provider: str) -> Answer:
     return lambda intensities: session.run([OUTPUT], {INPUT: intensities})
 
 
-def bound_session(model: Path, settings: dict[str, str], runs: type[BoundRuns], _: Shape) -> Answer:  # pragma: cuda
+def bound_session(model: Path, settings: dict[str, str], runs: type[CudaRuns], _: Shape) -> Answer:  # pragma: cuda
     """As the service runs it, with these settings of the CUDA provider and these copies."""
     session = open_on_cuda(model, model.read_bytes(), available_cpus(), settings)
     return runs(session, INPUT, OUTPUT).run

@@ -13,15 +13,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from service.runtime.bound import BoundRuns, Slot
+from service.runtime.cuda_runs import CudaRuns, Slot
 from service.runtime.driver import DRIVER_LIBRARY
 
 ITEM: Final = np.dtype(np.float32).itemsize
 Array = NDArray[np.float32]
 
 
-class PinnedRuns(BoundRuns):
-    """As ``BoundRuns``; an answer is overwritten by the next of its shape. Two buffers a shape are kept to the end.
+class PinnedRuns(CudaRuns):
+    """As ``CudaRuns``; an answer is overwritten by the next of its shape. Two buffers a shape are kept to the end.
 
     Copies go through the context that CUDA's runtime shares within the process, and with it ONNX Runtime.
     """

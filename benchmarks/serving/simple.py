@@ -17,7 +17,7 @@ from fastapi import FastAPI, Request, Response
 
 from benchmarks.serving.counted import Account
 from service.detection.description import MaskEncoding, describe_detection
-from service.detection.detector import Options
+from service.detection.options import Options
 from service.errors import ServiceError
 from service.frames import Budget, decode
 from service.models.repository import load_detector

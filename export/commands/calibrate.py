@@ -16,8 +16,7 @@ from model.data.layouts import ALL
 from model.scoring.calibration import Curve, fit_curve
 from model.training.selection import SPLIT_SEPARATOR
 from service.commands.progress import progress
-from service.detection.detector import RangeMode
-from service.detection.options import range_text
+from service.detection.options import RangeMode, range_text
 from service.runtime import Device, ModelFault
 from service.runtime.card import Calibration, Card
 

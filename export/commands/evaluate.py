@@ -22,8 +22,7 @@ from model.data.layouts import TEST, default_split
 from model.scoring.calibration import calibration_error
 from model.scoring.metrics import score
 from service.commands.progress import progress
-from service.detection.detector import RangeMode
-from service.detection.options import range_text
+from service.detection.options import RangeMode, range_text
 from service.extras import how_to_install
 from service.runtime import Device, ModelFault
 

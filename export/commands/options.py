@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from model.files import write_atomically
-from service.detection.detector import RangeMode
-from service.detection.options import RangeType
+from service.commands.options import RangeType
+from service.detection.options import RangeMode
 from service.settings import CLIENT_KEY
 
 

@@ -13,8 +13,7 @@ from export.evaluation.response import AnswerError, Entry, detail, read_answer
 from export.evaluation.retry import read_retry_after
 from export.evaluation.source import MANY, BusyError, Found, SourceError
 from intensity import Range
-from service.detection.detector import RangeMode
-from service.detection.options import range_text
+from service.detection.options import RangeMode, range_text
 from service.runtime.cpus import available_cpus
 
 TIMEOUT_S: Final = 120.0

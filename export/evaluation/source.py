@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intensity import Range
-from service.detection.detector import Detection, Detector, Options, RangeMode
+from service.detection.detector import Detection, Detector
+from service.detection.options import Options, RangeMode
 from service.errors import ServiceError
 from service.frames import Budget, Frame, decode_file
 from service.models.repository import load_detector

@@ -15,10 +15,10 @@ from starlette.exceptions import HTTPException
 from service.api import health, models, openinference
 from service.api.detect import route as detect
 from service.api.middleware import request_log as account
-from service.api.middleware.api_keys import Gate
+from service.api.middleware.api_keys import RequireApiKey as Gate
 from service.api.middleware.envelope import Envelope
 from service.api.middleware.head import Head
-from service.api.middleware.request_log import Account
+from service.api.middleware.request_log import RequestLog as Account
 from service.api.middleware.shortcut import Shortcut
 from service.api.openapi.document import Documented
 from service.api.pages.docs import add_docs

@@ -1,17 +1,35 @@
-"""Numbers of the command line."""
+"""Types of command line options that several commands share."""
 
 import math
 from typing import Any
 
 import click
 
+from intensity import Range
+from service.detection.options import RangeMode, parse_range
+
 
 class FiniteRange(click.FloatRange):
-    """As click's, which lets NaN through: it is below no bound."""
+    """``click.FloatRange`` without NaN, which click accepts because NaN compares false with every bound."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """A number within the range; exit code 2 where it is none."""
+        """Convert to a finite number within the range; anything else is a usage error (exit code 2)."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value} is no finite number.", param, ctx)
+            self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+class RangeType(click.ParamType[RangeMode | Range]):
+    """``auto``, ``dtype``, ``minmax`` or ``LO:HI``, as in the HTTP parameter ``range``."""
+
+    name = "range"
+
+    def convert(
+        self, value: str | RangeMode | Range, param: click.Parameter | None, ctx: click.Context | None
+    ) -> RangeMode | Range:
+        """Convert text to a range; text that names none is a usage error (exit code 2)."""
+        try:
+            return parse_range(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

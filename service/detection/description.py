@@ -27,15 +27,15 @@ def describe_model(detector: Detector) -> dict[str, str]:
 
 def describe_detection(index: int, detection: Detection, mask: MaskEncoding) -> dict[str, Any]:
     """One frame of an answer; shape and units are the contract's."""
-    sent = detection.sent
-    read: dict[str, Any] = {"dtype": sent.dtype, "range": list(detection.span)}
-    if sent.invalid_pixels:
-        read["invalid_pixels"] = sent.invalid_pixels
+    info = detection.info
+    read: dict[str, Any] = {"dtype": info.dtype, "range": list(detection.span)}
+    if info.invalid_pixels:
+        read["invalid_pixels"] = info.invalid_pixels
     entry: dict[str, Any] = {
         "index": index,
-        "name": sent.name,
-        "width": sent.width,
-        "height": sent.height,
+        "name": info.name,
+        "width": info.width,
+        "height": info.height,
         "input": read,
         "targets": [describe_target(target) for target in detection.found.targets],
     }

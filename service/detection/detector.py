@@ -2,49 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intensity import FULL_SCALE, Range, auto_range, to_intensity, without_invalid
+from service.detection.options import Options, Polarity, RangeMode
 from service.detection.targets import Found, Selection, find_targets
 from service.detection.windows import Window, join, windows_of
 from service.errors import Reason, ServiceError
-from service.frames import Frame, Sent
+from service.frames import Frame, FrameInfo
 from service.runtime import Runtime
-
-
-class Polarity(StrEnum):
-    """Whether targets are brighter or darker than what surrounds them."""
-
-    WHITE_HOT = "white_hot"
-    BLACK_HOT = "black_hot"
-
-
-class RangeMode(StrEnum):
-    """How counts map to intensity where no range is given."""
-
-    AUTO = "auto"
-    DTYPE = "dtype"
-    MINMAX = "minmax"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a caller may ask for; the contract's query parameters.
-
-    Attributes:
-        threshold: on pixels; None is the card's.
-        range: a mode, or the counts that map to intensity 0 and 255.
-    """
-
-    threshold: float | None = None
-    min_confidence: float = 0.0
-    min_area: int = 1
-    max_targets: int = 1000
-    range: RangeMode | Range = RangeMode.AUTO
-    polarity: Polarity = Polarity.WHITE_HOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +27,7 @@ class Prepared:
         valid: ``[H, W]``, False where a count is NaN or infinite; None where none is.
     """
 
-    sent: Sent
+    info: FrameInfo
     windows: Sequence[Window]
     inputs: Sequence[NDArray[np.float32]]
     span: Range
@@ -67,14 +35,14 @@ class Prepared:
 
     def join(self, answers: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Probabilities ``[1, H', W']`` of each input -> ``[H, W]`` of the frame; zeros where there is no input."""
-        return join(self.windows, answers, self.sent.height, self.sent.width)
+        return join(self.windows, answers, self.info.height, self.info.width)
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
     """Everything found in one frame; ``probabilities [H, W]`` are those of the frame's own pixels."""
 
-    sent: Sent
+    info: FrameInfo
     span: Range
     found: Found
     probabilities: NDArray[np.float32]
@@ -102,11 +70,11 @@ class Detector:
         span = _span(counts, frame.dtype, options.range)
         intensities = to_intensity(counts, span)
         if intensities.min() == intensities.max():
-            return Prepared(frame.sent, (), (), span)
+            return Prepared(frame.info, (), (), span)
         if options.polarity is Polarity.BLACK_HOT:
             intensities = FULL_SCALE - intensities
         windows = windows_of(frame.height, frame.width, self.runtime.card.stride)
-        return Prepared(frame.sent, windows, [window.cut(intensities) for window in windows], span, valid)
+        return Prepared(frame.info, windows, [window.cut(intensities) for window in windows], span, valid)
 
     def infer(self, prepared: Prepared) -> NDArray[np.float32]:
         """Probabilities ``[H, W]`` of the frame's own pixels; a constant frame has no target."""
@@ -120,7 +88,7 @@ class Detector:
         threshold = card.threshold if options.threshold is None else options.threshold
         selection = Selection(threshold, options.min_confidence, options.min_area, options.max_targets)
         found = find_targets(probabilities, card.calibration, selection)
-        return Detection(prepared.sent, prepared.span, found, probabilities)
+        return Detection(prepared.info, prepared.span, found, probabilities)
 
 
 def _span(counts: NDArray[np.generic], dtype: str, wanted: RangeMode | Range) -> Range:

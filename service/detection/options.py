@@ -1,11 +1,42 @@
-"""How a caller names the mapping of counts to intensity."""
+"""What a caller may ask of a detection: thresholds, range and polarity."""
 
 import math
-
-import click
+from dataclasses import dataclass
+from enum import StrEnum
 
 from intensity import Range
-from service.detection.detector import RangeMode
+
+
+class Polarity(StrEnum):
+    """Whether targets are brighter or darker than what surrounds them."""
+
+    WHITE_HOT = "white_hot"
+    BLACK_HOT = "black_hot"
+
+
+class RangeMode(StrEnum):
+    """How counts map to intensity where no range is given."""
+
+    AUTO = "auto"
+    DTYPE = "dtype"
+    MINMAX = "minmax"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller may ask for; the contract's query parameters.
+
+    Attributes:
+        threshold: on pixels; None is the card's.
+        range: a mode, or the counts that map to intensity 0 and 255.
+    """
+
+    threshold: float | None = None
+    min_confidence: float = 0.0
+    min_area: int = 1
+    max_targets: int = 1000
+    range: RangeMode | Range = RangeMode.AUTO
+    polarity: Polarity = Polarity.WHITE_HOT
 
 
 def parse_range(text: str) -> RangeMode | Range:
@@ -29,18 +60,3 @@ def parse_range(text: str) -> RangeMode | Range:
 def range_text(span: RangeMode | Range) -> str:
     """What ``parse_range`` reads as this range."""
     return span.value if isinstance(span, RangeMode) else ":".join(str(end).removesuffix(".0") for end in span)
-
-
-class RangeType(click.ParamType[RangeMode | Range]):
-    """``auto``, ``dtype``, ``minmax`` or ``LO:HI``."""
-
-    name = "range"
-
-    def convert(
-        self, value: str | RangeMode | Range, param: click.Parameter | None, ctx: click.Context | None
-    ) -> RangeMode | Range:
-        """As the HTTP parameter."""
-        try:
-            return parse_range(value) if isinstance(value, str) else value
-        except ValueError as error:
-            self.fail(str(error), param, ctx)

@@ -16,7 +16,7 @@ from service.engine.request import Errand
 from service.engine.warm_up import warm_up
 from service.errors import Reason, ServiceError
 from service.frames import Budget
-from service.observability.metrics import Telemetry
+from service.observability.metrics import Metrics as Telemetry
 from service.observability.timing import Timing
 from service.runtime import DeviceLost
 from service.runtime.cpus import available_cpus

@@ -7,7 +7,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection.detector import Detection, Detector, Options, Prepared
+from service.detection.detector import Detection, Detector, Prepared
+from service.detection.options import Options
 from service.observability.timing import Timing
 
 A = TypeVar("A", covariant=True)

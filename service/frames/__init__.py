@@ -1,11 +1,21 @@
 """Bytes -> frames. What a frame is: its magic bytes win over the declared type."""
 
 from service.frames.decode import ACCEPTED, decode, decode_file
-from service.frames.frame import SMALLEST_SIDE, Budget, Frame, Sent, undecodable
+from service.frames.frame import SMALLEST_SIDE, Budget, Frame, FrameInfo, undecodable
 from service.frames.raw import LONGEST_SIDE, RawLayout, RawType
 from service.frames.raw import MEDIA_TYPE as RAW_TYPE
 
 __all__ = [
-    "ACCEPTED", "LONGEST_SIDE", "RAW_TYPE", "SMALLEST_SIDE", "Budget", "Frame", "RawLayout", "RawType", "Sent",
-    "decode", "decode_file", "undecodable",
+    "ACCEPTED",
+    "LONGEST_SIDE",
+    "RAW_TYPE",
+    "SMALLEST_SIDE",
+    "Budget",
+    "Frame",
+    "FrameInfo",
+    "RawLayout",
+    "RawType",
+    "decode",
+    "decode_file",
+    "undecodable",
 ]  # fmt: skip

@@ -47,7 +47,7 @@ def decode(
 
 
 def decode_file(
-    content: bytes, budget: Budget, name: str | None = None, *, raw: RawLayout | None = None, cure: str = ""
+    content: bytes, budget: Budget, name: str | None = None, *, raw: RawLayout | None = None, hint: str = ""
 ) -> list[Frame | ServiceError]:
     """As ``decode``, of a file that nothing but its content, or ``raw``, describes.
 
@@ -56,7 +56,7 @@ def decode_file(
         budget: of the file alone.
         name: of its frames.
         raw: as of ``decode``.
-        cure: what is said besides of a file that begins like no format.
+        hint: what is said besides of a file that begins like no format.
 
     Raises:
         ServiceError: a limit, or ``undecodable_frame`` when not even the number of frames can be told.
@@ -67,7 +67,7 @@ def decode_file(
         return read_raw(content, raw, budget, name)
     frames = _read_by_magic(content, budget, name)
     if frames is None:
-        raise undecodable(f"the file does not begin like any format read here: {FORMATS}{cure}")
+        raise undecodable(f"the file does not begin like any format read here: {FORMATS}{hint}")
     return frames
 
 

@@ -12,7 +12,7 @@ SMALLEST_SIDE: Final = 32  # pixels to which the network has a smaller one padde
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class FrameInfo:
     """What is told of a frame once its pixels are gone; attributes as of ``Frame``."""
 
     width: int
@@ -47,9 +47,9 @@ class Frame:
         return int(self.counts.shape[1])
 
     @property
-    def sent(self) -> Sent:
+    def info(self) -> FrameInfo:
         """All but the pixels."""
-        return Sent(self.width, self.height, self.dtype, self.name, self.invalid_pixels)
+        return FrameInfo(self.width, self.height, self.dtype, self.name, self.invalid_pixels)
 
 
 def make_frame(counts: NDArray[np.generic], dtype: str, name: str | None) -> Frame:

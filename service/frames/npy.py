@@ -50,8 +50,8 @@ def _check(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
     if any(side > LARGEST_SIDE for side in shape):  # Python refuses to write out much larger numbers
         raise undecodable(f"a side of more than {LARGEST_SIDE} pixels")
     if dtype.name not in ACCEPTED:
-        cure = ': array.astype("float32")' if dtype.kind in CASTABLE else ""
-        raise undecodable(f"{dtype} pixels; send one of {', '.join(ACCEPTED)}{cure}")
+        hint = ': array.astype("float32")' if dtype.kind in CASTABLE else ""
+        raise undecodable(f"{dtype} pixels; send one of {', '.join(ACCEPTED)}{hint}")
     if len(shape) not in (2, 3):
         raise undecodable(f"shape {shape}; send [H, W] or [N, H, W]")
     if len(shape) == 3 and shape[-1] <= COLOUR_CHANNELS:

@@ -66,7 +66,7 @@ class Formatter(logging.Formatter):
         return self._write(Line(record.created, record.levelname, record.name, record.getMessage(), known, exception))
 
 
-class RequestLog:
+class LogWriter:
     """Lines for requests, among those of ``logging`` but past its records, locks and handlers.
 
     Those cost more than the rest of what is done to account for a request.
@@ -76,7 +76,7 @@ class RequestLog:
         self._write, self._name = WRITERS[style], name
         self._logger = logging.getLogger(name)
 
-    def tell(self, message: str, known: Mapping[str, object]) -> None:
+    def write(self, message: str, known: Mapping[str, object]) -> None:
         """Write it, unless lines like this are muted; a log that cannot be written fails no request."""
         if not self._logger.isEnabledFor(logging.INFO):
             return

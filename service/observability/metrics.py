@@ -15,7 +15,7 @@ FRAMES: Final = tuple(2**k for k in range(8))
 SHARES: Final = tuple(k / 20 for k in range(1, 21))
 
 
-class Telemetry:
+class Metrics:
     """All metrics of one process, in a registry of their own."""
 
     def __init__(self) -> None:

@@ -18,13 +18,13 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 
 
-class CardPart(BaseModel):
+class CardModel(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, json_schema_serialization_defaults_required=True
     )
 
 
-class Calibration(CardPart):
+class Calibration(CardModel):
     """Score of a target (mean probability over its pixels) to confidence: linear between knots.
 
     ``fitted_on`` names the frames; ``identity`` says that nothing was fitted.
@@ -49,7 +49,7 @@ class Calibration(CardPart):
         return np.asarray(np.interp(score, self.scores, self.confidences))
 
 
-class Measurement(CardPart):
+class Measurement(CardModel):
     """Scores on one data set under one protocol. Fa counts pixels per million.
 
     ``range`` is how counts became intensities, in the words of the request's parameter; ``auto`` is what the service
@@ -68,7 +68,7 @@ class Measurement(CardPart):
     fa_legacy: float
 
 
-class GoldenCheck(CardPart):
+class GoldenCheck(CardModel):
     """A frame and the answer PyTorch gave: readiness hangs on the runtime giving the same.
 
     ``frame`` is an 8-bit PNG whose values are intensities, ``probabilities`` a 16-bit PNG
@@ -80,7 +80,7 @@ class GoldenCheck(CardPart):
     tolerance: float
 
 
-class Description(CardPart):
+class Description(CardModel):
     """What a card tells people.
 
     ``cuda_gate`` tells what showed, at export, that every node can run on CUDA: ``session``, one that allows no other

@@ -11,10 +11,9 @@ from typing import Final
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # its own builds report to Microsoft unless told not to
 import onnxruntime as ort
 
+from service.runtime.cuda_runs import CUDA_LOCK
 from service.runtime.driver import why_no_cuda, why_no_libraries
-from service.runtime.exclusive import CUDA_WORK
-from service.runtime.fault import ModelFault
-from service.runtime.interface import read_card
+from service.runtime.interface import ModelFault, read_card
 
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
@@ -95,7 +94,7 @@ def open_on_cuda(path: Path, content: bytes, threads: int, settings: dict[str, s
     options = _options(threads)
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     try:
-        with CUDA_WORK:
+        with CUDA_LOCK:
             session = _create(path, content, options, [(CUDA, settings)])
     except ModelFault as fault:
         if FALLS_BACK not in str(fault):

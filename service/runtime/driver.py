@@ -13,7 +13,7 @@ NO_DEVICE: Final = 100  # CUDA_ERROR_NO_DEVICE
 
 
 def why_no_cuda(built: bool) -> str | None:
-    """What is missing, and the cure; None if nothing is.
+    """What is missing, and the hint; None if nothing is.
 
     Args:
         built: whether this build of ONNX Runtime knows CUDA.
@@ -41,7 +41,7 @@ def why_no_cuda(built: bool) -> str | None:
 
 
 def why_no_libraries(said: str) -> str | None:
-    """What is missing of CUDA's own libraries, and the cure; None if nothing is.
+    """What is missing of CUDA's own libraries, and the hint; None if nothing is.
 
     Args:
         said: what ``onnxruntime.preload_dlls`` printed.

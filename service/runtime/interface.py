@@ -7,7 +7,10 @@ from typing import Any
 import onnxruntime as ort
 
 from service.runtime.card import FORMAT, METADATA_KEY, Card
-from service.runtime.fault import ModelFault
+
+
+class ModelFault(Exception):
+    """A model file or a device that cannot be used; the message says why and what to do."""
 
 
 def read_card(path: Path, session: ort.InferenceSession) -> Card:

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.errors import Reason, ServiceError
-from service.runtime.bound import BoundRuns
+from service.runtime.cpu_runs import CpuRuns as ThreadedRuns
 from service.runtime.cpus import available_cpus
+from service.runtime.cuda_runs import CudaRuns as BoundRuns
 from service.runtime.device import CUDA, Device, open_session
-from service.runtime.fault import ModelFault
-from service.runtime.interface import check_interface, read_card
-from service.runtime.threaded import ThreadedRuns
+from service.runtime.interface import ModelFault, check_interface, read_card
 
 OUT_OF_MEMORY: Final = (  # asked first: cuDNN and cuBLAS tell it in the words of any other failure
     "Failed to allocate memory",

@@ -11,7 +11,7 @@ from service.errors import Reason, ServiceError
 from service.keys import Keys
 from service.models.reload import refresh, signature
 from service.models.repository import Repository, load_folder
-from service.observability.metrics import Telemetry
+from service.observability.metrics import Metrics as Telemetry
 from service.runtime import ModelFault
 from service.server.memory import return_free_pages
 from service.server.watchdog import HangWatch

@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
-import service.api.connection.unread
+import service.api.connection.slow_client
 from tests.conftest import StartServer
 from tests.support.process import running
 from tests.support.small_models import write_small_model
@@ -58,7 +58,7 @@ def is_taken(opened: socket.socket, sent: bytes) -> bool:
 def test_an_answer_that_is_not_read_is_dropped(
     start_server: StartServer, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service.api.connection.unread, "UNREAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(service.api.connection.slow_client, "UNREAD_TIMEOUT_S", 0.5)
     client = start_server(models=models)
     with answered(client, 4096) as (opened, _, _):
         deadline = time.monotonic() + 20
@@ -70,7 +70,7 @@ def test_an_answer_that_is_not_read_is_dropped(
 def test_who_reads_slowly_gets_the_whole_answer(
     start_server: StartServer, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service.api.connection.unread, "UNREAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(service.api.connection.slow_client, "UNREAD_TIMEOUT_S", 0.5)
     client = start_server(models=models)
     began = time.monotonic()
     with answered(client, 262_144) as (opened, begun, size):

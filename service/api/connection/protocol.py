@@ -10,10 +10,10 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.api.connection.unread import Unread
+from service.api.connection.slow_client import SlowClientTimer
 from service.api.connection.upgrade import Parser
 from service.api.disconnect import LEFT
-from service.api.middleware import request_log as account
+from service.api.middleware import request_log
 from service.api.problems import MEDIA_TYPE, problem_body
 from service.errors import Reason, ServiceError
 
@@ -50,7 +50,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.parser: Parser = Parser(self)
         self._left: asyncio.Future[None] = self.loop.create_future()
         self._answering = _Answering(self)
-        self._unread = Unread(transport, self.loop)
+        self._unread = SlowClientTimer(transport, self.loop)
         self._close_in(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -148,7 +148,7 @@ class BoundedHttp(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.close()
-        self.app_state[account.STATE].tell("-", reason.status.value, request_id, reason=reason.value)
+        self.app_state[request_log.STATE].record("-", reason.status.value, request_id, reason=reason.value)
 
     def close(self) -> None:
         """As soon as what was written is taken."""

@@ -6,33 +6,33 @@ from typing import Final
 from service.errors import Reason, ServiceError
 
 
-class Answer(StrEnum):
+class MediaType(StrEnum):
     """What an answer may be."""
 
     JSON = "application/json"
     MASK = "image/png"
 
 
-WILDCARDS: Final = {Answer.JSON: "application/*", Answer.MASK: "image/*"}
+WILDCARDS: Final = {MediaType.JSON: "application/*", MediaType.MASK: "image/*"}
 
 
-def negotiate(header: str) -> Answer:
+def negotiate(header: str) -> MediaType:
     """The answer of highest quality; JSON where both are as good.
 
     Raises:
         ServiceError: ``not_acceptable``.
     """
     if not header.strip():
-        return Answer.JSON
+        return MediaType.JSON
     qualities = dict(_parse(item) for item in header.split(","))
-    quality = {answer: _quality(answer, qualities) for answer in Answer}
-    best = max(Answer, key=lambda answer: quality[answer])
+    quality = {answer: _quality(answer, qualities) for answer in MediaType}
+    best = max(MediaType, key=lambda answer: quality[answer])
     if quality[best] <= 0:
         raise ServiceError(Reason.NOT_ACCEPTABLE, "answers are application/json or, for one frame, image/png")
     return best
 
 
-def _quality(answer: Answer, qualities: dict[str, float]) -> float:
+def _quality(answer: MediaType, qualities: dict[str, float]) -> float:
     for pattern in (answer.value, WILDCARDS[answer], "*/*"):
         if pattern in qualities:
             return qualities[pattern]

@@ -12,8 +12,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from service.detection.description import MaskEncoding
-from service.detection.detector import Options, Polarity
-from service.detection.options import parse_range
+from service.detection.options import Options, Polarity, parse_range
 from service.frames import LONGEST_SIDE, RawLayout, RawType
 from service.validation import explain_unknown
 

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.body import MULTIPART, PART_NAMES, read_parts
-from service.api.detect.accept import Answer, negotiate
+from service.api.detect.accept import MediaType as Answer
+from service.api.detect.accept import negotiate
 from service.api.detect.query import PARAMETERS, read_query
 from service.api.detect.work import FramesWork, read_json_work, read_mask_work
 from service.api.disconnect import while_present

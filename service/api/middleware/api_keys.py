@@ -19,7 +19,7 @@ KEY: Final = "key"  # in the state of a request: the name of its key
 CHALLENGE: Final = {headers.CHALLENGE: 'Bearer realm="rrcanet"'}
 
 
-class Gate:
+class RequireApiKey:
     """Pure ASGI middleware; health and the static pages need no key.
 
     Args:

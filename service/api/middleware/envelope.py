@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.disconnect import LEFT
-from service.api.middleware import api_keys as gate
-from service.api.middleware.request_log import UNMATCHED, Account
+from service.api.middleware import api_keys
+from service.api.middleware.request_log import UNMATCHED, RequestLog
 from service.api.problems import problem
 from service.errors import Reason, ServiceError
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 class Envelope:
     """Pure ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, account: Account) -> None:
+    def __init__(self, app: ASGIApp, account: RequestLog) -> None:
         self._app, self._account = app, account
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,7 +40,7 @@ class Envelope:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, account: Account) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, account: RequestLog) -> None:
         self._scope, self._receive, self._send, self._account = scope, receive, send, account
         self._began = time.monotonic()
         self._status: int | None = None
@@ -87,8 +87,8 @@ class _Exchange:
         status = self._status or CLIENT_LEFT
         reason = self._state.get("reason") if status != CLIENT_LEFT else None
         elapsed = time.monotonic() - self._began
-        key = self._state.get(gate.KEY)
-        self._account.tell(self._scope["method"], status, self._state["request_id"], route, reason, elapsed, key)
+        key = self._state.get(api_keys.KEY)
+        self._account.record(self._scope["method"], status, self._state["request_id"], route, reason, elapsed, key)
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

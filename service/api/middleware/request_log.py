@@ -4,8 +4,8 @@ from http import HTTPStatus
 from typing import Final
 
 from service.api.middleware.api_keys import HEALTH
-from service.observability.logs import RequestLog
-from service.observability.metrics import Telemetry
+from service.observability.logs import LogWriter
+from service.observability.metrics import Metrics
 from service.settings import LogFormat
 
 STATE: Final = "account"  # its place in the state that the server shares with the application
@@ -13,13 +13,13 @@ UNMATCHED: Final = "unmatched"  # one label for every path that is no route
 PROBED: Final = HEALTH | {"/metrics"}  # every few seconds: a line for each that went well would bury the others
 
 
-class Account:
+class RequestLog:
     """Of one process."""
 
-    def __init__(self, telemetry: Telemetry, style: LogFormat) -> None:
-        self._telemetry, self._log = telemetry, RequestLog(style, __name__)
+    def __init__(self, metrics: Metrics, style: LogFormat) -> None:
+        self._metrics, self._log = metrics, LogWriter(style, __name__)
 
-    def tell(
+    def record(
         self,
         method: str,
         status: int,
@@ -36,9 +36,9 @@ class Account:
             seconds: since the request's head.
             key: name of the key that it came with, where keys are asked for.
         """
-        self._telemetry.count_request(route, str(status), seconds)
+        self._metrics.count_request(route, str(status), seconds)
         if reason is not None:
-            self._telemetry.rejected.labels(str(reason)).inc()
+            self._metrics.rejected.labels(str(reason)).inc()
         if route in PROBED and status < HTTPStatus.MULTIPLE_CHOICES:
             return
         known: dict[str, object] = {"request_id": request_id, "duration_ms": round(1e3 * seconds, 3)}
@@ -46,4 +46,4 @@ class Account:
             known["reason"] = reason
         if key is not None:
             known["key"] = key
-        self._log.tell(f"{method} {route} {status}", known)
+        self._log.write(f"{method} {route} {status}", known)

@@ -4,9 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from service.api.openinference.answer import Answer, Wanted, read_wanted, write_answer
 from service.api.openinference.models import Model
 from service.api.openinference.request import read_request
+from service.api.openinference.response import EncodedResponse as Answer
+from service.api.openinference.response import Output as Wanted
+from service.api.openinference.response import read_outputs as read_wanted
+from service.api.openinference.response import write_response as write_answer
 from service.api.openinference.tensors import read_tensor
 from service.api.openinference.wire import InferRequest
 from service.detection.detector import Detection, Prepared

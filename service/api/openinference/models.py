@@ -13,7 +13,8 @@ from service.api.detect.query import DetectQuery
 from service.api.openinference.request import bad, describe
 from service.api.openinference.tensors import ANY, Spec
 from service.api.openinference.wire import ModelMetadata
-from service.detection.detector import Detection, Detector, Options, Prepared
+from service.detection.detector import Detection, Detector, Prepared
+from service.detection.options import Options
 from service.detection.windows import LONGEST, exact_window
 from service.engine.orders import Tensor
 from service.errors import Reason, ServiceError
@@ -110,7 +111,7 @@ class Network(Model):
             raise bad(f"intensities must be 0 to {FULL_SCALE:.0f}; {self.name}{SUFFIX} takes counts of any range")
         span = Range(0, FULL_SCALE)
         windows = [exact_window(*values.shape[2:])]  # the network as it is, at the caller's own size
-        return [Prepared(Frame(one[0], one.dtype.name).sent, windows, [one[None]], span) for one in values]
+        return [Prepared(Frame(one[0], one.dtype.name).info, windows, [one[None]], span) for one in values]
 
     def conclude(
         self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]]

@@ -14,10 +14,10 @@ from service.commands.detect.reading import read_frames
 from service.commands.detect.sources import RAW_SUFFIXES, SUFFIXES, Source, SourceFault, find_sources
 from service.commands.detect.writers import FILES, Format, Result, Writer, open_writer
 from service.commands.interruption import termination_interrupts
-from service.commands.options import FiniteRange
+from service.commands.options import FiniteRange, RangeType
 from service.commands.progress import progress
-from service.detection.detector import Detector, Options, Polarity, RangeMode
-from service.detection.options import RangeType
+from service.detection.detector import Detector
+from service.detection.options import Options, Polarity, RangeMode
 from service.errors import ServiceError
 from service.frames import LONGEST_SIDE, Frame, RawLayout, RawType
 from service.models.repository import load_detector

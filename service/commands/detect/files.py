@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-class Guard:
+class InputFiles:
     """Told apart by what is on the disk, whatever the links to it.
 
     Args:
@@ -16,7 +16,7 @@ class Guard:
         told = [(path, f"the frames of {path}") for path in frames] + [(path, str(path)) for path in others]
         self._told = {file: text for path, text in told if (file := _file(path)) is not None}
 
-    def refuse(self, targets: Iterable[Path]) -> None:
+    def refuse_overwriting(self, targets: Iterable[Path]) -> None:
         """See that none of ``targets`` is one of the files.
 
         Raises:

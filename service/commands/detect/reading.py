@@ -8,7 +8,7 @@ from service.errors import ServiceError
 from service.frames import Budget, Frame, RawLayout, RawType, decode_file, undecodable
 
 MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only bombs are refused
-CURE: Final = f"; raw rows need --width, --height and --dtype ({', '.join(RawType)})"
+RAW_HINT: Final = f"; raw rows need --width, --height and --dtype ({', '.join(RawType)})"
 
 
 def read_frames(source: Source, raw: RawLayout | None) -> list[Frame | ServiceError]:
@@ -22,7 +22,7 @@ def read_frames(source: Source, raw: RawLayout | None) -> list[Frame | ServiceEr
         content = _content(source)
         budget = Budget(MAX_FRAMES, max(MAX_PIXELS, len(content)))  # no bomb has a pixel for each of its bytes
         rows = None if source.path.suffix.lower() in SUFFIXES else raw
-        return decode_file(content, budget, source.name, raw=rows, cure="" if raw else CURE)
+        return decode_file(content, budget, source.name, raw=rows, hint="" if raw else RAW_HINT)
     except ServiceError as fault:
         return [fault]
     except OSError as error:

@@ -76,8 +76,8 @@ def _find(argument: Path, suffixes: Sequence[str], recursive: bool, results: Pat
         return
     files = sorted(path for path in _walk(argument, recursive, results) if path.suffix.lower() in suffixes)
     if not files:
-        cure = "" if recursive else "; --recursive enters the folders in it"
-        raise SourceFault(f"{argument} holds no frame ({', '.join(suffixes)}){cure}")
+        hint = "" if recursive else "; --recursive enters the folders in it"
+        raise SourceFault(f"{argument} holds no frame ({', '.join(suffixes)}){hint}")
     yield from (_Found(path, len(path.relative_to(argument).parts)) for path in files)
 
 

@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from intensity import Range, auto_range, to_intensity
-from service.detection.detector import Detection, Detector, Options, Polarity, RangeMode
+from service.detection.detector import Detection, Detector
+from service.detection.options import Options, Polarity, RangeMode
 from service.errors import Reason, ServiceError
 from service.frames import Budget, Frame, decode
 from tests.support import frames as files
@@ -120,7 +121,7 @@ def test_a_pixel_that_is_no_number_is_never_a_target(everything: Detector, inval
     pixels[2, 3] = pixels[4, 5:9] = invalid
     detection = detect(everything, pixels)
     np.testing.assert_array_equal(detection.found.mask, np.isfinite(pixels))
-    assert detection.sent.invalid_pixels == 5
+    assert detection.info.invalid_pixels == 5
     assert np.isfinite(detection.probabilities).all()
 
 

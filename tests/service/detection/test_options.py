@@ -3,8 +3,7 @@
 import pytest
 
 from intensity import Range
-from service.detection.detector import RangeMode
-from service.detection.options import parse_range, range_text
+from service.detection.options import RangeMode, parse_range, range_text
 
 
 @pytest.mark.parametrize(

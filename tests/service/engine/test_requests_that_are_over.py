@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from service.api.detect.work import FramesWork, Part, read_json_work
 from service.detection.description import MaskEncoding
-from service.detection.detector import Detector, Options
+from service.detection.detector import Detector
+from service.detection.options import Options
 from service.engine.engine import Engine
 from service.engine.orders import Order
 from service.errors import Reason, ServiceError
 from service.frames import Budget
-from service.observability.metrics import Telemetry
+from service.observability.metrics import Metrics
 from service.observability.timing import Timing
 from service.runtime import Device, Runtime
 from service.settings import Settings
@@ -78,7 +79,7 @@ async def ask_in_vain(engine: Engine, detector: Detector, runtime: Held) -> tupl
 
 def test_frames_of_requests_that_are_over_do_not_wait_for_the_device(brightness_model: Path) -> None:
     runtime = Held(brightness_model)
-    engine = Engine(Settings(_env_file=None), Telemetry())  # type: ignore[call-arg]
+    engine = Engine(Settings(_env_file=None), Metrics())  # type: ignore[call-arg]
     reasons, left = asyncio.run(ask_in_vain(engine, Detector(runtime), runtime))
     engine.close()
     assert reasons == [Reason.DEADLINE_EXCEEDED] * (1 + REQUESTS)
@@ -93,7 +94,7 @@ def test_a_request_that_is_over_while_it_is_read_never_reaches_the_device(
 ) -> None:
     runtime = Held(brightness_model)
     runtime.go_on.set()
-    engine = Engine(Settings(_env_file=None), Telemetry())  # type: ignore[call-arg]
+    engine = Engine(Settings(_env_file=None), Metrics())  # type: ignore[call-arg]
     assert asyncio.run(ask(engine, Detector(runtime), seconds)) is Reason.DEADLINE_EXCEEDED
     time.sleep(0.5)  # a frame is read in less
     assert not runtime.begun.is_set()

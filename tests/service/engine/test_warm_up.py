@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from service.detection.detector import Detector
 from service.engine.engine import Engine
 from service.engine.warm_up import RUNS
-from service.observability.metrics import Telemetry
+from service.observability.metrics import Metrics
 from service.runtime import Device, Runtime
 from service.runtime.runtime import BATCH_PIXELS_CUDA
 from service.settings import Settings
@@ -38,7 +38,7 @@ class Watched(Runtime):
 def warm_up(model: Path, max_batch: int, in_any_thread: bool = False) -> list[tuple[str, Shape]]:
     """Runs of a model that was warmed up."""
     runtime = Watched(model, Device.CPU, in_any_thread=in_any_thread)
-    engine = Engine(Settings(_env_file=None, max_batch=max_batch), Telemetry())  # type: ignore[call-arg]
+    engine = Engine(Settings(_env_file=None, max_batch=max_batch), Metrics())  # type: ignore[call-arg]
     engine.warm_up([Detector(runtime)])
     engine.close()
     return runtime.ran

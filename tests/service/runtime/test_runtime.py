@@ -14,8 +14,8 @@ from onnx import TensorProto, helper
 
 from service.errors import Reason, ServiceError
 from service.runtime import CPU, Device, DeviceLost, ModelFault, Runtime
-from service.runtime.bound import BoundRuns
 from service.runtime.card import GoldenCheck
+from service.runtime.cuda_runs import CudaRuns
 from tests.support.small_models import (
     FREE,
     GOLDEN,
@@ -198,7 +198,7 @@ def test_a_device_is_lost_where_its_golden_frame_does_not_run_any_more(
     path = write_small_model(tmp_path / "m.onnx", Rule.FRAGILE, golden=golden)
     runtime = Runtime(path, Device.CPU)
     session = ort.InferenceSession(str(path), providers=[CPU])
-    runtime._runs = BoundRuns(session, "intensities", "probabilities", device="cpu")  # as on CUDA
+    runtime._runs = CudaRuns(session, "intensities", "probabilities", device="cpu")  # as on CUDA
     for number in (8, 4, 2, 1):  # as a batch that is halved
         with pytest.raises(Exception, match="CUDA failure") as caught:
             runtime.probabilities(np.ones((number, 1, 16, 16), np.float32))

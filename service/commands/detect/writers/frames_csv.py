@@ -18,8 +18,8 @@ class FramesWriter(Writer):
 
     def add(self, result: Result) -> None:
         """A frame without ``error``."""
-        sent, span, found = result.detection.sent, result.detection.span, result.detection.found
-        numbers = (sent.width, sent.height, *span, len(found.targets))
+        info, span, found = result.detection.info, result.detection.span, result.detection.found
+        numbers = (info.width, info.height, *span, len(found.targets))
         self._rows.writerow((result.name, result.page, *numbers, ""))
 
     def add_fault(self, name: str, page: int, fault: ServiceError) -> None:

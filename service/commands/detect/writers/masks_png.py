@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from service.commands.detect.files import Guard
+from service.commands.detect.files import InputFiles
 from service.commands.detect.whole_file import partial_of, write_whole
 from service.commands.detect.writers.result import Result, Writer
 from service.detection.masks import encode_png
@@ -11,8 +11,8 @@ from service.detection.masks import encode_png
 class PngWriter(Writer):
     """A mask a frame, 0 or 255, named as the frame."""
 
-    def __init__(self, folder: Path, guard: Guard) -> None:
-        self._folder, self._guard = folder, guard
+    def __init__(self, folder: Path, inputs: InputFiles) -> None:
+        self._folder, self._inputs = folder, inputs
         self._written: set[str] = set()
 
     def add(self, result: Result) -> None:
@@ -24,6 +24,6 @@ class PngWriter(Writer):
         if result.stem in self._written:
             raise ValueError(f"two frames would be written as {result.stem}.png")
         path = self._folder / f"{result.stem}.png"
-        self._guard.refuse([path, partial_of(path)])
+        self._inputs.refuse_overwriting([path, partial_of(path)])
         self._written.add(result.stem)
         write_whole(path, encode_png(result.detection.found.mask))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from service.commands.detect.coco_images import CocoImages, ImageIds
-from service.commands.detect.files import Guard
+from service.commands.detect.files import InputFiles
 from service.commands.detect.sources import Source
 from service.commands.detect.whole_file import partial_of, whole_file
 from service.commands.detect.writers.coco import CocoWriter, refuse_common_ids
@@ -61,19 +61,19 @@ def open_writer(
             result, or one of ``sources`` is none of ``images``.
         OSError: the folder cannot be written.
     """
-    guard = Guard((source.path for source in sources), [images.path] if images else [])
+    inputs = InputFiles((source.path for source in sources), [images.path] if images else [])
     ids = images.ids_of(sources) if images else None
     if form is Format.COCO and images is None:
         refuse_common_ids(sources)
     targets = [] if folder is None else _targets(form, folder, sources)
     frames_targets = [] if frames_csv is None else [frames_csv, partial_of(frames_csv)]
-    guard.refuse(targets + frames_targets)
+    inputs.refuse_overwriting(targets + frames_targets)
     _refuse_common(targets, frames_targets)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         if form is Format.PNG:
-            writer = _masks(folder, guard)
+            writer = _masks(folder, inputs)
         else:
             writer = _text(form, stack.enter_context(_stream(form, folder)), detector, ids)
         if frames_csv is not None:
@@ -115,7 +115,7 @@ def _text(form: Format, stream: TextIO, detector: Detector, ids: ImageIds | None
     return CsvWriter(stream) if form is Format.CSV else CocoWriter(stream, ids)
 
 
-def _masks(folder: Path | None, guard: Guard) -> Writer:
+def _masks(folder: Path | None, inputs: InputFiles) -> Writer:
     if folder is None:
         raise ValueError("--format png needs --out, a folder for the masks")
-    return PngWriter(folder, guard)
+    return PngWriter(folder, inputs)

@@ -13,8 +13,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from service.api.middleware.envelope import Envelope
-from service.api.middleware.request_log import Account
-from service.observability.metrics import Telemetry
+from service.api.middleware.request_log import RequestLog
+from service.observability.metrics import Metrics
 from service.settings import LogFormat
 
 
@@ -30,9 +30,9 @@ async def half_an_answer(_: Request) -> Response:
     return StreamingResponse(stream())
 
 
-def get(path: str, telemetry: Telemetry) -> httpx.Response:
+def get(path: str, telemetry: Metrics) -> httpx.Response:
     routes = [Route("/bug", bug), Route("/half", half_an_answer)]
-    app = Starlette(routes=routes, middleware=[Middleware(Envelope, account=Account(telemetry, LogFormat.TEXT))])
+    app = Starlette(routes=routes, middleware=[Middleware(Envelope, account=RequestLog(telemetry, LogFormat.TEXT))])
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
@@ -42,7 +42,7 @@ def get(path: str, telemetry: Telemetry) -> httpx.Response:
 
 
 def test_a_bug_is_told_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
-    telemetry = Telemetry()
+    telemetry = Metrics()
     with caplog.at_level(logging.INFO):
         response = get("/bug", telemetry)
     assert (response.status_code, response.json()["reason"]) == (500, "internal")
@@ -54,7 +54,7 @@ def test_a_bug_is_told_logged_and_counted(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_half_an_answer_is_never_ended_as_if_it_were_whole() -> None:
-    telemetry = Telemetry()
+    telemetry = Metrics()
     with pytest.raises(ZeroDivisionError):
         get("/half", telemetry)
     assert b"rrcanet_requests_total" in telemetry.exposition()

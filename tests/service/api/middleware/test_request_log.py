@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from service.api.middleware.request_log import Account
+from service.api.middleware.request_log import RequestLog
 from service.keys import hash_of
-from service.observability.metrics import Telemetry
+from service.observability.metrics import Metrics
 from service.settings import LogFormat
 from tests.conftest import StartServer
 from tests.service.api.test_health import value
@@ -43,8 +43,8 @@ def test_a_probe_that_does_not_go_well_is_logged(
     route: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.INFO)
-    account = Account(Telemetry(), LogFormat.TEXT)
-    account.tell("GET", 200, "r1", route)
-    account.tell("GET", 503, "r2", route)
+    account = RequestLog(Metrics(), LogFormat.TEXT)
+    account.record("GET", 200, "r1", route)
+    account.record("GET", 503, "r2", route)
     (line,) = capsys.readouterr().err.splitlines()
     assert f"GET {route} 503 request_id=r2" in line

@@ -27,7 +27,7 @@ EMPTY = np.zeros((2, 3), np.float32)
 def result(name: str, page: int, probabilities: NDArray[np.float32] = PROBABILITIES) -> Result:
     found = find_targets(probabilities, Calibration(), Selection(0.5, 0.0, 1, 10))
     frame = Frame(np.zeros(probabilities.shape, np.uint8), "uint8", name)
-    return Result(name, page, Detection(frame.sent, Range(0, 255), found, probabilities))
+    return Result(name, page, Detection(frame.info, Range(0, 255), found, probabilities))
 
 
 def write(form: Format, folder: Path | None, detector: Detector, *results: Result) -> None:

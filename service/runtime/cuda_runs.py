@@ -3,16 +3,18 @@
 import logging
 from collections.abc import Set
 from dataclasses import dataclass
+from threading import RLock
 from typing import Final
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from service.runtime.exclusive import CUDA_WORK
-
 GRAPHS: Final = 128  # shapes that get one; ONNX Runtime keeps each, with its buffers, until the session ends
 NO_GRAPH: Final = "-1"
+# Only one thread of the process may use CUDA at a time. While a graph is captured (in CUDA's global mode), memory that
+# another thread allocates or frees breaks the capture. So loading or dropping a model waits for the current run.
+CUDA_LOCK: Final = RLock()  # re-entrant: the thread that drops a model may be running another
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ class Slot:
     options: ort.RunOptions
 
 
-class BoundRuns:
+class CudaRuns:
     """Runs of a session on CUDA, one at a time in the whole process: whoever calls meanwhile waits.
 
     Always call from the same thread where time matters: ONNX Runtime captures a graph for each thread.
@@ -45,7 +47,7 @@ class BoundRuns:
 
     def __del__(self) -> None:
         """The session's memory is given back in its turn."""
-        with CUDA_WORK:
+        with CUDA_LOCK:
             self._slots.clear()
             del self._session
 
@@ -56,7 +58,7 @@ class BoundRuns:
 
     def run(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
         """``[N, 1, H, W] -> [N, 1, H, W]``."""
-        with CUDA_WORK:
+        with CUDA_LOCK:
             return self._run(intensities)
 
     def _run(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
-from service.runtime.bound import GRAPHS, NO_GRAPH, BoundRuns, Slot
+from service.runtime.cuda_runs import GRAPHS, NO_GRAPH, CudaRuns, Slot
 from tests.support.small_models import Rule, write_small_model
 
 
@@ -33,8 +33,8 @@ def session(brightness_model: Path) -> Session:
 
 
 @pytest.fixture
-def bound(session: Session) -> BoundRuns:
-    return BoundRuns(session, "intensities", "probabilities", device="cpu")
+def bound(session: Session) -> CudaRuns:
+    return CudaRuns(session, "intensities", "probabilities", device="cpu")
 
 
 def frames(number: int, height: int = 8, width: int = 16) -> NDArray[np.float32]:
@@ -42,12 +42,12 @@ def frames(number: int, height: int = 8, width: int = 16) -> NDArray[np.float32]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 5, 8])
-def test_every_frame_gets_its_own_answer_and_none_is_added(bound: BoundRuns, number: int) -> None:
+def test_every_frame_gets_its_own_answer_and_none_is_added(bound: CudaRuns, number: int) -> None:
     given = frames(number)
     np.testing.assert_allclose(bound.run(given), given / 255, atol=1e-6)
 
 
-def test_batches_are_filled_up_to_a_power_of_two_and_share_their_buffers(bound: BoundRuns, session: Session) -> None:
+def test_batches_are_filled_up_to_a_power_of_two_and_share_their_buffers(bound: CudaRuns, session: Session) -> None:
     for number in (3, 4, 3, 5, 8):
         bound.run(frames(number))
     graphs, places, sizes = zip(*session.runs, strict=True)
@@ -58,7 +58,7 @@ def test_batches_are_filled_up_to_a_power_of_two_and_share_their_buffers(bound: 
 
 def test_a_shape_that_finds_no_memory_keeps_none(tmp_path: Path) -> None:
     session = Session(write_small_model(tmp_path / "m.onnx", Rule.HUNGRY))
-    bound = BoundRuns(session, "intensities", "probabilities", device="cpu")
+    bound = CudaRuns(session, "intensities", "probabilities", device="cpu")
     for _ in range(2):
         with pytest.raises(Exception, match="Failed to allocate memory"):
             bound.run(frames(4))
@@ -70,7 +70,7 @@ def test_a_shape_that_finds_no_memory_keeps_none(tmp_path: Path) -> None:
 
 def test_shapes_that_find_no_memory_use_up_no_graph(tmp_path: Path) -> None:
     session = Session(write_small_model(tmp_path / "m.onnx", Rule.HUNGRY))
-    bound = BoundRuns(session, "intensities", "probabilities", device="cpu")
+    bound = CudaRuns(session, "intensities", "probabilities", device="cpu")
     for _ in range(GRAPHS + 1):
         with pytest.raises(Exception, match="Failed to allocate memory"):
             bound.run(frames(4))
@@ -78,13 +78,13 @@ def test_shapes_that_find_no_memory_use_up_no_graph(tmp_path: Path) -> None:
     assert session.runs[0][0] == str(GRAPHS + 2)
 
 
-def test_a_frame_that_is_no_contiguous_memory_is_read_right(bound: BoundRuns) -> None:
+def test_a_frame_that_is_no_contiguous_memory_is_read_right(bound: CudaRuns) -> None:
     given = frames(2, 16, 32)[:, :, ::2, ::2]
     np.testing.assert_allclose(bound.run(given), given / 255, atol=1e-6)
 
 
 def test_shapes_beyond_the_last_graph_run_without_one_and_that_is_told(
-    bound: BoundRuns, session: Session, caplog: pytest.LogCaptureFixture
+    bound: CudaRuns, session: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     for width in range(8, 8 * (GRAPHS + 3), 8):
         bound.run(frames(1, 8, width))
@@ -95,7 +95,7 @@ def test_shapes_beyond_the_last_graph_run_without_one_and_that_is_told(
     assert caplog.text.count("128 shapes have a CUDA graph: any other runs without one, and slower") == 1
 
 
-class Copied(BoundRuns):
+class Copied(CudaRuns):
     """Takes a copy of the output, as from CUDA; of the CPU's memory ONNX Runtime gives the buffer itself."""
 
     def _take(self, slot: Slot) -> NDArray[np.float32]:
@@ -125,7 +125,7 @@ def test_no_two_sessions_are_at_work_at_once_nor_is_one_dropped_meanwhile(bright
             dropped.append(len(busy))
 
     def use(number: int) -> None:
-        bound = BoundRuns(Slow(brightness_model), "intensities", "probabilities", device="cpu")
+        bound = CudaRuns(Slow(brightness_model), "intensities", "probabilities", device="cpu")
         for _ in range(number):
             bound.run(frames(1))
 

@@ -18,7 +18,7 @@ SHRINK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 Frames = NDArray[np.float32]
 
 
-class ThreadedRuns:
+class CpuRuns:
     """Runs of a model on the CPU, one at a time.
 
     Args:

@@ -13,7 +13,7 @@ UNREAD_TIMEOUT_S: Final = 10.0
 SLOWEST_BYTES_S: Final = 240  # as Kestrel's MinResponseDataRate: any line in use carries it
 
 
-class Unread:
+class SlowClientTimer:
     """Looks from time to time, once begun, whether the other side still takes what was written for it."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:

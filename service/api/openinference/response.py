@@ -12,7 +12,7 @@ from service.api.openinference.wire import InferRequest, InferResponse, OutputTe
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EncodedResponse:
     """A body and the headers that say what it is."""
 
     content: bytes
@@ -20,14 +20,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Output:
     """An output that a request asks for."""
 
     spec: Spec
     binary: bool
 
 
-def read_wanted(request: InferRequest, specs: Sequence[Spec]) -> list[Wanted]:
+def read_outputs(request: InferRequest, specs: Sequence[Spec]) -> list[Output]:
     """The outputs to answer with, in the order asked for; all of them where none is named.
 
     Raises:
@@ -35,26 +35,26 @@ def read_wanted(request: InferRequest, specs: Sequence[Spec]) -> list[Wanted]:
     """
     binary = request.parameters.binary_data_output
     if not request.outputs:
-        return [Wanted(spec, binary) for spec in specs]
+        return [Output(spec, binary) for spec in specs]
     known = {spec.name: spec for spec in specs}
-    wanted: dict[str, Wanted] = {}
+    outputs: dict[str, Output] = {}
     for output in request.outputs:
-        if output.name not in known or output.name in wanted:
+        if output.name not in known or output.name in outputs:
             raise bad(f"output {output.name[:64]!r}; there are, once each: {', '.join(known)}")
         if output.parameters.classification is not None or output.parameters.shared_memory_region is not None:
             raise bad(f"{output.name}: neither classification nor shared memory is served")
         own = output.parameters.binary_data
-        wanted[output.name] = Wanted(known[output.name], binary if own is None else own)
-    return list(wanted.values())
+        outputs[output.name] = Output(known[output.name], binary if own is None else own)
+    return list(outputs.values())
 
 
-def write_answer(
+def write_response(
     model: tuple[str, str],
     request: InferRequest,
-    wanted: Sequence[Wanted],
+    outputs: Sequence[Output],
     values: Mapping[str, NDArray[np.generic]],
     parameters: dict[str, bool] | None,
-) -> Answer:
+) -> EncodedResponse:
     """Put the outputs together.
 
     Args:
@@ -64,24 +64,24 @@ def write_answer(
     Raises:
         ServiceError: an output is too large for JSON.
     """
-    outputs, buffers = [], []
-    for one in wanted:
+    tensors, buffers = [], []
+    for one in outputs:
         array = np.ascontiguousarray(values[one.spec.name], DTYPES[one.spec.datatypes[0]])
-        outputs.append(_describe(one, array))
+        tensors.append(_describe(one, array))
         if one.binary:
             buffers.append(array.tobytes())
     name, version = model
     response = InferResponse(
-        model_name=name, model_version=version, id=request.id, parameters=parameters, outputs=outputs
+        model_name=name, model_version=version, id=request.id, parameters=parameters, outputs=tensors
     )
     text = response.model_dump_json(exclude_none=True).encode()
     if not buffers:
-        return Answer(text, {"Content-Type": "application/json"})
+        return EncodedResponse(text, {"Content-Type": "application/json"})
     headers = {"Content-Type": "application/octet-stream", JSON_LENGTH: str(len(text))}
-    return Answer(b"".join((text, *buffers)), headers)
+    return EncodedResponse(b"".join((text, *buffers)), headers)
 
 
-def _describe(one: Wanted, array: NDArray[np.generic]) -> OutputTensor:
+def _describe(one: Output, array: NDArray[np.generic]) -> OutputTensor:
     tensor = OutputTensor.model_construct(
         name=one.spec.name, datatype=one.spec.datatypes[0], shape=list(array.shape), parameters=None, data=None
     )
