@@ -13,14 +13,14 @@ from typing import Any
 import click
 import uvloop
 
-from benchmarks.serving.beyond import REQUESTS, Rounds, ask_in_turn, idle_share, measure
-from benchmarks.serving.cores import pinned, share_out
-from benchmarks.serving.proc import resident_mb
+from benchmarks.serving.measurements.beyond import REQUESTS, Rounds, ask_in_turn, idle_share, measure
 from benchmarks.serving.report import json_option, keep, median, quantile, show
-from benchmarks.serving.server import serve
+from benchmarks.serving.servers.cores import pinned, share_out
+from benchmarks.serving.servers.process import resident_mb
+from benchmarks.serving.servers.start import serve
 from tests.support.small_models import write_small_model
 
-COUNTED, SIMPLE = "benchmarks.serving.counted", "benchmarks.serving.simple"
+COUNTED, SIMPLE = "benchmarks.serving.servers.counted", "benchmarks.serving.servers.simple"
 FRAMES = 200
 FEW_TARGETS = 0.75  # the threshold of a stand-in that takes brightness for probability
 
@@ -69,7 +69,7 @@ def measure_counted(program: str, rounds: int, requests: int, **settings: str) -
 def measure_bare(rounds: int, requests: int) -> Rounds:
     """Of FastAPI and uvicorn alone, for the same bodies; a measure of the machine."""
     server_cores, own_cores = share_out()
-    with pinned(own_cores), serve(server_cores, ("-m", "benchmarks.serving.bare")) as served:
+    with pinned(own_cores), serve(server_cores, ("-m", "benchmarks.serving.servers.bare")) as served:
         return measure(served, rounds, requests)
 
 

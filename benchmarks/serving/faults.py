@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 import click
 import uvloop
 
-from benchmarks.serving.arrivals import closed_loop
-from benchmarks.serving.cores import pinned, share_out
-from benchmarks.serving.reloading import Reloads, reload_under_load
+from benchmarks.serving.clients.arrivals import closed_loop
+from benchmarks.serving.clients.requests import standard
+from benchmarks.serving.measurements.reloading import Reloads, reload_under_load
+from benchmarks.serving.measurements.stopping import Stop, stop_under_load
 from benchmarks.serving.report import json_option, keep, median, show
-from benchmarks.serving.server import serve
-from benchmarks.serving.stopping import Stop, stop_under_load
-from benchmarks.serving.traffic import standard
-from benchmarks.serving.versions import write_version
+from benchmarks.serving.servers.cores import pinned, share_out
+from benchmarks.serving.servers.model_versions import write_version
+from benchmarks.serving.servers.start import serve
 
 CALIBRATION_S = 5.0
 RELOAD_SHARE, STOP_SHARE = 0.5, 1.5  # of the capacity: no refusals, and a full queue

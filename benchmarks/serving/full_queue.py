@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.serving.machine import describe_machine
-from benchmarks.serving.proc import most_resident_mb
 from benchmarks.serving.report import show
-from benchmarks.serving.server import serve
+from benchmarks.serving.servers.process import most_resident_mb
+from benchmarks.serving.servers.start import serve
 
 TIMEOUT_S: Final = 30.0  # for most of them that is too short; memory was taken all the same
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 import uvloop
 
-from benchmarks.serving.arrivals import closed_loop
-from benchmarks.serving.cores import pinned, share_out
-from benchmarks.serving.measured import Measured, measure
+from benchmarks.serving.clients.arrivals import closed_loop
+from benchmarks.serving.clients.http_client import Address
+from benchmarks.serving.clients.requests import standard
+from benchmarks.serving.measurements.at_load import Measured, measure
 from benchmarks.serving.report import json_option, keep, median, show
-from benchmarks.serving.server import serve
-from benchmarks.serving.traffic import standard
-from benchmarks.serving.wire import Address
+from benchmarks.serving.servers.cores import pinned, share_out
+from benchmarks.serving.servers.start import serve
 
 CLIENTS = 16  # of the closed loop: two full batches
 SHARES = (0.5, 0.8, 1.2)  # of the capacity

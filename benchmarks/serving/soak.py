@@ -12,14 +12,14 @@ from tempfile import TemporaryDirectory
 import click
 import uvloop
 
-from benchmarks.serving.arrivals import Outcome, closed_loop, open_loop, poisson
-from benchmarks.serving.cores import pinned, share_out
-from benchmarks.serving.memory import Memory
-from benchmarks.serving.nuisances import hang_up_often, reload_often
+from benchmarks.serving.clients.arrivals import Outcome, closed_loop, open_loop, poisson
+from benchmarks.serving.clients.disturbances import hang_up_often, reload_often
+from benchmarks.serving.clients.requests import broken, mixed
+from benchmarks.serving.measurements.memory import Memory
 from benchmarks.serving.report import json_option, keep, quantile, show
-from benchmarks.serving.server import Served, serve
-from benchmarks.serving.traffic import broken, mixed
-from benchmarks.serving.versions import write_version
+from benchmarks.serving.servers.cores import pinned, share_out
+from benchmarks.serving.servers.model_versions import write_version
+from benchmarks.serving.servers.start import Served, serve
 
 CALIBRATION_S = 20.0
 CLIENTS = 8

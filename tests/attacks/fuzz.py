@@ -17,11 +17,11 @@ from typing import Any
 import click
 import uvloop
 
-from benchmarks.serving.cores import pinned, share_out
-from benchmarks.serving.proc import cpu_seconds, resident_mb
+from benchmarks.serving.clients.http_client import Address, Lost, Refused, Stream
 from benchmarks.serving.report import json_option, keep, show
-from benchmarks.serving.server import Served, serve
-from benchmarks.serving.wire import Address, Lost, Refused, Stream
+from benchmarks.serving.servers.cores import pinned, share_out
+from benchmarks.serving.servers.process import cpu_seconds, resident_mb
+from benchmarks.serving.servers.start import Served, serve
 from tests.support.bodies import FORMS, mutated
 from tests.support.small_models import write_small_model
 

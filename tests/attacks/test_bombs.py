@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from benchmarks.serving.proc import resident_mb
+from benchmarks.serving.servers.process import resident_mb
 from tests.scenes import make_scene
 from tests.support import frames
 from tests.support import tiff_by_hand as by_hand

@@ -1,0 +1,1 @@
+"""Measurements of accuracy, and the lists and frames that they need."""

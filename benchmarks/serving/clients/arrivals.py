@@ -1,0 +1,88 @@
+"""How requests come: as users send them, whatever the server does (open), or one after another's answer (closed)."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from benchmarks.serving.clients.http_client import Address, Answer, Lost, Refused, Stream, ask
+from benchmarks.serving.clients.requests import Request
+
+Arrival = tuple[float, Request]  # seconds after the beginning
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a request; times of ``time.monotonic``.
+
+    Attributes:
+        due: when it should have been sent; latency counts from here.
+        sent: when it was.
+        result: the status, ``refused`` (no connection) or ``lost`` (a connection and no answer).
+        answer: None without one.
+    """
+
+    request: Request
+    due: float
+    sent: float
+    ended: float
+    result: str
+    answer: Answer | None
+
+
+def poisson(rate: float, seconds: float, requests: Sequence[Request], seed: int) -> Iterator[Arrival]:
+    """Independent users: ``rate`` requests a second on average, drawn from ``requests``."""
+    rng = np.random.default_rng(seed)
+    due = float(rng.exponential(1 / rate))
+    while due < seconds:
+        yield due, requests[int(rng.integers(len(requests)))]
+        due += float(rng.exponential(1 / rate))
+
+
+def evenly(rate: float, seconds: float, request: Request) -> Iterator[Arrival]:
+    """A probe, ``rate`` times a second."""
+    return ((number / rate, request) for number in range(int(rate * seconds)))
+
+
+async def open_loop(address: Address, arrivals: Iterable[Arrival], tell: Callable[[Outcome], object]) -> None:
+    """Send each request when it is due, on a connection of its own; waits for all answers in the end."""
+    began = time.monotonic()
+    async with asyncio.TaskGroup() as tasks:
+        for after, request in arrivals:
+            due = began + after
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            tasks.create_task(_send(address, request, due, tell))
+
+
+async def _send(address: Address, request: Request, due: float, tell: Callable[[Outcome], object]) -> None:
+    sent, answer = time.monotonic(), None
+    try:
+        answer = await ask(address, request.content)
+        result = str(answer.status)
+    except Refused:
+        result = "refused"
+    except Lost:
+        result = "lost"
+    tell(Outcome(request, due, sent, time.monotonic(), result, answer))
+
+
+async def closed_loop(address: Address, requests: Sequence[Request], clients: int, seconds: float) -> float:
+    """Answers with 200 a second to so many clients that never pause; the first fifth of the time warms up."""
+    began = time.monotonic()
+    first, last = began + seconds / 5, began + seconds
+    numbers = count()
+    answered = 0
+
+    async def client() -> None:
+        nonlocal answered
+        stream = await Stream.open(address)
+        while time.monotonic() < last:
+            answer = await stream.send(requests[next(numbers) % len(requests)].content)
+            answered += answer.status == 200 and first <= time.monotonic() < last
+        stream.close()
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return answered / (last - first)

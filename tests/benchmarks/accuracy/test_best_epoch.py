@@ -1,0 +1,38 @@
+"""Weights kept on the way, scored on a test split: the best is told, and that it was selected there."""
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from benchmarks.accuracy.best_epoch import main
+from model.network.checkpoint import TrainingRecord, build_network, save_checkpoint
+from tests.export.conftest import SMALL
+from tests.scenes import write_data_set
+
+
+def test_all_weights_are_scored_and_the_best_is_named(tmp_path: Path) -> None:
+    write_data_set(tmp_path / "data", count=2)
+    network = build_network(SMALL)
+    for steps, name in ((10, "weights-000010"), (20, "weights")):
+        record = TrainingRecord(steps=steps, network=SMALL)
+        save_checkpoint(tmp_path / f"{name}.safetensors", network.state_dict(), record)
+    result = CliRunner().invoke(main, [str(tmp_path), "--data", str(tmp_path / "data"), "--device", "cpu"])
+    assert result.exit_code == 0, result.output
+    rows = [line.split(" | ")[0].strip("| ") for line in result.output.splitlines() if line.startswith("| ")]
+    assert rows == ["steps", "---", "10", "20"]
+    assert "selected on the test split itself: IoU " in result.output
+
+
+def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
+    write_data_set(tmp_path / "data", count=2)
+    record = TrainingRecord(network=SMALL)
+    save_checkpoint(tmp_path / "weights.safetensors", build_network(SMALL).state_dict(), record)
+    result = CliRunner().invoke(main, [str(tmp_path), "--data", str(tmp_path / "data"), "--device", "cuda"])
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "device cuda: " in result.output
+
+
+def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, [str(tmp_path), "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "holds no weights" in result.output
