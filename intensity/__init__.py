@@ -3,7 +3,6 @@
 Training maps frames by the rule of the service, then rounds to whole levels to save memory; the service does not.
 """
 
-from intensity.invalid import without_invalid
-from intensity.scale import FULL_SCALE, Range, auto_range, to_intensity
+from intensity.scale import FULL_SCALE, Range, auto_range, to_intensity, without_invalid
 
 __all__ = ["FULL_SCALE", "Range", "auto_range", "to_intensity", "without_invalid"]

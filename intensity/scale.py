@@ -3,7 +3,7 @@
 Both worlds need the same answer.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,19 @@ class Range(NamedTuple):
 
     low: float
     high: float
+
+
+def without_invalid(counts: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.generic]:
+    """Replace NaN and infinity by the median of the valid counts, which looks like background and widens no range.
+
+    Args:
+        counts: any shape.
+        valid: the same shape; True where a pixel is a finite number. At least one must be.
+    """
+    if valid.all():
+        return counts
+    median = np.median(counts[valid].astype(np.float64))  # in float32 the mean of two large counts could overflow
+    return np.where(valid, counts, median.astype(counts.dtype))
 
 
 def auto_range(counts: NDArray[np.generic]) -> Range:

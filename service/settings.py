@@ -1,6 +1,7 @@
 """Settings: default, then environment or ``.env``, then checked; every fault is reported at once."""
 
 import os
+import re
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,7 +18,6 @@ from pydantic_settings import (
 )
 
 from service.keys import read_keys
-from service.kubernetes import is_injected
 from service.models.canary import Canary, parse_canary
 from service.pretrained import SHIPPED
 from service.runtime import Device
@@ -26,6 +26,13 @@ from service.validation import reword
 PREFIX: Final = "RRCANET_"
 CLIENT_KEY: Final = f"{PREFIX}API_KEY"  # no setting: the key that commands send which ask a service
 DOTENV: Final = ".env"
+# Kubernetes gives every pod variables for each Service in its namespace. The variables of a Service called ``rrcanet``
+# or ``rrcanet-gpu`` begin like these settings: RRCANET_PORT is then an address, ``tcp://10.0.0.1:8000``.
+INJECTED_PORT: Final = re.compile(r"(\w+_)?PORT")
+INJECTED_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://\S+")
+INJECTED_OTHER: Final = re.compile(
+    r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 
 
@@ -152,8 +159,16 @@ def _injected() -> set[str]:
     return {
         name
         for name, value in os.environ.items()
-        if name.startswith(PREFIX) and is_injected(name.removeprefix(PREFIX), value)
+        if name.startswith(PREFIX) and _is_injected(name.removeprefix(PREFIX), value)
     }
+
+
+def _is_injected(name: str, value: str) -> bool:
+    """Whether a variable comes from Kubernetes and not from an operator; ``name`` is without the prefix."""
+    if INJECTED_OTHER.fullmatch(name):
+        return True
+    # the value of a real RRCANET_PORT, or of a misspelt one, is a number and not an address
+    return INJECTED_PORT.fullmatch(name) is not None and INJECTED_ADDRESS.fullmatch(value) is not None
 
 
 def _is_unknown(variable: str) -> bool:

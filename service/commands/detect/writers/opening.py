@@ -13,10 +13,9 @@ from service.commands.detect.files import InputFiles
 from service.commands.detect.sources import Source
 from service.commands.detect.whole_file import partial_of, whole_file
 from service.commands.detect.writers.coco import CocoWriter, refuse_common_ids
-from service.commands.detect.writers.frames_csv import FramesWriter
+from service.commands.detect.writers.csv_tables import FramesWriter, TargetsWriter
 from service.commands.detect.writers.masks_png import PngWriter
 from service.commands.detect.writers.result import Writer, Writers
-from service.commands.detect.writers.targets_csv import CsvWriter
 from service.commands.detect.writers.targets_json import JsonWriter
 from service.detection.description import describe_model
 from service.detection.detector import Detector
@@ -112,7 +111,7 @@ def _standard_output() -> Iterator[TextIO]:
 def _text(form: Format, stream: TextIO, detector: Detector, ids: ImageIds | None) -> Writer:
     if form is Format.JSON:
         return JsonWriter(stream, describe_model(detector))
-    return CsvWriter(stream) if form is Format.CSV else CocoWriter(stream, ids)
+    return TargetsWriter(stream) if form is Format.CSV else CocoWriter(stream, ids)
 
 
 def _masks(folder: Path | None, inputs: InputFiles) -> Writer:

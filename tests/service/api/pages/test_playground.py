@@ -230,7 +230,7 @@ def colour(form: str) -> bytes:
 )
 def test_other_pictures_are_shown_as_the_browser_draws_them(page: Page, tmp_path: Path, name: str, body: bytes) -> None:
     choose(page, tmp_path, name, body)
-    expect(page.locator("#caption")).to_have_text(f"{name}: as the browser draws the file")
+    expect(page.locator("#caption")).to_have_text(f"{name}: as drawn by the browser")
     np.testing.assert_allclose(shown(page), SCENE.counts(8), atol=4)
 
 
@@ -245,7 +245,7 @@ def test_the_mask_is_shown_of_what_no_browser_draws(
     page: Page, client: httpx.Client, tmp_path: Path, name: str, body: bytes
 ) -> None:
     choose(page, tmp_path, name, body)
-    expect(page.locator("#caption")).to_contain_text("the mask alone")
+    expect(page.locator("#caption")).to_contain_text("mask only")
     mask = Image.open(io.BytesIO(base64.b64decode(asked(client, name, body)[0]["mask"]["data"])))
     np.testing.assert_array_equal(shown(page), np.asarray(mask))
 
@@ -276,7 +276,7 @@ def test_every_page_of_a_file_can_be_chosen(
         expect(page.get_by_role("status")).to_contain_text(f"frame {index + 1} of {len(pages)}: ")
         expect(page.locator("#targets tbody tr")).to_have_count(len(answers[index]["targets"]))
         low, high = (f"{end:g}" for end in answers[index]["input"]["range"])
-        expect(page.locator("#caption")).to_have_text(f"{name}: counts, {low} black and {high} white")
+        expect(page.locator("#caption")).to_have_text(f"{name}: counts, {low} is black and {high} is white")
         assert_stretched(page, pages[index], answers[index]["input"]["range"])
 
 
@@ -345,7 +345,7 @@ def test_the_range_may_be_two_counts(page: Page, client: httpx.Client, tmp_path:
     expect(page.get_by_label("from")).to_have_value(f"{low:g}")
     expect(page.get_by_label("to", exact=True)).to_have_value(f"{high:g}")
     turn(page, "to", "30000")
-    expect(page.locator("#caption")).to_have_text(f"deep.png: counts, {low:g} black and 30000 white")
+    expect(page.locator("#caption")).to_have_text(f"deep.png: counts, {low:g} is black and 30000 is white")
     assert_stretched(page, DEEP, [low, 30000])
 
 

@@ -210,8 +210,8 @@ def test_an_option_means_what_the_http_parameter_means(
     [
         (["--range", "wide"], "must be auto, dtype, minmax or LO:HI"),
         (["--threshold", "2"], "--threshold"),
-        (["--threshold", "nan"], "nan is no finite number"),
-        (["--min-confidence", "nan"], "nan is no finite number"),
+        (["--threshold", "nan"], "nan is not a finite number"),
+        (["--min-confidence", "nan"], "nan is not a finite number"),
         (["--format", "xml"], "--format"),
         (["--min-area", "0"], "--min-area"),
     ],

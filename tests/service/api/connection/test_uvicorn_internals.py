@@ -1,0 +1,99 @@
+"""``connection/`` uses parts of uvicorn that are not public: an upgrade that changes one of them fails here first."""
+
+import asyncio
+import inspect
+import re
+from typing import Final
+
+import pytest
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from service.api.connection.protocol import BoundedHttp
+
+OVERRIDDEN: Final = {  # each may call uvicorn's own with the same parameters
+    "connection_made": ["transport"],
+    "connection_lost": ["exc"],
+    "data_received": ["data"],
+    "on_message_begin": [],
+    "on_url": ["url"],
+    "on_header": ["name", "value"],
+    "on_headers_complete": [],
+    "on_body": ["body"],
+    "on_message_complete": [],
+    "on_response_complete": [],
+    "send_400_response": ["msg"],
+    "shutdown": [],
+    "timeout_keep_alive_handler": [],
+    "pause_writing": [],
+    "resume_writing": [],
+}
+OF_PROTOCOL: Final = {
+    "app_state",
+    "cycle",
+    "flow",
+    "headers",
+    "loop",
+    "parser",
+    "pipeline",
+    "scope",
+    "transport",
+    "url",
+}
+OF_CYCLE: Final = {"keep_alive", "more_body", "response_complete", "transport"}
+OF_FLOW: Final = {"resume_reading"}
+
+
+class Transport(asyncio.Transport):
+    """A connection that stays open and drops what is written."""
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return default
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Drop the data."""
+
+
+async def app(_scope: object, _receive: object, _send: object) -> None:
+    """Send nothing: the request stays unanswered."""
+
+
+@pytest.mark.parametrize(("method", "parameters"), OVERRIDDEN.items())
+def test_uvicorn_calls_the_methods_that_are_overridden(method: str, parameters: list[str]) -> None:
+    assert list(inspect.signature(getattr(HttpToolsProtocol, method)).parameters) == ["self", *parameters]
+
+
+async def _served() -> HttpToolsProtocol:
+    served = HttpToolsProtocol(Config(app, ws="none"), ServerState(), {"left": 1}, asyncio.get_running_loop())
+    served.connection_made(Transport())
+    served.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx")
+    return served
+
+
+def test_uvicorn_has_the_attributes_that_are_used() -> None:
+    async def check() -> None:
+        served = await _served()
+        assert vars(served).keys() >= OF_PROTOCOL
+        assert vars(served.cycle).keys() >= OF_CYCLE
+        assert {name for name in OF_FLOW if callable(getattr(served.flow, name, None))} == OF_FLOW
+        assert served.scope["state"] == {"left": 1}
+        assert served.scope["state"] is not served.app_state
+        assert (served.cycle.more_body, served.cycle.response_complete) == (True, False)
+        assert served.headers == [(b"host", b"a"), (b"content-length", b"2")]
+        assert not served.pipeline
+
+    asyncio.run(check())
+
+
+def test_the_lists_above_are_complete() -> None:
+    used = re.findall(r"\bself\.([a-z]\w*)(?:\.(\w+))?", inspect.getsource(BoundedHttp))
+    own = {name for name in vars(BoundedHttp) if not hasattr(HttpToolsProtocol, name)}
+    overridden = vars(BoundedHttp).keys() & vars(HttpToolsProtocol).keys()
+    assert {name for name in overridden if not name.startswith("__")} == OVERRIDDEN.keys()
+    assert {name for name, _ in used} - own - OVERRIDDEN.keys() == OF_PROTOCOL
+    assert {part for name, part in used if name == "cycle" and part} == OF_CYCLE
+    assert {part for name, part in used if name == "flow" and part} == OF_FLOW
