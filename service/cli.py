@@ -14,6 +14,7 @@ OWN: Final = {
     "detect": "service.commands.detect.command:detect_command",
     "key": "service.commands.key:key_command",
     "serve": "service.commands.serve:serve_command",
+    "simulate": "service.commands.simulate:simulate_command",
 }
 EXTRA: Final = "train"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.serving.servers.process import resident_mb
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support import tiff_by_hand as by_hand
 from tests.support.process import running

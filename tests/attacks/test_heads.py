@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 import service.api.connection.protocol
+from service.simulation.scene import make_scene
 from tests.conftest import StartServer
-from tests.scenes import make_scene
 from tests.support import frames
 from tests.support.wire import connection, read_all
 

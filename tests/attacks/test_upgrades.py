@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support.wire import connection, read_all
 

@@ -23,7 +23,8 @@ from model.network.hosts import HOSTS
 from model.recipe import load_recipe
 from model.training.selection import read_frames
 from model.training.trainer import STATE_FILE, WEIGHTS_FILE
-from tests.scenes import make_scene, write_data_set
+from service.simulation.scene import make_scene
+from tests.support.scenes import write_scenes
 
 RECIPE = """
 name = "small"
@@ -39,7 +40,7 @@ BUDGET = ("--steps", "4", "--batch", "2", "--crop", "32")
 
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path) -> Path:
-    write_data_set(tmp_path / "scenes", count=4)
+    write_scenes(tmp_path / "scenes", count=4)
     (tmp_path / "small.toml").write_text(RECIPE)
     return tmp_path
 

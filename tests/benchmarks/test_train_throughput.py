@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from benchmarks.gpu.supervised import AGAIN
 from benchmarks.train_throughput import command, ways
 from model.data.packed import pack as packed_frames
-from tests.scenes import write_data_set
+from tests.support.scenes import write_scenes
 
 ROWS = ["plain loop with a data loader", "ours", "ours, bfloat16"]
 FLOOR = {"bytes_per_step": 1e6, "bandwidth": 1e9, "steps_per_s": 100.0}
@@ -25,7 +25,7 @@ class Stopped(BaseException):
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:
     """What was measured, in place of minutes of training; the data set lies in ``tmp_path``."""
-    write_data_set(tmp_path / "NUAA-SIRST", count=4)
+    write_scenes(tmp_path / "NUAA-SIRST", count=4)
     figures: list[float] = []
 
     def rate(*_: Any, **__: Any) -> float:

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
+from service.simulation.scene import make_scene
 from tests.deploy.files import DASHBOARD, GRAFANA, PROMETHEUS
 from tests.deploy.prometheus import Prometheus, Series, scraping, wait_until
-from tests.scenes import make_scene
 from tests.support import frames
 
 GOOD = frames.png(make_scene(1, 64, 64).counts(8))

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from export.commands.export import export_command
 from model.network.checkpoint import TrainingRecord, build_network, save_checkpoint
 from model.recipe import Network
-from tests.scenes import write_data_set
+from tests.support.scenes import write_scenes
 
 SMALL = Network(in_channels=1, widths=(8, 16), units=(1, 1), passes=2)
 SMALL_COLOUR = Network(in_channels=3, widths=(8, 16), units=(1, 1), passes=1)
@@ -59,5 +59,5 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Resu
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of 8-bit scenes."""
     folder = tmp_path_factory.mktemp("data") / "scenes"
-    write_data_set(folder, count=24)
+    write_scenes(folder, count=24)
     return folder

@@ -13,7 +13,7 @@ from service.cli import main
 from tests.support.installed import project, training_commands, write_entry_points
 from tests.support.paths import ROOT
 
-SERVING = ("bench", "detect", "serve")  # run without any extra
+SERVING = ("bench", "detect", "serve", "simulate")  # run without any extra
 SERVING_INSTALL = "import sys; sys.modules['torch'] = None; from service.cli import main; main()"
 
 
@@ -69,7 +69,7 @@ def test_a_module_that_is_missing_is_named(installed: Path, monkeypatch: pytest.
     assert "rrcanet broken needs no_such_package" in ended.stderr
 
 
-@pytest.mark.parametrize("command", ["detect", "serve"])
+@pytest.mark.parametrize("command", ["detect", "key", "serve", "simulate"])
 def test_every_command_of_the_serving_world_has_help_with_an_example(command: str) -> None:
     ended = CliRunner().invoke(main, [command, "--help"])
     assert ended.exit_code == 0
@@ -80,7 +80,7 @@ def test_help_lists_commands_by_name(installed: Path, monkeypatch: pytest.Monkey
     monkeypatch.syspath_prepend(installed)
     listed = CliRunner().invoke(main, ["--help"]).stdout.split("Commands:")[1].split("Example:")[0]
     names = [line.split()[0] for line in listed.splitlines() if line[2:3].strip()]
-    assert names == sorted(["detect", "key", "serve", "broken", *training_commands()])
+    assert names == sorted(["detect", "key", "serve", "simulate", "broken", *training_commands()])
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

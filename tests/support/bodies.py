@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 
 SCENE = make_scene(5, 48, 56, targets=1)

@@ -6,7 +6,7 @@ from itertools import cycle
 
 import numpy as np
 
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 
 FRAMES = 16  # different ones, so that nothing is answered from a cache

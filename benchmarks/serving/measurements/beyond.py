@@ -17,7 +17,7 @@ from benchmarks.serving.clients.requests import Request, detect
 from benchmarks.serving.servers.counted import read_account
 from benchmarks.serving.servers.process import cpu_seconds
 from benchmarks.serving.servers.start import Served
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 
 BODIES = [frames.png(make_scene(seed, 256, 256).counts(8)) for seed in range(16)]

@@ -1,9 +1,7 @@
 """``rrcanet detect``: the same line as the service, without HTTP."""
 
-import signal
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +13,7 @@ from service.commands.detect.coco_images import read_coco_images
 from service.commands.detect.reading import read_frames
 from service.commands.detect.sources import RAW_SUFFIXES, SUFFIXES, Source, SourceFault, find_sources
 from service.commands.detect.writers import FILES, Format, Result, Writer, open_writer
+from service.commands.interruption import termination_interrupts
 from service.commands.options import FiniteRange, RangeType
 from service.commands.progress import progress
 from service.detection.detector import Detector
@@ -116,19 +115,6 @@ def detect_command(
         raise click.ClickException(_describe(error)) from error
     if bad:
         raise click.ClickException(f"{bad} of the frames could not be read")
-
-
-@contextmanager
-def termination_interrupts() -> Iterator[None]:
-    """Raise KeyboardInterrupt on SIGTERM, which ``docker stop`` and batch systems send, as Ctrl-C does.
-
-    So an interrupted run still writes the results that it has. Only the main thread may call this.
-    """
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _describe(error: BaseException) -> str:

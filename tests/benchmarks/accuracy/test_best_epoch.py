@@ -7,11 +7,11 @@ from click.testing import CliRunner
 from benchmarks.accuracy.best_epoch import main
 from model.network.checkpoint import TrainingRecord, build_network, save_checkpoint
 from tests.export.conftest import SMALL
-from tests.scenes import write_data_set
+from tests.support.scenes import write_scenes
 
 
 def test_all_weights_are_scored_and_the_best_is_named(tmp_path: Path) -> None:
-    write_data_set(tmp_path / "data", count=2)
+    write_scenes(tmp_path / "data", count=2)
     network = build_network(SMALL)
     for steps, name in ((10, "weights-000010"), (20, "weights")):
         record = TrainingRecord(steps=steps, network=SMALL)
@@ -24,7 +24,7 @@ def test_all_weights_are_scored_and_the_best_is_named(tmp_path: Path) -> None:
 
 
 def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
-    write_data_set(tmp_path / "data", count=2)
+    write_scenes(tmp_path / "data", count=2)
     record = TrainingRecord(network=SMALL)
     save_checkpoint(tmp_path / "weights.safetensors", build_network(SMALL).state_dict(), record)
     result = CliRunner().invoke(main, [str(tmp_path), "--data", str(tmp_path / "data"), "--device", "cuda"])

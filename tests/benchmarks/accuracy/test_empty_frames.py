@@ -11,7 +11,7 @@ from PIL import Image
 from benchmarks.accuracy.empty_frames import Window, empty_frames_command, windows
 from export.commands.evaluate import evaluate_command
 from model.data.rasters import read_frame
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 
 

@@ -10,7 +10,7 @@ from benchmarks.accuracy.held_out import held_out_command
 from model.data.dataset import DataError, FrameFolder
 from model.recipe import load_recipe
 from model.training.selection import read_frames
-from tests.scenes import write_data_set
+from tests.support.scenes import write_scenes
 
 RECIPE = """
 name = "general"
@@ -29,8 +29,8 @@ def held_out(folder: Path, patterns: str) -> Result:
 
 
 def test_the_lists_are_what_training_leaves_out_but_for_test_frames(tmp_path: Path) -> None:
-    write_data_set(tmp_path / "sea", count=6)  # trains on scenes 0, 2, 4
-    write_data_set(tmp_path / "land", count=6, seed=3)  # trains on scenes 3, 5, 7, tests on 4, 6, 8
+    write_scenes(tmp_path / "sea", count=6)  # trains on scenes 0, 2, 4
+    write_scenes(tmp_path / "land", count=6, seed=3)  # trains on scenes 3, 5, 7, tests on 4, 6, 8
     result = held_out(tmp_path, '"*[0234]"')
     assert result.exit_code == 0, result.output
     sea, land = (FrameFolder(tmp_path / name, "general-held-out") for name in ("sea", "land"))
@@ -43,7 +43,7 @@ def test_the_lists_are_what_training_leaves_out_but_for_test_frames(tmp_path: Pa
 
 def test_a_recipe_that_holds_nothing_out_is_named(tmp_path: Path) -> None:
     for name in ("sea", "land"):
-        write_data_set(tmp_path / name, count=2)
+        write_scenes(tmp_path / name, count=2)
     result = held_out(tmp_path, "")
     assert result.exit_code == 1
     assert "general holds no frame out" in result.output
@@ -51,7 +51,7 @@ def test_a_recipe_that_holds_nothing_out_is_named(tmp_path: Path) -> None:
 
 def test_a_pattern_that_fits_no_frame_is_named_here_and_before_training(tmp_path: Path) -> None:
     for name in ("sea", "land"):
-        write_data_set(tmp_path / name, count=4)
+        write_scenes(tmp_path / name, count=4)
     said = "recipe general: no frame of its data has a name like held_out scen_*"
     assert said in held_out(tmp_path, '"*_0000", "scen_*"').output
     with pytest.raises(DataError, match=re.escape(said)):

@@ -10,13 +10,14 @@ from PIL import Image
 
 from benchmarks.accuracy.windows import main
 from export.commands.evaluate import evaluate_command
-from tests.scenes import make_scene, write_data_set
+from service.simulation.scene import make_scene
+from tests.support.scenes import write_scenes
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Frames of a size that must be padded, with columns that are no number."""
-    write_data_set(tmp_path, count=4)
+    write_scenes(tmp_path, count=4)
     for path in sorted((tmp_path / "images").iterdir()):
         scene = make_scene(int(path.stem.removeprefix("scene_")), 101, 131)
         counts = scene.counts(8).astype(np.float32)

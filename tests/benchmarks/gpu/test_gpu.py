@@ -28,7 +28,7 @@ from benchmarks.gpu.results import collect, restore
 from benchmarks.gpu.steps import DATA_SETS, RUNS, SPLITS, Step, plan
 from benchmarks.gpu.supervised import Outcome, run
 from model.data.dataset import FrameFolder
-from tests.scenes import write_data_set
+from tests.support.scenes import write_scenes
 from tests.support.small_models import write_small_model
 
 REPOSITORY = Path(__file__).parents[2]
@@ -149,7 +149,7 @@ def test_wheels_of_an_earlier_packing_are_not_sent(tmp_path: Path, monkeypatch: 
 
 def test_both_splits_of_a_data_set_are_the_data_set_and_either_can_be_read_alone(tmp_path: Path) -> None:
     data, sent, root = tmp_path / "data" / "NUAA-SIRST", tmp_path / "sent", tmp_path / "root"
-    write_data_set(data, count=4)
+    write_scenes(data, count=4)
     sent.mkdir()
     for split in SPLITS:
         parcel = f"NUAA-SIRST-{split}"
@@ -163,7 +163,7 @@ def test_both_splits_of_a_data_set_are_the_data_set_and_either_can_be_read_alone
 def test_packing_again_leaves_what_came_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in DATA_SETS:
-        write_data_set(tmp_path / "data" / name, count=2)
+        write_scenes(tmp_path / "data" / name, count=2)
     (tmp_path / "wheels").mkdir()
     for name in ("onnxruntime_gpu-1.whl", "click-8.whl"):
         with zipfile.ZipFile(tmp_path / "wheels" / name, "w") as archive:
@@ -320,7 +320,7 @@ def test_every_step_needs_only_what_was_sent_or_is_there() -> None:
 
 def test_the_files_agree_with_themselves_and_rows_are_kept(tmp_path: Path) -> None:
     for name in DATA_SETS:
-        write_data_set(tmp_path / name, count=2)
+        write_scenes(tmp_path / name, count=2)
     for precision in ("fp32", "fp16"):
         write_small_model(tmp_path / f"{precision}.onnx", precision=precision)
     first = _parity(tmp_path)

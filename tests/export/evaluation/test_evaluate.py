@@ -18,8 +18,8 @@ from export.onnx.card import read_model
 from service.keys import hash_of
 from tests.conftest import StartServer
 from tests.export.evaluation.scored import evaluate, row
-from tests.scenes import write_data_set
 from tests.support import tiff_by_hand as by_hand
+from tests.support.scenes import write_scenes
 
 
 def test_the_shipped_model_finds_the_targets_of_scenes(model_file: Path, scenes: Path, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_the_256_grid_compares_resized_masks(model_file: Path, scenes: Path) -> 
 
 
 def test_frames_of_sixteen_bits_are_scored_on_both_grids(model_file: Path, tmp_path: Path) -> None:
-    write_data_set(tmp_path / "deep", count=6, bits=14)
+    write_scenes(tmp_path / "deep", count=6, bits=14)
     for grid in ("native", "256"):
         assert float(row(evaluate(model_file, tmp_path / "deep", "--grid", grid))["Pd %"]) > 60
 
@@ -63,7 +63,7 @@ def test_a_measurement_is_recorded_in_the_card_once(model_file: Path, scenes: Pa
 
 def test_recording_needs_a_file_and_numbers(model_file: Path, scenes: Path, tmp_path: Path) -> None:
     assert evaluate("http://localhost:1", scenes, "--record").exit_code == 2
-    write_data_set(tmp_path / "empty", count=2)
+    write_scenes(tmp_path / "empty", count=2)
     Image.fromarray(np.zeros((128, 160), np.uint8)).save(tmp_path / "empty" / "masks" / "scene_0001.png")
     Image.fromarray(np.zeros((128, 160), np.uint8)).save(tmp_path / "empty" / "images" / "scene_0001.png")
     shutil.copy(model_file, tmp_path / "m.onnx")
@@ -185,7 +185,7 @@ def test_calibration_is_fitted_and_written_into_the_card(model_file: Path, scene
 
 def test_a_model_is_not_calibrated_on_its_own_training_frames(model_file: Path, tmp_path: Path) -> None:
     data, model = tmp_path / "IRSTD-1k", tmp_path / "m.onnx"
-    write_data_set(data, count=2)
+    write_scenes(data, count=2)
     shutil.copy(model_file, model)
     (tmp_path / "elsewhere").mkdir()
     data.rename(tmp_path / "elsewhere" / "frames")
@@ -201,7 +201,7 @@ def test_a_model_is_not_calibrated_on_its_own_training_frames(model_file: Path, 
 
 
 def test_splits_whose_names_differ_after_a_dot_are_not_mistaken(model_file: Path, tmp_path: Path) -> None:
-    write_data_set(tmp_path / "dots", count=12)
+    write_scenes(tmp_path / "dots", count=12)
     shutil.copy(tmp_path / "dots" / "test.txt", tmp_path / "dots" / "test.hard.txt")
     shutil.copy(model_file, tmp_path / "m.onnx")
     for split in ("test", "test.hard"):
@@ -211,7 +211,7 @@ def test_splits_whose_names_differ_after_a_dot_are_not_mistaken(model_file: Path
 
 
 def test_too_few_targets_cannot_calibrate(model_file: Path, tmp_path: Path) -> None:
-    write_data_set(tmp_path / "few", count=2)
+    write_scenes(tmp_path / "few", count=2)
     shutil.copy(model_file, tmp_path / "m.onnx")
     before = (tmp_path / "m.onnx").read_bytes()
     result = calibrate(tmp_path / "m.onnx", tmp_path / "few")

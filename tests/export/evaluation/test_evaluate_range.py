@@ -14,7 +14,7 @@ from export.commands.calibrate import calibrate_command
 from export.commands.evaluate import evaluate_command
 from export.onnx.card import read_model
 from tests.export.evaluation.scored import evaluate, row
-from tests.scenes import write_data_set
+from tests.support.scenes import write_scenes
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_no_other_word_is_a_range(model_file: Path, scenes: Path) -> None:
 
 
 def test_a_frame_that_the_range_means_nothing_for_is_named(model_file: Path, tmp_path: Path) -> None:
-    write_data_set(tmp_path / "data", count=2)
+    write_scenes(tmp_path / "data", count=2)
     frame = tmp_path / "data" / "images" / "scene_0001.png"
     Image.fromarray(np.asarray(Image.open(frame), np.float32)).save(frame.with_suffix(".tif"))
     frame.unlink()
@@ -63,7 +63,7 @@ def test_a_frame_that_the_range_means_nothing_for_is_named(model_file: Path, tmp
 
 
 def test_what_the_256_grid_resizes_keeps_its_16_bits(model_file: Path, tmp_path: Path) -> None:
-    write_data_set(tmp_path / "data", count=2, bits=16)
+    write_scenes(tmp_path / "data", count=2, bits=16)
     for grid in ("native", "256"):
         result = evaluate(model_file, tmp_path / "data", "--range", "dtype", "--grid", grid)
         assert result.exit_code == 0, result.output

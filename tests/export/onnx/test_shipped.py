@@ -11,7 +11,7 @@ from model.network.checkpoint import load_checkpoint
 from model.recipe import load_recipe
 from service.pretrained import DEFAULT, SHIPPED
 from service.runtime import Device, Runtime
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support.paths import DOCS, WEIGHTS
 
 RESULTS = (DOCS / "development" / "results.md").read_text()

@@ -22,7 +22,7 @@ from export.onnx.card import read_model, write_model
 from service.extras import how_to_install
 from service.runtime import Device
 from tests.conftest import StartServer
-from tests.scenes import write_data_set
+from tests.support.scenes import write_scenes
 
 Tables = dict[str, list[dict[str, str]]]
 NO_TARGET = "scene_0005"
@@ -46,7 +46,7 @@ def tables(markdown: str) -> Tables:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six frames to score; the truth of one of them has lost its three targets."""
     folder = tmp_path_factory.mktemp("data") / "scenes"
-    write_data_set(folder, count=12)
+    write_scenes(folder, count=12)
     Image.fromarray(np.zeros((128, 160), np.uint8)).save(folder / "masks" / f"{NO_TARGET}.png")
     return folder
 

@@ -14,7 +14,7 @@ from model.commands.train import train_command
 from model.commands.train_many import train_many_command
 from model.network.checkpoint import TrainingRecord, load_checkpoint, save_checkpoint
 from model.training.trainer import Trainer
-from tests.scenes import write_data_set
+from tests.support.scenes import write_scenes
 
 RECIPE = """
 name = "small"
@@ -43,7 +43,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def test_runs_side_by_side_end_as_each_would_alone(tmp_path: Path) -> None:
-    write_data_set(tmp_path / "scenes", count=4)
+    write_scenes(tmp_path / "scenes", count=4)
     (tmp_path / "small.toml").write_text(RECIPE)
     stopped = many(tmp_path, "small:0", "small:1", minutes="0")
     assert stopped.exit_code == 0, stopped.output
@@ -58,7 +58,7 @@ def test_runs_side_by_side_end_as_each_would_alone(tmp_path: Path) -> None:
 
 
 def test_runs_that_are_told_to_end_leave_their_states(tmp_path: Path) -> None:
-    write_data_set(tmp_path / "scenes", count=4)
+    write_scenes(tmp_path / "scenes", count=4)
     (tmp_path / "small.toml").write_text(RECIPE.replace("steps = 4", "steps = 1000000"))
     code = "from model.commands.train_many import train_many_command as run; run()"
     where = ["--data", str(tmp_path), "--out", str(tmp_path / "many"), "--device", "cpu"]
@@ -72,7 +72,7 @@ def test_runs_that_are_told_to_end_leave_their_states(tmp_path: Path) -> None:
 
 
 def test_a_run_that_cannot_go_on_takes_no_other_with_it(tmp_path: Path) -> None:
-    write_data_set(tmp_path / "scenes", count=4)
+    write_scenes(tmp_path / "scenes", count=4)
     (tmp_path / "small.toml").write_text(RECIPE)
     wild = RECIPE.replace('"small"', '"wild"') + "peak_learning_rate = 1e38\n"
     (tmp_path / "wild.toml").write_text(wild)
@@ -83,7 +83,7 @@ def test_a_run_that_cannot_go_on_takes_no_other_with_it(tmp_path: Path) -> None:
 
 
 def test_a_run_that_cannot_be_written_takes_no_other_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_data_set(tmp_path / "scenes", count=4)
+    write_scenes(tmp_path / "scenes", count=4)
     (tmp_path / "small.toml").write_text(RECIPE)
 
     def write(path: Path, weights: Mapping[str, torch.Tensor], record: TrainingRecord) -> None:
@@ -101,7 +101,7 @@ def test_a_run_that_cannot_be_written_takes_no_other_with_it(tmp_path: Path, mon
 def test_a_folder_of_a_run_that_goes_on_is_tried_before_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_data_set(tmp_path / "scenes", count=4)
+    write_scenes(tmp_path / "scenes", count=4)
     (tmp_path / "small.toml").write_text(RECIPE)
     assert many(tmp_path, "small:0", minutes="0").exit_code == 0
 
@@ -116,7 +116,7 @@ def test_a_folder_of_a_run_that_goes_on_is_tried_before_training(
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_training(tmp_path: Path) -> None:
-    write_data_set(tmp_path / "scenes", count=4)
+    write_scenes(tmp_path / "scenes", count=4)
     (tmp_path / "small.toml").write_text(RECIPE.replace("steps = 4", "steps = 1000000"))
     (tmp_path / "many").write_text("a file")
     result = many(tmp_path, "small:0")
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_training(tmp_path: Path
     ],
 )
 def test_a_run_that_cannot_be_told_apart_is_named(tmp_path: Path, runs: tuple[str, ...], words: str) -> None:
-    write_data_set(tmp_path / "scenes", count=4)
+    write_scenes(tmp_path / "scenes", count=4)
     (tmp_path / "small.toml").write_text(RECIPE)
     result = many(tmp_path, *runs)
     assert (result.exit_code, type(result.exception)) == (1, SystemExit)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.simulation.scene import make_scene
 from tests.conftest import StartServer, require_tool
-from tests.scenes import make_scene
 from tests.support import frames
 
 GOOD = frames.png(make_scene(1, 64, 64).counts(8))

@@ -11,7 +11,7 @@ import numpy as np
 
 from service.engine.engine import READ_AHEAD
 from service.runtime.cpus import available_cpus
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support.process import running
 from tests.support.wire import connection, read_all

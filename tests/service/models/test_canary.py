@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 import service.server.state
+from service.simulation.scene import make_scene
 from tests.conftest import StartServer
-from tests.scenes import make_scene
 from tests.service.api.openinference.asking import as_json
 from tests.support import frames
 from tests.support.process import failing

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from onnx import helper
 
 from service.cli import main
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support.process import failing
 from tests.support.small_models import build_graph, small_card, write_graph

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 import service.server.state
+from service.simulation.scene import make_scene
 from tests.conftest import StartServer
-from tests.scenes import make_scene
 from tests.support import frames
 from tests.support.small_models import write_small_model
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support.process import CODE, failing, running
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support.process import running
 from tests.support.wire import connection, read_all

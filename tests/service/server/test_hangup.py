@@ -12,7 +12,7 @@ import pytest
 
 from service.keys import hash_of
 from service.server.state import LOOK_EVERY_S
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support.process import Process, running
 from tests.support.small_models import write_small_model

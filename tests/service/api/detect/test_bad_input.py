@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from service.api.openapi.schemas import Problem
+from service.simulation.scene import make_scene
 from tests.conftest import StartServer
-from tests.scenes import make_scene
 from tests.support import frames
 
 GOOD = frames.png(make_scene(1, 64, 64).counts(8))

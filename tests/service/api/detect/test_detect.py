@@ -11,7 +11,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from service.api.openapi.schemas import DetectAnswer
-from tests.scenes import Scene, make_scene
+from service.simulation.scene import Scene, make_scene
 from tests.support import frames
 
 SCENE = make_scene(seed=3, height=120, width=150)  # sides that are no multiple of the stride

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support.small_models import write_small_model
 

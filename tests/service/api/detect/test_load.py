@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from service.simulation.scene import make_scene
 from tests.conftest import StartServer
-from tests.scenes import make_scene
 from tests.support import frames
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from service.errors import Reason
 from service.keys import hash_of
+from service.simulation.scene import make_scene
 from tests.conftest import StartServer
-from tests.scenes import make_scene
 from tests.support import frames
 
 GOOD = frames.png(make_scene(1, 64, 64).counts(8))

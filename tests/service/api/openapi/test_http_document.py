@@ -15,7 +15,7 @@ from export.onnx.card import read_model
 from service.errors import Reason
 from service.pretrained import SHIPPED
 from service.settings import Settings
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support.markdown import names_in, read_document, read_table
 

@@ -13,7 +13,7 @@ from schemathesis.checks import negative_data_rejection, positive_data_acceptanc
 from service.api.app import create_app
 from service.server.state import Serving
 from service.settings import Settings
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 
 EIGHT_BIT = [make_scene(seed, 16, 24, targets=1).counts(8).astype(np.uint8) for seed in range(3)]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.runtime import Device, Runtime
-from tests.scenes import make_scene
+from service.simulation.scene import make_scene
 from tests.support import frames
 
 HEIGHT, WIDTH = 70, 90  # no multiples of the stride

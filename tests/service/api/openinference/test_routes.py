@@ -7,8 +7,8 @@ import httpx
 import numpy as np
 import pytest
 
+from service.simulation.scene import make_scene
 from tests.conftest import StartServer
-from tests.scenes import make_scene
 from tests.service.api.openinference.asking import as_binary, as_json, described, fault, joined, outputs
 from tests.support.small_models import write_small_model
 

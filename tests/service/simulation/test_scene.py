@@ -1,15 +1,11 @@
-"""The scenes that other tests and the demonstrations rest on."""
-
-import json
-from pathlib import Path
+"""Simulated scenes: the truth that comes with a scene is right."""
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from scipy import ndimage
 
-from model.data.dataset import FrameFolder
-from tests.scenes import BACKGROUNDS, main, make_scene, write_data_set
+from service.simulation.backgrounds import BACKGROUNDS
+from service.simulation.scene import make_scene
 
 SEEDS = range(12)
 
@@ -78,24 +74,8 @@ def test_an_offset_is_added_to_every_count() -> None:
         np.testing.assert_array_equal(scene.counts(bits, offset=2000), scene.counts(bits).astype(np.uint16) + 2000)
 
 
-def test_a_data_set_is_laid_out_as_training_reads_it(tmp_path: Path) -> None:
-    write_data_set(tmp_path, 5, bits=14, seed=20)
-    splits = {split: (tmp_path / f"{split}.txt").read_text().split() for split in ("train", "test")}
-    assert splits == {"train": ["scene_0020", "scene_0022", "scene_0024"], "test": ["scene_0021", "scene_0023"]}
-    truths = json.loads((tmp_path / "targets.json").read_text())
-    for split, names in splits.items():
-        folder = FrameFolder(tmp_path, split)
-        assert len(folder) == len(names)
-        for name in names:
-            sample, scene = folder.load(name), make_scene(int(name[-4:]))
-            np.testing.assert_array_equal(sample.counts, scene.counts(14))
-            np.testing.assert_array_equal(sample.mask, scene.mask)
-            assert truths[name] == [{"x": target.x, "y": target.y} for target in scene.targets]
-
-
-def test_the_command_writes_a_data_set_and_says_where(tmp_path: Path) -> None:
-    out = tmp_path / "scenes"
-    ended = CliRunner().invoke(main, [str(out), "--count", "2", "--bits", "16", "--seed", "4"])
-    assert (ended.exit_code, ended.stdout) == (0, f"2 scenes of 16 bits in {out}\n")
-    assert sorted(path.name for path in out.iterdir()) == ["images", "masks", "targets.json", "test.txt", "train.txt"]
-    assert sorted(path.name for path in (out / "masks").iterdir()) == ["scene_0004.png", "scene_0005.png"]
+def test_counts_of_every_depth_are_of_the_same_scene() -> None:
+    scene = make_scene(3)
+    shares = [scene.counts(bits) / (2**bits - 1) for bits in (8, 14, 16)]
+    for share in shares[:2]:
+        np.testing.assert_allclose(share, shares[2], atol=0.51 / 255)
