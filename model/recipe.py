@@ -26,7 +26,7 @@ SpanFromZero = Annotated[tuple[NotNegative, float], AfterValidator(_in_order)]
 PositiveSpan = Annotated[tuple[Positive, Positive], AfterValidator(_in_order)]
 
 
-class Precision(StrEnum):
+class TrainingPrecision(StrEnum):
     """Arithmetic of the forward pass while training; weights and loss stay in float32."""
 
     FP32 = "fp32"
@@ -80,11 +80,11 @@ class RecipeError(Exception):
     """A recipe that cannot be used, and why."""
 
 
-class Part(BaseModel):
+class RecipeTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Augmentation(Part):
+class Augmentation(RecipeTable):
     """What may happen to a crop; spans are drawn uniformly, scale and gain uniformly in the logarithm.
 
     ``target_share`` of the crops lie near a target, ``hard_share`` of the others near a false alarm of the network
@@ -121,7 +121,7 @@ class Augmentation(Part):
         return self
 
 
-class Network(Part):
+class Network(RecipeTable):
     """Shape of RRCA-Net."""
 
     in_channels: Number = 1
@@ -141,7 +141,7 @@ class Network(Part):
         return self
 
 
-class Optimisation(Part):
+class Optimisation(RecipeTable):
     """How weights move; what is kept in the end are their running averages.
 
     ``gradient_norm`` 0 clips nothing; ``average_decay`` 0 keeps the last weights. Those of every ``keep_every`` steps
@@ -159,10 +159,10 @@ class Optimisation(Part):
     gradient_norm: NotNegative = 1.0
     average_decay: Share = 0.998
     keep_every: Annotated[int, Field(ge=0)] = 0
-    precision: Precision = Precision.FP32
+    precision: TrainingPrecision = TrainingPrecision.FP32
 
 
-class Recipe(Part):
+class Recipe(RecipeTable):
     """Everything that decides a training run, besides the seed and the device.
 
     ``exclude`` names splits (``DATA SET/SPLIT``) none of whose frames is trained on, whichever set it stands in:

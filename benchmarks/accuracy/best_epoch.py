@@ -17,7 +17,7 @@ from export.evaluation.grid import Grid
 from export.evaluation.source import FileSource, SourceError
 from export.onnx.card import describe, write_model
 from export.onnx.graph import export_graph
-from export.report.table import Table, shown
+from export.report.table import Table, format_score
 from model.data.dataset import DataError, FrameFolder
 from model.data.layouts import TEST
 from model.network.checkpoint import CheckpointError, load_checkpoint
@@ -47,7 +47,7 @@ def main(run: Path, data: Path, split: str, grid: Grid, span: RangeMode, device:
         raise click.ClickException(str(error)) from error
     click.echo(Table(HEAD, tuple(_cells(scored))).markdown())
     steps, best = max(scored, key=lambda one: one[1].iou)
-    click.echo(f"\nselected on the {split} split itself: IoU {shown(100 * best.iou)} after {steps} steps")
+    click.echo(f"\nselected on the {split} split itself: IoU {format_score(100 * best.iou)} after {steps} steps")
 
 
 def _score(file: Path, folder: FrameFolder, grid: Grid, span: RangeMode, device: Device) -> tuple[int, Scores]:
@@ -62,8 +62,8 @@ def _score(file: Path, folder: FrameFolder, grid: Grid, span: RangeMode, device:
 
 def _cells(scored: list[tuple[int, Scores]]) -> Iterator[tuple[str, ...]]:
     for steps, one in scored:
-        percent = (shown(100 * value) for value in (one.iou, one.niou, one.pd))
-        yield str(steps), *percent, shown(one.fa_identity), shown(one.fa_legacy)
+        percent = (format_score(100 * value) for value in (one.iou, one.niou, one.pd))
+        yield str(steps), *percent, format_score(one.fa_identity), format_score(one.fa_legacy)
 
 
 if __name__ == "__main__":

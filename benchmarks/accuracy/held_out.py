@@ -11,7 +11,7 @@ import click
 from model.data.dataset import DataError, FrameFolder
 from model.files import write_atomically
 from model.recipe import Recipe, RecipeError, load_recipe
-from model.training.selection import excluded_names, is_held_out, refuse_idle_patterns
+from model.training.selection import excluded_names, is_held_out, refuse_unmatched_patterns
 
 
 @click.command(epilog="Example: python -m benchmarks.accuracy.held_out generalist --data datasets")
@@ -36,7 +36,7 @@ def held_out(recipe: Recipe, data: Path) -> list[tuple[FrameFolder, list[str]]]:
     """
     excluded = excluded_names(recipe, data)
     folders = [FrameFolder(data / name, recipe.split) for name in recipe.datasets]
-    refuse_idle_patterns(recipe, [name for folder in folders for name in folder.names])
+    refuse_unmatched_patterns(recipe, [name for folder in folders for name in folder.names])
     kept = [(f, [name for name in f.names if name not in excluded and is_held_out(name, recipe)]) for f in folders]
     if not any(names for _, names in kept):
         raise DataError(f"recipe {recipe.name} holds no frame out")

@@ -16,7 +16,7 @@ from model.data.packed import PackedFrames
 from model.files import write_atomically
 from model.recipe import Recipe
 from model.scoring.metrics import Scores
-from model.training.selection import record_of
+from model.training.selection import training_record
 from model.training.state import ResumeError
 from model.training.trainer import STATE_FILE, Trainer
 
@@ -80,7 +80,7 @@ class Comparison:
         trainer = Trainer(
             recipe,
             self.frames,
-            record_of(recipe, seed),
+            training_record(recipe, seed),
             seed,
             self.device,
             folder,

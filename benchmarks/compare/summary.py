@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.compare.run import Result
-from export.report.table import Table, shown
+from export.report.table import Table, format_score
 from model.scoring.metrics import Scores
 
 COLUMNS: Final[dict[str, Callable[[Scores], float]]] = {
@@ -45,8 +45,8 @@ class Row:
 
     @staticmethod
     def _cell(values: Sequence[float]) -> str:
-        middle = shown(_median(values))
-        return middle if len(values) == 1 else f"{middle} ({', '.join(map(shown, values))})"
+        middle = format_score(_median(values))
+        return middle if len(values) == 1 else f"{middle} ({', '.join(map(format_score, values))})"
 
 
 def as_table(rows: Iterable[Row]) -> Table:

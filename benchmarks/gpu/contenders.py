@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from benchmarks.gpu.pinned import PinnedRuns
 from benchmarks.gpu.speeds import CAPTURED, EAGER, OURS, PLAIN
 from export.bench.cases import Shape
-from export.onnx.graph import INPUT, OUTPUT, Precision, Served
+from export.onnx.graph import INPUT, OUTPUT, Precision, ServedNetwork
 from model.network.checkpoint import load_checkpoint
 from model.network.normalisation import Normalisation
 from service.runtime import CPU, CUDA, Device, ModelFault, Runtime
@@ -87,7 +87,7 @@ class Half(nn.Module):
 
 def network(checkpoint: Path, precision: Precision) -> nn.Module:
     """Intensities to probabilities, in evaluation mode."""
-    return (Half(checkpoint) if precision == "fp16" else Served(load_checkpoint(checkpoint))).eval()
+    return (Half(checkpoint) if precision == "fp16" else ServedNetwork(load_checkpoint(checkpoint))).eval()
 
 
 def eager(checkpoint: Path, precision: Precision, device: Device) -> Answer:

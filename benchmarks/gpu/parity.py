@@ -20,7 +20,7 @@ from export.evaluation.evaluate import evaluate
 from export.evaluation.grid import Grid
 from export.evaluation.source import FileSource
 from export.onnx.graph import PRECISIONS, Precision
-from export.report.table import Table, shown
+from export.report.table import Table, format_score
 from model.data.dataset import FrameFolder
 from model.data.layouts import TEST
 from model.files import write_atomically
@@ -117,10 +117,10 @@ def verdicts(found: list[Parity]) -> Iterator[str]:
 
 def _cells(one: Parity) -> tuple[str, ...]:
     scores = score([one.counts])
-    percent = (shown(100 * value) for value in (scores.iou, scores.niou, scores.pd))
+    percent = (format_score(100 * value) for value in (scores.iou, scores.niou, scores.pd))
     detected = f"{one.counts.detected}/{one.counts.targets}"
     where = (one.data_set, str(scores.frames), one.model, one.device)
-    return (*where, *percent, detected, shown(scores.fa_identity))
+    return (*where, *percent, detected, format_score(scores.fa_identity))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from benchmarks.train_throughput.rate import rate
 from model.data.dataset import FrameFolder
 from model.data.packed import PackedFrames, pack
 from model.network.checkpoint import TrainingRecord
-from model.recipe import Precision, load_recipe
+from model.recipe import TrainingPrecision, load_recipe
 from model.training.allocator import keep_freed_memory
 from model.training.trainer import Trainer
 
@@ -38,7 +38,7 @@ def ways(
     found: dict[str, Callable[[], float]] = {
         PLAIN: lambda: timed(plain_loop(folder, device, workers)),
         "ours": lambda: timed(ours(frames, device)),
-        f"ours, {BFLOAT16}": lambda: timed(ours(frames, device, precision=Precision.BF16)),
+        f"ours, {BFLOAT16}": lambda: timed(ours(frames, device, precision=TrainingPrecision.BF16)),
     }
     cores = torch.get_num_threads()
     if device.type == "cpu" and cores > 1:
@@ -56,7 +56,7 @@ def ours(
     device: torch.device,
     compiled: bool = False,
     seed: int = 0,
-    precision: Precision = Precision.FP32,
+    precision: TrainingPrecision = TrainingPrecision.FP32,
 ) -> Iterator[None]:
     """A step at every turn."""
     keep_freed_memory()
@@ -82,7 +82,7 @@ def one_core(frames: PackedFrames, warm_up: int, measured: int) -> float:
     """Steps per second of a run that has one thread."""
     torch.set_num_threads(1)
     cpu = torch.device("cpu")
-    return rate(ours(frames, cpu, precision=Precision.BF16), cpu, warm_up, measured)
+    return rate(ours(frames, cpu, precision=TrainingPrecision.BF16), cpu, warm_up, measured)
 
 
 def a_run_a_core(frames: PackedFrames, count: int, warm_up: int, measured: int) -> float:

@@ -1,1 +1,4 @@
-"""How fast a model file or a service answers, and how fast this device could at best. Imports no torch by itself."""
+"""Measures how fast a model file or a service answers, and estimates the best that the device allows.
+
+The package imports torch only to measure a CUDA device, so it runs on a serving install.
+"""

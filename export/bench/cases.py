@@ -1,4 +1,4 @@
-"""What is timed: frames of one size, so many at a time, given to a model file or to a service."""
+"""Benchmark cases: a batch of frames of one size, sent to a model file or to a service."""
 
 import http.client
 import io
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.evaluation.address import Address, key_header
-from export.evaluation.response import detail
+from export.evaluation.response import error_detail
 from service.errors import ServiceError
 from service.runtime import Runtime
 
@@ -24,12 +24,12 @@ class Unreachable(Exception):
 
 
 class Refused(Exception):
-    """Why frames of one size or number are not answered; others may be."""
+    """The model or service refuses frames of this size or number. Other cases may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Frames of one call."""
+    """Size and number of the frames of one call."""
 
     width: int
     height: int
@@ -42,14 +42,18 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """``start`` opens a client, whose call answers ``shape.batch`` frames or raises ``Refused``."""
+    """One case. ``start`` opens a client; each call of it processes ``shape.batch`` frames or raises ``Refused``."""
 
     shape: Shape
     start: Callable[[], AbstractContextManager[Call]]
 
 
 def model_case(runtime: Runtime, shape: Shape) -> Case:
-    """Intensities to probabilities, without a service around it."""
+    """Run the model from intensities to probabilities, without a service.
+
+    Raises:
+        Refused: the size is no multiple of the model's stride.
+    """
     stride = runtime.card.stride
     if shape.width % stride or shape.height % stride:
         raise Refused(f"{shape.size}: sides must be multiples of {stride}")
@@ -65,7 +69,7 @@ def model_case(runtime: Runtime, shape: Shape) -> Case:
 
 
 def service_case(address: Address, shape: Shape, key: str | None = None) -> Case:
-    """One request with a ``.npy`` of uint8 frames; what the address does not ask for is as the service has it."""
+    """Send a ``.npy`` of uint8 frames in one request. Parameters that the address does not hold keep their defaults."""
     buffer = io.BytesIO()
     np.save(buffer, frames(shape), allow_pickle=False)
     body = buffer.getvalue()
@@ -75,18 +79,18 @@ def service_case(address: Address, shape: Shape, key: str | None = None) -> Case
 
 @contextmanager
 def _client(address: Address, body: bytes, headers: dict[str, str]) -> Iterator[Call]:
-    """Posts the same body again and again over one connection."""
+    """A call that posts the same body each time, over one connection."""
     connection, target = address.connect(TIMEOUT_S), address.detect()
 
     def post() -> None:
         try:
             connection.request("POST", target, body, headers)
             response = connection.getresponse()
-            answer = response.read()
+            content = response.read()
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"{address.text} does not answer: {error}") from error
         if response.status != http.client.OK:
-            raise Refused(f"{address.text} answers {response.status}: {detail(answer)}")
+            raise Refused(f"{address.text} answers {response.status}: {error_detail(content)}")
 
     try:
         yield post
@@ -95,7 +99,7 @@ def _client(address: Address, body: bytes, headers: dict[str, str]) -> Iterator[
 
 
 def frames(shape: Shape) -> NDArray[np.uint8]:
-    """``[N, H, W]``: noise with a few bright pixels, the same every time."""
+    """``[N, H, W]``: noise and one bright pixel per frame, always the same."""
     rng = np.random.default_rng(0)
     counts = rng.integers(80, 100, (shape.batch, shape.height, shape.width), dtype=np.uint8)
     counts[:, shape.height // 2, shape.width // 3] = 240

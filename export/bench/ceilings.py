@@ -1,4 +1,4 @@
-"""The most that this device does: memory bandwidth by copies, arithmetic by matrix products."""
+"""Measures the limits of this device: memory bandwidth by copies, arithmetic rate by matrix products."""
 
 import time
 from collections.abc import Callable
@@ -11,15 +11,15 @@ import numpy as np
 from service.runtime import CUDA
 from service.runtime.cpus import available_cpus
 
-COPY_BYTES: Final = 2**27  # far more than any cache
+COPY_BYTES: Final = 2**27  # far larger than any cache
 CUDA_COPY_BYTES: Final = 2**31
-SIDE, CUDA_SIDE = 1536, 8192  # of the matrices
+SIDE, CUDA_SIDE = 1536, 8192  # side of the square matrices
 REPEATS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """What a device was measured to do at best."""
+    """The highest rates measured on a device. ``how`` describes the measurement."""
 
     bytes_per_second: float
     operations_per_second: float
@@ -27,16 +27,16 @@ class Ceilings:
 
 
 def measure_ceilings(provider: str, precision: Literal["fp32", "fp16"]) -> Ceilings:
-    """Measured now, best of a few.
+    """Measure now and take the best of ``REPEATS`` runs.
 
     Raises:
-        ModuleNotFoundError: CUDA is measured with torch, and there is none.
+        ModuleNotFoundError: measuring CUDA needs torch, which is not installed.
     """
     return _cuda_ceilings(precision) if provider == CUDA else _cpu_ceilings()
 
 
 def _cpu_ceilings() -> Ceilings:
-    """NumPy: every CPU copies its own part, BLAS multiplies; float32, in which a CPU runs fp16 files too."""
+    """Measure with NumPy: one thread per CPU copies, BLAS multiplies. It uses float32, as a CPU does for fp16 files."""
     threads = available_cpus()
     source = np.ones((threads, COPY_BYTES // 4 // threads), np.float32)
     target = np.empty_like(source)
@@ -51,7 +51,7 @@ def _cuda_ceilings(precision: str) -> Ceilings:  # pragma: cuda
     import torch
 
     kind = torch.float16 if precision == "fp16" else torch.float32
-    torch.backends.cuda.matmul.allow_tf32 = False  # as service.runtime has it
+    torch.backends.cuda.matmul.allow_tf32 = False  # the service runs without TF32, too
 
     def timed(work: Callable[[], object]) -> float:
         def done() -> None:
@@ -63,7 +63,7 @@ def _cuda_ceilings(precision: str) -> Ceilings:  # pragma: cuda
     source = torch.ones(CUDA_COPY_BYTES // 4, device="cuda")
     target = torch.empty_like(source)
     copied = timed(lambda: target.copy_(source))
-    numbers = torch.Generator("cuda").manual_seed(0)  # of any size: products of ones draw less power and run faster
+    numbers = torch.Generator("cuda").manual_seed(0)  # random matrices: products of ones draw less power and run faster
     matrix = torch.randn(CUDA_SIDE, CUDA_SIDE, device="cuda", dtype=kind, generator=numbers)
     product = torch.empty_like(matrix)
     multiplied = timed(lambda: torch.matmul(matrix, matrix, out=product))

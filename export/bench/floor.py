@@ -1,4 +1,4 @@
-"""The frames a second that this device's own limits allow a model file."""
+"""The frame rate of a model file that the limits of this device allow at best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from service.runtime import Runtime
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """Of one call: the bytes and operations of all groups, and the frames a second that they allow."""
+    """The work of one call in bytes and operations, and the highest frame rate that it allows."""
 
     bytes: int
     operations: int
@@ -18,10 +18,10 @@ class Floor:
 
 
 def find_floors(runtime: Runtime, shapes: Sequence[Shape]) -> tuple[Ceilings, list[Floor]]:
-    """Count the work of the file's graph, measure the device, and divide.
+    """Count the work of the file's graph, measure the device and compute the floor of each shape.
 
     Raises:
-        ModuleNotFoundError: counting needs onnx, measuring CUDA needs torch; the serving install has neither.
+        ModuleNotFoundError: counting needs onnx and measuring CUDA needs torch; a serving install has neither.
     """
     import onnx
 

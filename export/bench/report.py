@@ -1,4 +1,4 @@
-"""What was measured, as a table and as JSON."""
+"""Results of a benchmark as text and as JSON."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ VECTORS: Final = {"avx512f": "AVX-512", "avx2": "AVX2"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One size and batch: measured, or refused for a reason; the floor where it is known."""
+    """One size and batch: its timing, or the reason why it was refused, and its floor if it is known."""
 
     shape: Shape
     timing: Timing | None
@@ -27,7 +27,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class BenchReport:
-    """``about`` names what was measured; ``no_floor`` says why there is no floor."""
+    """All results. ``about`` names the model or service; ``no_floor`` says why there is no floor."""
 
     about: str
     rows: tuple[Row, ...]
@@ -36,14 +36,14 @@ class BenchReport:
     no_floor: str = ""
 
     def text(self) -> str:
-        """For a terminal and for a page."""
+        """The results in Markdown."""
         head = ("size", "batch", "frames/s", "calls/s", "p50 ms", "p99 ms", "calls", "floor frames/s", "of the floor")
         table = Table(head, tuple(_cells(row) for row in self.rows)).markdown()
         refused = "".join(f"\n{row.shape.size} x {row.shape.batch}: {row.refused}" for row in self.rows if row.refused)
         return f"{self.about}\n{describe_machine()}\n\n{table}\n{refused}\n{self._floor_line()}"
 
     def as_json(self) -> dict[str, Any]:
-        """Rates in frames or calls a second, latencies in milliseconds."""
+        """The results for a JSON file: rates in frames or calls per second, latencies in milliseconds."""
         return {
             "about": self.about,
             "machine": describe_machine(),
@@ -67,19 +67,19 @@ class BenchReport:
         return (
             f"floor: each fused group of operations moves its bytes at {self.ceilings.bytes_per_second / 1e9:.1f} GB/s "
             f"or computes at {self.ceilings.operations_per_second / 1e9:.0f} GFLOP/s, whichever takes longer "
-            f"({self.ceilings.how}, measured just now)"
+            f"({self.ceilings.how}, measured in this run)"
         )
 
 
 def describe_machine() -> str:
-    """Processor, CPUs that may be used, and the load, which spoils timings where it is high."""
+    """Processor, usable CPUs, operating system and load. A high load makes timings unreliable."""
     load = os.getloadavg()[0]
     python = f"Python {platform.python_version()}"
     return f"{processor()}, {available_cpus()} CPUs, load {load:.1f}, {platform.system()}, {python}"
 
 
 def processor() -> str:
-    """Name of this machine's processor and its widest vectors, which decide how ONNX Runtime lays channels out."""
+    """Name of the processor and its widest vector instructions, by which ONNX Runtime chooses its memory layout."""
     try:
         with open("/proc/cpuinfo") as lines:
             first = dict(reversed([_entry(line) for line in lines]))

@@ -1,7 +1,8 @@
-"""The least that a graph must move and compute: bytes and operations, counted from the ONNX file itself.
+"""Counts the bytes that a graph must move and the operations that it must compute, from the ONNX file itself.
 
-Pointwise operations are free where they run as part of what feeds them: each fused group reads its inputs and writes
-its outputs once. Batch norm is folded, a concatenation is written where it will be read.
+The count assumes ideal fusion. Pointwise operations run as part of the operation before them, so each fused group reads
+its inputs and writes its outputs once. Batch norm is folded into the convolution. A concatenation costs nothing: its
+parts are written to the place where they are read.
 """
 
 from collections import Counter
@@ -13,7 +14,7 @@ import onnx
 from onnx import TensorProto
 
 from export.bench.ceilings import Ceilings
-from export.onnx.shapes import with_shapes
+from export.onnx.shapes import infer_shapes_for
 
 POINTWISE: Final = frozenset({"Add", "BatchNormalization", "Cast", "Div", "Expand", "Mul", "Relu", "Sigmoid", "Sub"})
 VIEWS: Final = frozenset({"Concat"})
@@ -22,7 +23,7 @@ BYTES: Final = {TensorProto.FLOAT: 4, TensorProto.FLOAT16: 2}
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Of one fused group: bytes to and from memory, floating-point operations (a multiply-add is two)."""
+    """Work of one fused group: bytes moved, and floating-point operations (a multiply-add counts as two)."""
 
     bytes: int
     operations: int
@@ -30,14 +31,14 @@ class Work:
 
 def count_work(model: onnx.ModelProto, batch: int, height: int, width: int) -> list[Work]:
     """Work of every fused group of the graph, for input ``[batch, 1, height, width]``."""
-    graph = with_shapes(model, (batch, 1, height, width))
+    graph = infer_shapes_for(model, (batch, 1, height, width))
     sizes = _Sizes(graph)
     groups = _fuse(list(graph.node))
     return [_work(group, graph, sizes) for group in groups]
 
 
 def least_seconds(groups: list[Work], ceilings: Ceilings) -> float:
-    """Every group takes the longer of moving its bytes and doing its operations."""
+    """Shortest possible time: each group takes as long as its memory traffic or its arithmetic, whichever is longer."""
     return sum(
         max(group.bytes / ceilings.bytes_per_second, group.operations / ceilings.operations_per_second)
         for group in groups
@@ -67,13 +68,13 @@ class _Sizes:
 
 
 def _fuse(nodes: list[onnx.NodeProto]) -> list[list[onnx.NodeProto]]:
-    """Groups of nodes that one kernel can do: at most one that is not pointwise, then pointwise ones.
+    """Group nodes that one kernel can run: at most one node that is not pointwise, followed by pointwise nodes.
 
-    Pointwise nodes that follow each other are one chain, which belongs to the last heavier node that feeds it.
+    Consecutive pointwise nodes form a chain. A chain belongs to the last node before it that is not pointwise.
     """
     uses = Counter(name for node in nodes for name in node.input)
     producer = {name: index for index, node in enumerate(nodes) for name in node.output}
-    leader = list(range(len(nodes)))  # of each node's chain: its last node
+    leader = list(range(len(nodes)))  # by node: the last node of its chain
     for index in reversed(range(len(nodes))):
         if nodes[index].op_type in POINTWISE and uses[nodes[index].output[0]] == 1:
             follower = next(
@@ -109,7 +110,7 @@ def _work(group: list[onnx.NodeProto], graph: onnx.GraphProto, sizes: _Sizes) ->
 
 
 def _data(node: onnx.NodeProto) -> list[str]:
-    """Inputs that have to be read: folded parameters of a batch norm are the convolution's own."""
+    """Inputs that must be read. The parameters of a batch norm are not: they are folded into the convolution."""
     return list(node.input[:1] if node.op_type == "BatchNormalization" else node.input)
 
 

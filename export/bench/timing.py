@@ -1,4 +1,4 @@
-"""Latency and throughput of several cases, measured in turns so that a slow minute hits all alike."""
+"""Measures latency and throughput of several cases in turns, so that a slow minute affects all cases equally."""
 
 import statistics
 import time
@@ -15,12 +15,12 @@ import numpy as np
 from export.bench.cases import Case
 
 T = TypeVar("T")
-WARM_UP: Final = 2  # calls of each client: memory is taken, kernels are planned, graphs are captured
+WARM_UP: Final = 2  # calls of each client before timing: they allocate memory, choose kernels and capture graphs
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long each case is timed, in how many turns, by how many clients at once."""
+    """How long each case is timed, in how many turns, and by how many clients at the same time."""
 
     seconds: float = 6.0
     turns: int = 3
@@ -29,7 +29,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Of one case: latencies of its calls, and the median over its turns of what it answered each second."""
+    """Timing of one case: quantiles over all its calls, and rates as the median over its turns."""
 
     frames_per_second: float
     calls_per_second: float
@@ -39,9 +39,9 @@ class Timing:
 
 
 class Clients:
-    """So many threads that call at the same time.
+    """Threads that call at the same time.
 
-    A case is warmed up and timed in the same ones: ONNX Runtime captures its CUDA graphs for each thread.
+    A case must be warmed up and timed by the same threads, since ONNX Runtime captures its CUDA graphs per thread.
     """
 
     def __init__(self, number: int = 1) -> None:
@@ -57,10 +57,10 @@ class Clients:
         self._pool.shutdown()
 
     def each(self, work: Callable[[], T]) -> list[T]:
-        """What every one of them makes of ``work``."""
+        """Run ``work`` once on every thread and return the results."""
 
         def turn() -> T:
-            self._together.wait()  # or one that is quick would take a second turn, and another none
+            self._together.wait()  # otherwise a quick thread could run twice and another one not at all
             return work()
 
         turns = [self._pool.submit(turn) for _ in range(self._number)]
@@ -68,19 +68,19 @@ class Clients:
 
 
 def warm_up(case: Case, clients: Clients) -> None:
-    """Run a case until it is as fast as it stays.
+    """Run a case on every client until it has reached its normal speed.
 
     Raises:
-        Refused, Unreachable: it cannot be timed.
+        Refused, Unreachable: the case cannot be timed.
     """
     clients.each(partial(_warm_up, case))
 
 
 def measure(cases: Sequence[Case], plan: Plan, clients: Clients) -> list[Timing]:
-    """Time every case in turn, ``plan.turns`` times around, with the clients that warmed it up.
+    """Time all cases one after the other, ``plan.turns`` times, with the clients that have warmed them up.
 
     Raises:
-        Refused, Unreachable: a case answered during warm-up but not now.
+        Refused, Unreachable: a case that succeeded during warm-up fails now.
     """
     rounds = [[_turn(case, plan, clients) for case in cases] for _ in range(plan.turns)]
     return [_summary(case, [turns[index] for turns in rounds]) for index, case in enumerate(cases)]
@@ -106,7 +106,7 @@ def _turn(case: Case, plan: Plan, clients: Clients) -> _Turn:
 
 
 def _repeat(case: Case, until: float) -> list[float]:
-    """Latencies of one client's calls one after the other, at least one."""
+    """Latencies of one client's successive calls, in seconds; at least one."""
     latencies: list[float] = []
     with case.start() as call:
         while not latencies or time.perf_counter() < until:

@@ -1,4 +1,4 @@
-"""``rrcanet bench``. Needs no torch: it runs where the service runs."""
+"""``rrcanet bench``. It needs no torch, so it runs on a serving install."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -44,18 +44,28 @@ class SizeType(click.ParamType[tuple[int, int]]):
 
 @click.command("bench", epilog=EPILOG)
 @click.argument("url", required=False)
-@click.option("--model", type=click.Path(path_type=Path), help="Time a model file; the shipped one by default.")
+@click.option("--model", type=click.Path(path_type=Path), help="Time a model file. [default: the shipped one]")
 @click.option(
-    "--size", "sizes", type=SizeType(), multiple=True, help="May be repeated.  [default: four, up to 1280x1024]"
+    "--size",
+    "sizes",
+    type=SizeType(),
+    multiple=True,
+    help="Frame size; may be repeated.  [default: four sizes up to 1280x1024]",
 )
 @click.option(
-    "--batch", "batches", type=click.IntRange(1), multiple=True, help="Frames a call.  [default: 1; on CUDA to 64 too]"
+    "--batch",
+    "batches",
+    type=click.IntRange(1),
+    multiple=True,
+    help="Frames per call.  [default: 1; on CUDA 1, 8, 32, 64]",
 )
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=6.0, show_default=True, help="A case.")
 @click.option(
-    "--turns", type=click.IntRange(1), default=3, show_default=True, help="Cases take turns; medians are shown."
+    "--seconds", type=click.FloatRange(0, min_open=True), default=6.0, show_default=True, help="Time per case."
 )
-@click.option("--clients", type=click.IntRange(1), default=1, show_default=True, help="Calls at the same time.")
+@click.option(
+    "--turns", type=click.IntRange(1), default=3, show_default=True, help="Turns per case; rates are medians."
+)
+@click.option("--clients", type=click.IntRange(1), default=1, show_default=True, help="Concurrent calls.")
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
@@ -73,18 +83,20 @@ def bench_command(
     json_file: Path | None,
     key: str | None,
 ) -> None:
-    """Frames per second and latency of the service at URL, or of a model file.
+    """Measure frames per second and latency of the service at URL, or of a model file.
 
-    A model file is timed from intensities to probabilities, beside the floor: what the graph must move and compute, at
-    what this device was just measured to do. A service is timed from the request with a .npy to the answer. A query in
-    URL goes with every request: 'http://localhost:8000/?model=nuaa-sirst' times that model.
+    A model file is timed from intensities to probabilities. The table compares it with the floor: the frame rate that
+    the memory bandwidth and the arithmetic rate of this device allow, both measured in the same run. A service is timed
+    from the request, which holds a .npy file, to the response. A query in URL is added to every request:
+    'http://localhost:8000/?model=nuaa-sirst' times that model.
 
-    Exit code 1: the service or the file is at fault, or no case is answered; which is named.
+    Exit code 1: the service does not answer, the model file cannot be used, or every case was refused. The message
+    names the cause.
     """
     if url and model:
         raise click.UsageError("either URL or --model")
     if url and not is_address(url):
-        raise click.UsageError(f"{url!r} is no http:// or https:// address; a file is given with --model")
+        raise click.UsageError(f"{url!r} is no http:// or https:// address; use --model for a model file")
     plan = Plan(seconds, turns, clients)
     try:
         report = (
@@ -98,23 +110,23 @@ def bench_command(
     if json_file is not None:
         write_json(json_file, report.as_json())
     if all(row.timing is None for row in report.rows):
-        raise click.ClickException("no case was answered")
+        raise click.ClickException("every case was refused")
 
 
 def bench_service(address: Address, shapes: Sequence[Shape], plan: Plan, key: str | None = None) -> BenchReport:
-    """Time requests; who serves them, and on what, is the service's own affair.
+    """Time requests to a service.
 
     Raises:
         AddressError: no request can carry the key.
-        Unreachable: nobody answers.
+        Unreachable: the service does not answer.
     """
     rows = _time(lambda shape: service_case(address, shape, key), shapes, plan)
-    clients = f"{plan.clients} client(s), each with the next request when its last is answered"
-    return BenchReport(f"{address.text}, {clients}", rows, plan, no_floor="that needs the model file, with --model")
+    clients = f"{plan.clients} client(s), each sends its next request after the response to the last"
+    return BenchReport(f"{address.text}, {clients}", rows, plan, no_floor="it needs the model file, with --model")
 
 
 def bench_model(runtime: Runtime, sizes: Sequence[tuple[int, int]], batches: Sequence[int], plan: Plan) -> BenchReport:
-    """Time a model file, and find its floor where onnx, and for CUDA torch, are installed."""
+    """Time a model file and compute its floor. The floor needs onnx and, on CUDA, torch; without them it is omitted."""
     shapes = _shapes(sizes, batches or (CUDA_BATCHES if runtime.provider == CUDA else BATCHES))
     rows = _time(lambda shape: model_case(runtime, shape), shapes, plan)
     card = runtime.card
@@ -124,7 +136,7 @@ def bench_model(runtime: Runtime, sizes: Sequence[tuple[int, int]], batches: Seq
     try:
         ceilings, floors = find_floors(runtime, [row.shape for row in answered])
     except ModuleNotFoundError as missing:
-        return replace(report, no_floor=f"that needs {missing.name}: {how_to_install('train')}")
+        return replace(report, no_floor=f"it needs {missing.name}: {how_to_install('train')}")
     found = dict(zip([row.shape for row in answered], floors, strict=True))
     return replace(report, ceilings=ceilings, rows=tuple(replace(row, floor=found.get(row.shape)) for row in rows))
 
@@ -137,7 +149,7 @@ def _shapes(sizes: Sequence[tuple[int, int]], batches: Sequence[int]) -> list[Sh
 
 
 def _time(make: MakeCase, shapes: Sequence[Shape], plan: Plan) -> tuple[Row, ...]:
-    """A row a shape, in order; those that are refused during warm-up are not timed."""
+    """One row per shape, in order. A shape that is refused during warm-up is not timed."""
     cases: dict[Shape, Case] = {}
     refused: dict[Shape, str] = {}
     with Clients(plan.clients) as clients:

@@ -25,19 +25,19 @@ EPILOG = "Example: rrcanet calibrate models/nuaa.onnx --data datasets/IRSTD-1k -
 
 @click.command("calibrate", epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), multiple=True, required=True, help="Folder; may be repeated.")
-@click.option("--split", default="train", show_default=True, help="Frames that MODEL was not trained on.")
+@click.option("--data", type=click.Path(path_type=Path), multiple=True, required=True, help="Dataset; may be repeated.")
+@click.option("--split", default="train", show_default=True, help="Split that MODEL was not trained on.")
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
 @range_option
 def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: Device, span: RangeMode | Range) -> None:
-    """Fit MODEL's confidence: of the targets given 0.9, nine in ten shall be real on these frames.
+    """Calibrate MODEL's confidence: of the targets with confidence 0.9, nine in ten are real on these frames.
 
-    The curve and the frames' origin are written into the model file's card. The curve holds for requests of the same
-    range, which the origin names where it is not auto.
+    The calibration curve and the origin of the frames are written into the card of the model file. The curve is valid
+    for requests with the same range; the card names the range if it is not auto.
     """
-    if model.is_file():  # what is not there is named below, and no folder is made for it
+    if model.is_file():  # a missing file is reported below
         require_writable(model)
     try:
         folders = [FrameFolder(folder, split) for folder in data]
@@ -48,23 +48,23 @@ def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: D
     except (DataError, ModelFault, SourceError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     names = ", ".join(f"{folder.root.resolve().name} {folder.split}" for folder in folders)
-    asked = "" if span is RangeMode.AUTO else f" with range={range_text(span)}"
-    origin = f"{names}{asked}: {count} targets found"
+    with_range = "" if span is RangeMode.AUTO else f" with range={range_text(span)}"
+    origin = f"{names}{with_range}: {count} targets found"
     with writing(model):
         record_calibration(model, Calibration(scores=curve.scores, confidences=curve.confidences, fitted_on=origin))
     knots = ", ".join(f"{s:.3f} -> {c:.3f}" for s, c in zip(curve.scores, curve.confidences, strict=True))
     click.echo(f"fitted on {origin}: {knots}")
-    if asked:
-        click.echo(f"confidences hold for requests{asked}; the service maps by range=auto unless asked", err=True)
+    if with_range:
+        click.echo(f"the confidences are valid for requests{with_range}; the default is range=auto", err=True)
 
 
 def _refuse_what_was_trained_on(card: Card, folder: FrameFolder) -> None:
-    """On its own training frames a model is more often right than it will ever be again."""
+    """Refuse frames that the model was trained on: its confidence on them would be too high for any other frame."""
     shared = folder.set_names & {Path(one).name for one in card.trained_on}
     splits = card.split.split(SPLIT_SEPARATOR)
     if shared and folder.split in (ALL, *splits):
         raise DataError(
-            f"{card.name} was trained on {min(shared)} {card.split}: its confidence has to be fitted on other frames"
+            f"{card.name} was trained on {min(shared)} {card.split}: calibrate its confidence on other frames"
         )
 
 

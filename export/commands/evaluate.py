@@ -9,7 +9,7 @@ import numpy as np
 
 from export.commands.options import json_option, key_option, range_option, require_writable, write_json, writing
 from export.evaluation.address import AddressError, is_address
-from export.evaluation.details import Study
+from export.evaluation.details import Details
 from export.evaluation.evaluate import FrameResult, evaluate
 from export.evaluation.grid import Grid
 from export.evaluation.http_source import HttpSource
@@ -27,9 +27,9 @@ from service.extras import how_to_install
 from service.runtime import Device, ModelFault
 
 EPILOG = "Example: rrcanet evaluate http://localhost:8000 --data datasets/NUAA-SIRST --split test --report report"
-SPLIT_HELP = f"A file of names, or the stem of one in the folder. [default: {TEST}; every frame where no list is]"
+SPLIT_HELP = f"A list of names: a file, or its stem in the folder. [default: {TEST}; all frames if there is no list]"
 REPORT_HELP = "Write curves, groups and the worst frames to index.html and report.md in this folder."
-WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Study], None]
+WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Details], None]
 
 
 @click.command("evaluate", epilog=EPILOG)
@@ -42,7 +42,7 @@ WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Study], None]
 )
 @range_option
 @json_option
-@click.option("--record", is_flag=True, help="Write the scores into the model file's card.")
+@click.option("--record", is_flag=True, help="Write the scores into the card of the model file.")
 @click.option("--report", "report_folder", type=click.Path(file_okay=False, path_type=Path), help=REPORT_HELP)
 @key_option
 @click.option("--worst", type=click.IntRange(0), default=8, show_default=True, help="Pictures in the report.")
@@ -61,38 +61,41 @@ def evaluate_command(
 ) -> None:
     """Score MODEL, a file or the URL of a running service, on a folder of frames and masks.
 
-    A query in URL goes with every request: 'http://localhost:8000/?model=nuaa-sirst' scores that model of the service.
-    Eight frames at most are under way; a service that is busy (429, 503) is asked again when it says, ten times.
+    The folder may have the layout of any public dataset as it is downloaded. The scores are printed as a Markdown
+    table.
 
-    --range dtype feeds 8-bit frames as they are stored, as the paper's authors do; a service does so only when asked.
-    The table, the report, the figures and the card tell the range.
+    A query in URL is added to every request: 'http://localhost:8000/?model=nuaa-sirst' scores that model of the
+    service. At most eight requests run at a time. If the service is busy (429 or 503), a request is retried up to ten
+    times, after the time that the service names.
 
-    Prints a Markdown table. The folder may lie as the public data sets are downloaded. Exit code 1: the data, the
-    model or an answer is at fault, which is named.
+    --range dtype uses 8-bit frames as they are stored, as the paper's authors do; the default of the service is auto.
+    The table, the report, the JSON file and the card name the range.
+
+    Exit code 1: the data, the model file or a response cannot be used. The message names the cause.
     """
     if record and not Path(model).is_file():
         raise click.UsageError("--record needs a model file")
     if record:
         require_writable(Path(model))
     write_report = _report_writer(report_folder, worst) if report_folder else None
-    study = Study() if write_report else None
+    details = Details() if write_report else None
     try:
         folder = FrameFolder(data, split or default_split(data))
         source = _open(model, Device(device), key, span)
-        results = _answers(source, folder, Grid(grid), study)
+        results = _evaluate_all(source, folder, Grid(grid), details)
     except (AddressError, DataError, ModelFault, SourceError) as error:
         raise click.ClickException(str(error)) from error
     report = summarise(source.name, folder, Grid(grid), span, results)
     click.echo(f"{source.name}\n\n{report.markdown()}")
     if json_file is not None:
         write_json(json_file, report.as_json())
-    if write_report and study:
-        write_report(report, folder, results, study)
+    if write_report and details:
+        write_report(report, folder, results, details)
     if record:
         try:
             with writing(Path(model)):
                 record_measurement(Path(model), report)
-        except ValueError as error:  # no target, or none found: a card holds numbers
+        except ValueError as error:  # a score is NaN: no target, or no prediction; a card holds numbers only
             raise click.ClickException(f"nothing to record: {error}") from error
 
 
@@ -115,23 +118,23 @@ def summarise(
 
 
 def _open(model: str, device: Device, key: str | None, span: RangeMode | Range) -> Source:
-    """A URL is asked, with the key; anything else is a file."""
+    """The source for MODEL: a service if it is a URL, otherwise a model file. Only a service uses the key."""
     return HttpSource(model, key, span) if is_address(model) else FileSource(Path(model), device, span=span)
 
 
-def _answers(source: Source, folder: FrameFolder, grid: Grid, study: Study | None) -> list[FrameResult]:
-    """Every frame's result; details go into the study as they come."""
+def _evaluate_all(source: Source, folder: FrameFolder, grid: Grid, details: Details | None) -> list[FrameResult]:
+    """Results of all frames. Their details are added to ``details`` and dropped from the results to save memory."""
     results = []
-    found = evaluate(source, folder, grid, in_detail=study is not None)
-    for result in progress(found, len(folder), "evaluating", "frame"):
-        if study is not None and result.detail is not None:
-            study.add(result.name, result.detail)
+    frames = evaluate(source, folder, grid, with_details=details is not None)
+    for result in progress(frames, len(folder), "evaluating", "frame"):
+        if details is not None and result.detail is not None:
+            details.add(result.name, result.detail)
         results.append(replace(result, detail=None))
     return results
 
 
 def _report_writer(target: Path, worst: int) -> WriteReport:
-    """What writes the report; a library or a folder that cannot be had is said before the work, not after."""
+    """A function that writes the report. A missing library or an unusable folder is reported at once."""
     try:
         from export.report.writer import PAGE, write_files
 
@@ -141,9 +144,9 @@ def _report_writer(target: Path, worst: int) -> WriteReport:
     except OSError as error:
         raise click.ClickException(f"cannot write the report: {error}") from error
 
-    def write(report: Report, folder: FrameFolder, results: list[FrameResult], study: Study) -> None:
+    def write(report: Report, folder: FrameFolder, results: list[FrameResult], details: Details) -> None:
         try:
-            write_files(target, report, folder, results, study, worst)
+            write_files(target, report, folder, results, details, worst)
         except OSError as error:
             raise click.ClickException(f"cannot write the report: {error}") from error
         click.echo(f"\nreport: {target / PAGE}")

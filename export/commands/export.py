@@ -19,19 +19,19 @@ from service.runtime import Device, ModelFault, Runtime
 from service.runtime.card import CudaGate, Name, Unit, Version
 
 EPILOG = "Example: rrcanet export runs/nuaa/weights.safetensors -o models/nuaa.onnx --name nuaa --model-version 1"
-GATES: dict[CudaGate, str] = {
-    "graph": "none here; by its opset, operators and lack of control flow the graph can run there whole",
-    "session": "every node runs there, and the golden frame is answered right",
+CUDA_CHECKS: dict[CudaGate, str] = {
+    "graph": "no CUDA on this machine; by opset, operators and control flow, CUDA can run the whole graph",
+    "session": "every node runs on CUDA, and the result for the golden frame is right",
 }
-NAME_HELP = "Name of the model in answers and metrics."
+NAME_HELP = "Name of the model in responses and metrics."
 PRECISION_HELP = (
-    "Of weights and arithmetic; frames and probabilities are float32. fp16 is for GPUs: a CPU only emulates it."
+    "Precision of weights and arithmetic; input and output stay float32. fp16 is for GPUs: a CPU only emulates it."
 )
-FIELDS: Final[dict[str, Any]] = {"name": Name, "model_version": Version, "threshold": Unit}  # of the card
+FIELDS: Final[dict[str, Any]] = {"name": Name, "model_version": Version, "threshold": Unit}  # types of card fields
 
 
-def _as_in_card(_context: click.Context, option: click.Parameter, value: str | float) -> str | float:
-    """What no card can hold is said before the work, not after."""
+def _validate_card_field(_context: click.Context, option: click.Parameter, value: str | float) -> str | float:
+    """Refuse a value that the card cannot hold before the export starts."""
     try:
         TypeAdapter(FIELDS[str(option.name)], config=ConfigDict(allow_inf_nan=False)).validate_python(value)
     except ValidationError as error:
@@ -42,19 +42,26 @@ def _as_in_card(_context: click.Context, option: click.Parameter, value: str | f
 @click.command("export", epilog=EPILOG)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=OutputFile(), required=True, help="The .onnx file to write.")
-@click.option("--name", default="rrcanet", show_default=True, callback=_as_in_card, help=NAME_HELP)
-@click.option("--model-version", default="1", show_default=True, callback=_as_in_card)
+@click.option("--name", default="rrcanet", show_default=True, callback=_validate_card_field, help=NAME_HELP)
+@click.option("--model-version", default="1", show_default=True, callback=_validate_card_field)
 @click.option(
-    "--threshold", type=float, default=0.5, show_default=True, callback=_as_in_card, help="On pixels, 0 to 1."
+    "--threshold",
+    type=float,
+    default=0.5,
+    show_default=True,
+    callback=_validate_card_field,
+    help="Decision threshold on the probability of pixels, 0 to 1.",
 )
 @click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True, help=PRECISION_HELP)
 def export_command(
     checkpoint: Path, output: Path, name: str, model_version: str, threshold: float, precision: Precision
 ) -> None:
-    """Turn CHECKPOINT (ours or the authors') into one self-describing ONNX file, and verify it.
+    """Export CHECKPOINT to one self-describing ONNX file and verify it.
 
-    Exit code 1: the checkpoint does not fit; or the file does not answer as PyTorch does, or has a node that CUDA
-    cannot run, and is not kept; a file that was there stays.
+    CHECKPOINT is a file written by rrcanet train, or a checkpoint of the paper's authors.
+
+    Exit code 1: the checkpoint does not fit, the exported file does not agree with PyTorch, or CUDA cannot run one of
+    its nodes. In these cases nothing is written, and an existing OUTPUT stays as it is.
     """
     try:
         trained = load_checkpoint(checkpoint)
@@ -62,29 +69,29 @@ def export_command(
     except (CheckpointError, FileNotFoundError, HalfOverflow) as error:
         raise click.ClickException(str(error)) from error
     card = describe(trained, name, model_version, threshold, precision)
-    candidate = output.with_name(f"{output.name}.unverified")  # beside it: a server may watch the folder for .onnx
+    candidate = output.with_name(f"{output.name}.unverified")  # no .onnx suffix: a server may watch this folder
     try:
         with writing(output):
             write_model(candidate, graph, card)
-            gate = _hold_against(candidate, trained, precision)
-            record_cuda_check(candidate, gate)
+            cuda_check = _check_candidate(candidate, trained, precision)
+            record_cuda_check(candidate, cuda_check)
             os.replace(candidate, output)
     finally:
         candidate.unlink(missing_ok=True)
-    click.echo(f"CUDA: {GATES[gate]}")
+    click.echo(f"CUDA: {CUDA_CHECKS[cuda_check]}")
     click.echo(f"wrote {output}: {card.name} {card.version}, {precision}, {output.stat().st_size / 1e6:.2f} MB")
 
 
-def _hold_against(candidate: Path, trained: Checkpoint, precision: Precision) -> CudaGate:
-    """Everything that a file must pass before it takes its name."""
+def _check_candidate(candidate: Path, trained: Checkpoint, precision: Precision) -> CudaGate:
+    """Run every check that a file must pass before it gets its final name."""
     try:
         runtime = Runtime(candidate, Device.CPU)
         runtime.check_golden()
         comparisons = verify(runtime, trained)
-        gate = check_cuda(candidate)
+        cuda_check = check_cuda(candidate)
     except (ModelFault, CudaCheckFault) as error:
         raise click.ClickException(str(error)) from error
     print_comparisons(comparisons, precision)
     if not agree(comparisons, precision):
-        raise click.ClickException(f"{candidate} does not answer as PyTorch does")
-    return gate
+        raise click.ClickException(f"{candidate} does not agree with PyTorch")
+    return cuda_check

@@ -1,4 +1,4 @@
-"""Options that more than one command has."""
+"""Options shared by several commands."""
 
 import json
 import os
@@ -17,13 +17,13 @@ from service.settings import CLIENT_KEY
 
 
 class OutputFile(click.Path):
-    """A file that is written when the work is done; a folder that cannot be had is said before it."""
+    """A file that is written at the end of a command. An unusable folder is reported before the work starts."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The path, in a folder that is there and can be written; exit code 1 where it cannot."""
+        """The path. Its folder is created if necessary; the command ends with exit code 1 if it is not writable."""
         file = Path(os.fsdecode(super().convert(value, param, ctx)))
         with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ class OutputFile(click.Path):
 
 @contextmanager
 def writing(file: Path) -> Iterator[None]:
-    """A disk that is full, or a folder that cannot be written, ends the command with a word and exit code 1."""
+    """End the command with a message and exit code 1 if ``file`` cannot be written."""
     try:
         yield
     except OSError as error:
@@ -41,24 +41,24 @@ def writing(file: Path) -> Iterator[None]:
 
 
 def require_writable(file: Path) -> None:
-    """That the folder of ``file`` cannot be written is said before the work, not after."""
+    """End the command now if the folder of ``file`` is not writable, and not after the work."""
     with writing(file):
         TemporaryFile(dir=file.parent).close()
 
 
-json_option = click.option("--json", "json_file", type=OutputFile(), help="Write the figures here too.")
+json_option = click.option("--json", "json_file", type=OutputFile(), help="Also write the results to this file.")
 range_option = click.option(
     "--range",
     "span",
     type=RangeType(),
     default=RangeMode.AUTO.value,
     show_default=True,
-    help="Counts to intensity: auto, as the service has it by default, dtype, minmax or LO:HI.",
+    help="How counts map to intensity: auto (default of the service), dtype, minmax or LO:HI.",
 )
-key_option = click.option("--key", envvar=CLIENT_KEY, show_envvar=True, help="API key, where the service wants one.")
+key_option = click.option("--key", envvar=CLIENT_KEY, show_envvar=True, help="API key, if the service requires one.")
 
 
 def write_json(file: Path, content: Any) -> None:
-    """Indented, whole or not at all."""
+    """Write ``content`` as indented JSON in one atomic step."""
     with writing(file):
         write_atomically(file, (json.dumps(content, indent=1) + "\n").encode())

@@ -18,10 +18,12 @@ EPILOG = "Example: rrcanet verify models/nuaa.onnx runs/nuaa/weights.safetensors
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--device", type=click.Choice([one.value for one in Device]), default=Device.CPU.value, show_default=True)
 def verify_command(model: Path, checkpoint: Path, device: Device) -> None:
-    """Compare MODEL, as it is served, with CHECKPOINT in PyTorch.
+    """Compare MODEL, run as the service runs it, with CHECKPOINT in PyTorch.
 
-    Exit code 1: a file is not readable; of an fp32 model, a probability differs by more than 1e-4, or a target does; of
-    an fp16 model, its masks differ from PyTorch's by more than IoU 0.99, Pd 0.99 and Fa 10e-6 allow.
+    An fp32 model must find the same targets, and no probability may differ by more than 1e-4. The masks of an fp16
+    model must reach IoU 0.99, Pd 0.99 and at most Fa 10e-6 against PyTorch's masks.
+
+    Exit code 1: a file cannot be read, or the two do not agree.
     """
     try:
         runtime = Runtime(model, Device(device))
@@ -32,7 +34,7 @@ def verify_command(model: Path, checkpoint: Path, device: Device) -> None:
         raise click.ClickException(str(error)) from error
     print_comparisons(comparisons, runtime.card.precision)
     if not agree(comparisons, runtime.card.precision):
-        raise click.ClickException(f"{model} does not answer as {checkpoint} does")
+        raise click.ClickException(f"{model} does not agree with {checkpoint}")
 
 
 def _refuse_other_depth(runtime: Runtime, trained: Checkpoint, model: Path, checkpoint: Path) -> None:
@@ -42,11 +44,11 @@ def _refuse_other_depth(runtime: Runtime, trained: Checkpoint, model: Path, chec
 
 
 def print_comparisons(comparisons: Sequence[Comparison], precision: Precision) -> None:
-    """A line a batch; of fp16, the scores that decide."""
+    """Print one line per batch and, for fp16, the scores that decide."""
     for c in comparisons:
         verdict = "ok" if c.passed(precision) else "DIFFERS"
         allowed = f" (allowed {TOLERANCE:.0e})" if precision == "fp32" else ""
-        same = "the same" if c.targets_agree else "other ones served"
+        same = "the same" if c.targets_agree else "not the same"
         click.echo(
             f"{verdict:8}{c.batch} x {c.height:3d} x {c.width:3d}: probabilities within {c.difference:.1e}{allowed}, "
             f"{c.targets} targets, {same}"

@@ -1,4 +1,4 @@
-"""Where a service is, and what every request to it asks for besides: ``http://host:8000/?model=nuaa-sirst``."""
+"""The address of a service, such as ``http://host:8000/?model=nuaa-sirst``. Its query is added to every request."""
 
 import http.client
 import unicodedata
@@ -10,24 +10,28 @@ from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 SECURE: Final = "https"
 BEGINNINGS: Final = ("http://", f"{SECURE}://")
 DETECT: Final = "/v1/detect"
-OF_PATH: Final = "/%:@!$&'()*+,;="  # stays as it is, other than letters and digits
-OF_QUERY: Final = f"{OF_PATH}?"
-LATIN_1, CONTROL = "\xff", "Cc"  # the last letter that a header carries; Unicode's category of those that it does not
+PATH_SAFE: Final = "/%:@!$&'()*+,;="  # not percent-encoded, like letters and digits
+QUERY_SAFE: Final = f"{PATH_SAFE}?"
+LAST_LATIN_1, CONTROL = (
+    "\xff",
+    "Cc",
+)  # a header has none beyond the first, none of this category
 
 
 class AddressError(Exception):
-    """An address or a key that no request can be made with, and why."""
+    """No request can be sent to the address, or no header can carry the API key. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Of a service.
+    """The parsed address of a service.
 
     Attributes:
-        text: as it was given.
-        host: with its port.
-        path: what stands before the service's own paths, percent-encoded.
-        query: what every request asks for, percent-encoded.
+        text: the address as the user gave it.
+        scheme: ``http`` or ``https``.
+        host: host name and port.
+        path: prefix of the service's own paths, percent-encoded.
+        query: query that is added to every request, percent-encoded.
     """
 
     text: str
@@ -37,36 +41,36 @@ class Address:
     query: str
 
     def connect(self, timeout_s: float) -> http.client.HTTPConnection:
-        """Not opened before the first request."""
+        """A connection to the host. It is opened with the first request."""
         kind = http.client.HTTPSConnection if self.scheme == SECURE else http.client.HTTPConnection
         return kind(self.host, timeout=timeout_s)
 
-    def detect(self, **asked: str | int) -> str:
-        """What a request to find targets names: path and query, the address's own and what is asked for besides."""
-        query = "&".join(part for part in (self.query, urlencode(asked)) if part)
+    def detect(self, **parameters: str | int) -> str:
+        """Path and query of a detection request: the address's own query first, then ``parameters``."""
+        query = "&".join(part for part in (self.query, urlencode(parameters)) if part)
         return f"{self.path}{DETECT}?{query}" if query else f"{self.path}{DETECT}"
 
     @property
-    def asked(self) -> frozenset[str]:
-        """Names in its query."""
+    def query_names(self) -> frozenset[str]:
+        """Names of the parameters in the address's own query."""
         return frozenset(name for name, _ in parse_qsl(self.query, keep_blank_values=True))
 
 
 def is_address(text: str) -> bool:
-    """Whether this is meant as one; anything else is a file."""
+    """Whether ``text`` is the address of a service and not the path of a file."""
     return text.lower().startswith(BEGINNINGS)
 
 
 def read_address(text: str) -> Address:
-    """An address whose path and query are sent as they are, in UTF-8 where they are not ASCII.
+    """Parse an address. Characters of path and query that are not ASCII are sent in UTF-8, percent-encoded.
 
     Raises:
-        AddressError: no request can be sent there, or not all of it.
+        AddressError: no request can be sent there, or a part of the address would be lost.
     """
     try:
         parts = urlsplit(text)
         _check(parts)
-        path, query = quote(parts.path, OF_PATH), quote(parts.query, OF_QUERY)
+        path, query = quote(parts.path, PATH_SAFE), quote(parts.query, QUERY_SAFE)
     except (ValueError, http.client.InvalidURL) as error:
         raise AddressError(f"{text} is no address of a service: {error}") from error
     return Address(text, parts.scheme, parts.netloc, path.rstrip("/"), query)
@@ -80,17 +84,17 @@ def _check(parts: SplitResult) -> None:
     if parts.fragment:
         raise ValueError(f"it has a fragment, #{parts.fragment}, which is never sent")
     parts.hostname.encode("idna")
-    http.client.HTTPConnection(parts.netloc)  # opens nothing; refuses ports that are no numbers, and spaces
-    _ = parts.port  # refuses those that are too large
+    http.client.HTTPConnection(parts.netloc)  # opens no connection; raises if the port is no number or has spaces
+    _ = parts.port  # raises if the port is too large
 
 
 def key_header(key: str | None) -> Mapping[str, str]:
-    """What opens a service that wants a key; nothing without one.
+    """The request header with the API key; no header without a key.
 
     Raises:
-        AddressError: no header can carry it.
+        AddressError: no header can carry the key.
     """
-    odd = sorted({letter for letter in key or "" if letter > LATIN_1 or unicodedata.category(letter) == CONTROL})
+    odd = sorted({letter for letter in key or "" if letter > LAST_LATIN_1 or unicodedata.category(letter) == CONTROL})
     if odd:
         raise AddressError(f"no header can carry the key: it holds {', '.join(map(ascii, odd))}")
     return {"X-API-Key": key} if key else {}

@@ -1,4 +1,4 @@
-"""How much a target stands out: the signal-to-clutter ratio of the field."""
+"""Local contrast of targets: the signal-to-clutter ratio."""
 
 from typing import Final
 
@@ -8,18 +8,22 @@ from scipy import ndimage
 
 from model.scoring.objects import EIGHT_CONNECTED
 
-MARGIN: Final = 20  # pixels around a target's box that are its surroundings, as papers on small targets take them
+MARGIN: Final = 20  # pixels around a target's box that are its surroundings, as in papers on small targets
 
 
 def target_contrasts(counts: NDArray[np.generic], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """``[K]`` of the objects of ``mask`` in the order of ``ndimage.label``: |mean on - mean around| / deviation around.
+    """Signal-to-clutter ratio of each target: |mean of target - mean of surroundings| / deviation of surroundings.
 
-    It does not depend on gain or offset, so frames of any bit depth compare. A flat surrounding gives infinity,
-    a target without surroundings NaN. Pixels of other targets and those that are no numbers count as neither.
+    The ratio depends on neither gain nor offset, so frames of different bit depths are comparable. Surroundings without
+    variation give infinity; a target without surroundings gives NaN. Pixels of other targets and pixels that are NaN or
+    infinite belong neither to the target nor to its surroundings.
 
     Args:
-        counts: ``[H, W]``.
-        mask: ``[H, W]``.
+        counts: ``[H, W]`` luminance as stored.
+        mask: ``[H, W]`` bool.
+
+    Returns:
+        ``[K]``, one ratio per object of ``mask``, in the order of ``ndimage.label``.
     """
     labels, number = ndimage.label(mask, EIGHT_CONNECTED)
     contrasts = np.full(number, np.nan)

@@ -1,4 +1,4 @@
-"""The two grids on which the field is scored: a frame's own pixels, or everything resized to 256 x 256."""
+"""The two grids on which papers score: the frame's own pixels, or frame and mask resized to 256 x 256."""
 
 import io
 from enum import StrEnum
@@ -17,17 +17,19 @@ SIDE: Final = 256
 
 
 class Grid(StrEnum):
-    """Where masks are compared."""
+    """The grid on which predicted and true masks are compared."""
 
     NATIVE = "native"
     SQUARE = "256"
 
 
 def frame_on_grid(folder: FrameFolder, name: str, grid: Grid) -> bytes:
-    """The frame's own file, or a resized one: bilinear, 8-bit frames in 8 bits, as the authors do it.
+    """Bytes of the frame's own file, or of a file with the frame resized as the authors do it.
+
+    Resizing is bilinear. Frames of 8 bits are resized in 8 bits.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: the frame cannot be read.
     """
     path = folder.image_path(name)
     try:
@@ -48,7 +50,7 @@ def _resized(path: Path) -> bytes:
 
 
 def counts_on_grid(counts: NDArray[np.generic], grid: Grid) -> NDArray[np.generic]:
-    """Luminance ``[H, W]`` as stored, or resized in float32; uint16 stays such, for a range that is its type's."""
+    """Luminance ``[H, W]`` as stored, or resized in float32. uint16 stays uint16, as ``range=dtype`` needs it."""
     if grid is Grid.NATIVE:
         return counts
     resized = np.asarray(
@@ -58,7 +60,7 @@ def counts_on_grid(counts: NDArray[np.generic], grid: Grid) -> NDArray[np.generi
 
 
 def mask_on_grid(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
-    """The mask, or its nearest pixels."""
+    """The mask as stored, or resized by nearest neighbour."""
     if grid is Grid.NATIVE:
         return mask
     resized = Image.fromarray(mask.astype(np.uint8)).resize((SIDE, SIDE), Image.Resampling.NEAREST)

@@ -1,4 +1,4 @@
-"""Pd of targets that have something in common: their size, their contrast."""
+"""Pd of groups of targets with similar size or contrast."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Z_95: Final = 1.959964  # standard deviations that hold 95 % of a normal distribution
-AREA_EDGES: Final = (1.0, 5.0, 10.0, 17.0, 37.0, 82.0, float("inf"))  # pixels; 81 is the field's limit of "small"
+Z_95: Final = 1.959964  # 95 % of a normal distribution lie within this many standard deviations
+AREA_EDGES: Final = (1.0, 5.0, 10.0, 17.0, 37.0, 82.0, float("inf"))  # pixels; papers call targets up to 81 px small
 CONTRAST_EDGES: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, float("inf"))
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Targets of one bin: how many, and how many were detected."""
+    """The targets of one bin and how many of them were detected."""
 
     label: str
     targets: int
@@ -23,27 +23,27 @@ class Group:
 
     @property
     def pd(self) -> float:
-        """0..1; NaN without targets."""
+        """Share of detected targets, 0..1; NaN if the group has no targets."""
         return self.detected / self.targets if self.targets else float("nan")
 
     def interval(self) -> tuple[float, float]:
-        """Of Pd, 95 % (Wilson): how far so few targets can be trusted."""
+        """Confidence interval of Pd at 95 % (Wilson): wide if the group has few targets, NaN if it has none."""
         if not self.targets:
             return float("nan"), float("nan")
         n, pd, z2 = self.targets, self.pd, Z_95**2
         centre, half = pd + z2 / (2 * n), Z_95 * float(np.sqrt(pd * (1 - pd) / n + z2 / (4 * n * n)))
-        # where all or none were detected the bound is exact; rounding must not pass it
+        # if all or none were detected, one bound equals Pd; rounding must not move it past Pd
         low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
         return min(max(low, 0.0), pd), max(min(high, 1.0), pd)
 
 
 def by_area(areas: NDArray[np.floating], detected: NDArray[np.bool_]) -> tuple[Group, ...]:
-    """Groups by target area in pixels; ``[K]`` each."""
+    """Group targets by area in pixels. Both arrays are ``[K]``."""
     return _groups(areas, detected, AREA_EDGES, _whole)
 
 
 def by_contrast(contrasts: NDArray[np.floating], detected: NDArray[np.bool_]) -> tuple[Group, ...]:
-    """Groups by signal-to-clutter ratio; ``[K]`` each, targets without surroundings (NaN) in none."""
+    """Group targets by signal-to-clutter ratio. Both arrays are ``[K]``; targets with a NaN ratio are in no group."""
     return _groups(contrasts, detected, CONTRAST_EDGES, _between)
 
 

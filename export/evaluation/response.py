@@ -1,4 +1,4 @@
-"""What is read of an answer of ``POST /v1/detect``. Whoever gave it may be no service of ours: all of it is checked."""
+"""Parses responses of ``POST /v1/detect``. Any server may have sent them, so every field is checked."""
 
 import io
 import json
@@ -9,46 +9,48 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from export.evaluation.source import only
+from export.evaluation.source import refuse_several_frames
 
-SHOWN: Final = 200  # bytes of what is no problem
+MAX_DETAIL: Final = 200  # bytes of an error response that is no problem document
 Place = Annotated[int, Field(ge=0)]
 Size = Annotated[int, Field(ge=1)]
 
 
-class AnswerError(ValueError):
-    """What is wrong with an answer."""
+class ResponseError(ValueError):
+    """The response is not one of ``POST /v1/detect``. The message says why."""
 
 
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True)  # and what else a newer service tells is left alone
+class ResponseModel(BaseModel):
+    """Base of all parts of a response. Unknown fields are ignored: a newer service may send more."""
+
+    model_config = ConfigDict(frozen=True)
 
 
-class Peak(Part):
+class ResponsePeak(ResponseModel):
     x: Place
     y: Place
 
 
-class Target(Part):
-    peak: Peak
+class ResponseTarget(ResponseModel):
+    peak: ResponsePeak
     area: Size
     confidence: Annotated[float, Field(ge=0, le=1)]
 
 
-class Mask(Part):
+class ResponseMask(ResponseModel):
     data: Base64Bytes
 
 
-class Entry(Part):
-    """Of one frame; ``width`` and ``height`` are the frame's."""
+class ResponseFrame(ResponseModel):
+    """The part of a response about one frame; ``width`` and ``height`` are the frame's, in pixels."""
 
     width: Size
     height: Size
-    targets: tuple[Target, ...]
-    mask: Mask
+    targets: tuple[ResponseTarget, ...]
+    mask: ResponseMask
 
     @model_validator(mode="after")
-    def _fits(self) -> "Entry":
+    def _fits(self) -> "ResponseFrame":
         if any(target.peak.x >= self.width or target.peak.y >= self.height for target in self.targets):
             raise ValueError("a peak lies outside the frame")
         if self.area > self.width * self.height:
@@ -57,57 +59,57 @@ class Entry(Part):
 
     @property
     def area(self) -> int:
-        """Pixels of all targets together."""
+        """Area of all targets together, in pixels."""
         return sum(target.area for target in self.targets)
 
     def levels(self) -> NDArray[np.uint16]:
-        """The mask's pixels ``[H, W]``, 8 or 16 bits.
+        """Pixels of the mask ``[H, W]``, of 8 or 16 bits.
 
         Raises:
-            AnswerError: it is no image, or none of the frame's size.
+            ResponseError: the mask is no image, has another size than the frame, or is in colour.
         """
         try:
             with Image.open(io.BytesIO(self.mask.data), formats=("PNG",)) as image:
                 size = image.size
                 if size != (self.width, self.height):
-                    raise AnswerError(f"its mask is {size[0]}x{size[1]}, its frame {self.width}x{self.height}")
+                    raise ResponseError(f"its mask is {size[0]}x{size[1]}, its frame {self.width}x{self.height}")
                 levels = np.asarray(image)
-        except AnswerError:
+        except ResponseError:
             raise
-        except Exception as error:  # damaged bytes raise nearly anything in Pillow's readers
-            raise AnswerError("its mask is no PNG that can be read") from error
+        except Exception as error:  # Pillow raises many kinds of exceptions for damaged files
+            raise ResponseError("its mask is no PNG that can be read") from error
         if levels.ndim != 2:
-            raise AnswerError("its mask is in colour")
+            raise ResponseError("its mask is in colour")
         return levels.astype(np.uint16)
 
 
-class Answer(Part):
+class Response(ResponseModel):
     frames: Annotated[list[dict[str, Any]], Field(min_length=1)]
 
 
-def read_answer(content: bytes) -> Entry:
-    """The entry of the only frame.
+def read_response(content: bytes) -> ResponseFrame:
+    """The part about the only frame of a response.
 
     Raises:
-        AnswerError: this is no such answer.
-        SourceError: the frame sent was several.
+        ResponseError: the content is not a response of ``POST /v1/detect``.
+        SourceError: the file that was sent holds several frames.
     """
     try:
-        entry, *others = Answer.model_validate_json(content).frames
-        only(others)
-        return Entry.model_validate(entry)
+        first_frame, *others = Response.model_validate_json(content).frames
+        refuse_several_frames(others)
+        return ResponseFrame.model_validate(first_frame)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise AnswerError(f"{place}: {first['msg']}" if place else first["msg"]) from error
+        raise ResponseError(f"{place}: {first['msg']}" if place else first["msg"]) from error
 
 
-def detail(content: bytes) -> str:
-    """Why something was not answered: the detail of a problem, or what else is there, cut short."""
+def error_detail(content: bytes) -> str:
+    """The ``detail`` of a problem document; for any other error response, its first bytes as text."""
     try:
         match json.loads(content):
-            case {"detail": told}:
-                return str(told)
+            case {"detail": detail}:
+                return str(detail)
     except (ValueError, RecursionError):
         pass
-    return content[:SHOWN].decode(errors="replace")
+    return content[:MAX_DETAIL].decode(errors="replace")

@@ -1,4 +1,4 @@
-"""What is evaluated, behind one call: a model file here, a running service in ``http_source``."""
+"""The interface of a source of answers, and the source that runs a model file. ``http_source`` has the other one."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ from service.runtime import CUDA, Device
 from service.runtime.card import Calibration
 from service.runtime.cpus import available_cpus
 
-MANY: Final = 100_000
-MANY_PIXELS: Final = 2**26
+MAX_TARGETS: Final = 100_000
+MAX_PIXELS: Final = 2**26
 
 
 class SourceError(Exception):
-    """A frame that was not answered, and why."""
+    """The source gave no answer for a frame. The message says why."""
 
 
 class BusyError(SourceError):
-    """A frame that may be answered when it is asked again, ``retry_after_s`` seconds later."""
+    """The source is busy. A retry after ``retry_after_s`` seconds may succeed."""
 
     def __init__(self, why: str, retry_after_s: float) -> None:
         super().__init__(why)
@@ -35,10 +35,14 @@ class BusyError(SourceError):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One answer: ``mask [H, W]``, and of each target the peak (x, y) and the confidence.
+class FrameAnswer:
+    """The answer of a source for one frame.
 
-    ``probabilities [H, W]`` are there where they were asked for.
+    Attributes:
+        mask: ``[H, W]`` True on predicted targets.
+        peaks: (x, y) of each target's most probable pixel.
+        confidences: confidence of each target, 0..1.
+        probabilities: ``[H, W]``, if they were requested.
     """
 
     mask: NDArray[np.bool_]
@@ -48,61 +52,63 @@ class Found:
 
 
 class Source(Protocol):
-    """Finds targets in the bytes of one frame; may be called from ``at_once`` threads."""
+    """Finds targets in the bytes of one frame. Up to ``concurrency`` threads may call it at the same time."""
 
     name: str
-    at_once: int
+    concurrency: int
 
-    def find(self, frame: bytes, probabilities: bool = False) -> Found:
-        """Answer one frame, with the probability of every pixel if wanted.
+    def find(self, frame: bytes, probabilities: bool = False) -> FrameAnswer:
+        """Find the targets of one frame; with ``probabilities``, the answer includes the probability of every pixel.
 
         Raises:
-            BusyError: not now.
-            SourceError: it was not answered.
+            BusyError: the source is busy; a retry may succeed.
+            SourceError: the source gives no answer.
         """
 
 
 class FileSource:
-    """A model file, through the very line that serves it.
+    """A model file, run by the same code that serves it.
 
     Args:
-        calibrated: whether targets carry confidences; plain scores otherwise.
+        path: the model file.
+        device: where the model runs.
+        calibrated: whether scores become confidences by the card's calibration.
         span: how counts map to intensity.
     """
 
     def __init__(
         self, path: Path, device: Device, calibrated: bool = True, span: RangeMode | Range = RangeMode.AUTO
     ) -> None:
-        self._options = Options(max_targets=MANY, range=span)
+        self._options = Options(max_targets=MAX_TARGETS, range=span)
         self.detector: Detector = load_detector(path, device)
         card = self.detector.runtime.card
         if not calibrated:
             self.detector.runtime.card = card.model_copy(update={"calibration": Calibration()})
-        self.at_once = available_cpus()
-        # of CUDA each thread has graphs of its own; on the CPU a lone run leaves cores idle
-        self._device = ThreadPoolExecutor(1 if self.detector.runtime.provider == CUDA else self.at_once, "device")
+        self.concurrency = available_cpus()
+        # on CUDA one thread is best, since each thread captures its own graphs; on a CPU one run does not use all cores
+        self._device = ThreadPoolExecutor(1 if self.detector.runtime.provider == CUDA else self.concurrency, "device")
         self.name = f"{card.name} {card.version} ({path.name}, {self.detector.runtime.provider})"
 
-    def find(self, frame: bytes, probabilities: bool = False) -> Found:
-        """Decode, infer, group."""
+    def find(self, frame: bytes, probabilities: bool = False) -> FrameAnswer:
+        """Decode the frame, run the model and find the targets."""
         try:
-            decoded, *others = decode_file(frame, Budget(max_pixels=MANY_PIXELS))
+            decoded, *others = decode_file(frame, Budget(max_pixels=MAX_PIXELS))
             if isinstance(decoded, ServiceError):
                 raise decoded
-            only(others)
+            refuse_several_frames(others)
             detection = self._detect(decoded)
         except ServiceError as fault:
             raise SourceError(str(fault)) from fault
-        return self._found(detection, probabilities)
+        return self._answer(detection, probabilities)
 
     def _detect(self, frame: Frame) -> Detection:
         prepared = self.detector.prepare(frame, self._options)
         probabilities = self._device.submit(self.detector.infer, prepared).result()
         return self.detector.finish(prepared, probabilities, self._options)
 
-    def _found(self, detection: Detection, probabilities: bool) -> Found:
+    def _answer(self, detection: Detection, probabilities: bool) -> FrameAnswer:
         targets = detection.found.targets
-        return Found(
+        return FrameAnswer(
             mask=detection.found.mask,
             peaks=tuple((target.peak.x, target.peak.y) for target in targets),
             confidences=tuple(target.confidence for target in targets),
@@ -110,11 +116,11 @@ class FileSource:
         )
 
 
-def only(others: list[Any]) -> None:
-    """Refuse a file that holds others too.
+def refuse_several_frames(others: list[Any]) -> None:
+    """Refuse a file that holds more than one frame; ``others`` are the frames after the first.
 
     Raises:
-        SourceError: it does.
+        SourceError: ``others`` is not empty.
     """
     if others:
         raise SourceError(f"the file holds {len(others) + 1} frames, its mask is for one")

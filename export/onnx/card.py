@@ -1,4 +1,4 @@
-"""What a model file says of itself: written into it, and read back."""
+"""The card of a model file: name, version, origin, scores and calibration, stored in the file's ONNX metadata."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from torch import nn
 
 from export.onnx.cuda_check import OPSET
 from export.onnx.golden import golden_check
-from export.onnx.graph import Precision, Served
+from export.onnx.graph import Precision, ServedNetwork
 from export.report.report import Report
 from model.files import write_atomically
 from model.network.checkpoint import Checkpoint
@@ -16,7 +16,7 @@ from service.runtime.card import METADATA_KEY, Calibration, Card, CudaGate, Meas
 
 
 def describe(checkpoint: Checkpoint, name: str, version: str, threshold: float, precision: Precision = "fp32") -> Card:
-    """The card of a network just exported; measurements and calibration come when they are measured."""
+    """Make the card of a freshly exported network, without measurements and calibration: these are added later."""
     record = checkpoint.record
     return Card(
         name=name,
@@ -34,17 +34,17 @@ def describe(checkpoint: Checkpoint, name: str, version: str, threshold: float, 
         stride=checkpoint.network.stride,
         precision=precision,
         opset=OPSET,
-        golden=golden_check(Served(checkpoint).eval(), precision, checkpoint.network.stride),
+        golden=golden_check(ServedNetwork(checkpoint).eval(), precision, checkpoint.network.stride),
     )
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Distinct trainable numbers: shared kernels count once."""
+    """Number of trainable parameters. A kernel that several passes share counts once."""
     return sum(parameter.numel() for parameter in network.parameters() if isinstance(parameter, torch.Tensor))
 
 
 def attach(graph: onnx.ModelProto, card: Card) -> None:
-    """Put the card into the model's metadata, in place of any other."""
+    """Write the card into the model's metadata and replace a card that is already there."""
     others = [entry for entry in graph.metadata_props if entry.key != METADATA_KEY]
     del graph.metadata_props[:]
     graph.metadata_props.extend(others)
@@ -52,32 +52,32 @@ def attach(graph: onnx.ModelProto, card: Card) -> None:
 
 
 def write_model(path: Path, graph: onnx.ModelProto, card: Card) -> None:
-    """One self-describing file, never half written."""
+    """Write graph and card to one file in one atomic step."""
     attach(graph, card)
     write_atomically(path, graph.SerializeToString())
 
 
 def read_model(path: Path) -> tuple[onnx.ModelProto, Card]:
-    """A model file that ``write_model`` wrote."""
+    """Read graph and card of a file that ``write_model`` has written."""
     graph = onnx.load(path, load_external_data=False)
     texts = [entry.value for entry in graph.metadata_props if entry.key == METADATA_KEY]
     return graph, Card.model_validate_json(texts[0])
 
 
-def record_cuda_check(path: Path, gate: CudaGate) -> None:
-    """Write the same graph with the check that it has passed."""
+def record_cuda_check(path: Path, check: CudaGate) -> None:
+    """Write to the card which CUDA check the file has passed. The graph stays the same."""
     graph, card = read_model(path)
-    write_model(path, graph, card.model_copy(update={"cuda_gate": gate}))
+    write_model(path, graph, card.model_copy(update={"cuda_gate": check}))
 
 
 def record_calibration(path: Path, calibration: Calibration) -> None:
-    """Write the same graph with another curve."""
+    """Write another calibration curve to the card. The graph stays the same."""
     graph, card = read_model(path)
     write_model(path, graph, card.model_copy(update={"calibration": calibration}))
 
 
 def record_measurement(path: Path, report: Report) -> None:
-    """Add a measurement to the card, in place of an older one of the same data and protocol."""
+    """Add a measurement to the card. It replaces an older one of the same dataset, split, grid and range."""
     graph, card = read_model(path)
     scores = report.scores
     new = Measurement(

@@ -1,7 +1,8 @@
-"""Can CUDA run every node of an exported graph? A node that falls back to the CPU costs two copies, and CUDA graphs.
+"""Checks that CUDA can run every node of an exported graph.
 
-Where CUDA is, a session that allows nothing else tells. Elsewhere the graph is held against what is known to fall
-back.
+A node that falls back to the CPU costs two copies between the devices and makes CUDA graphs impossible. On a machine
+with CUDA the check opens a session in which no other provider is allowed. On other machines it looks for operators and
+opsets that are known to fall back.
 """
 
 from pathlib import Path
@@ -13,31 +14,34 @@ from service.runtime import Device, ModelFault, Runtime, missing_for_cuda
 from service.runtime.card import CudaGate
 
 OPSET: Final = 18  # newer Pad and MaxPool have no CUDA kernel (microsoft/onnxruntime#26393)
-CONTROL_FLOW: Final = frozenset({"If", "Loop", "Scan", "SequenceMap"})  # no CUDA graph can hold them
+CONTROL_FLOW: Final = frozenset({"If", "Loop", "Scan", "SequenceMap"})  # cannot be part of a CUDA graph
 STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
 
 
 class CudaCheckFault(Exception):
-    """What of a graph keeps it off CUDA."""
+    """CUDA cannot run the graph. The message names every reason."""
 
 
 def check_cuda(path: Path) -> CudaGate:
-    """Run the strictest check that this machine allows, and tell which it was.
+    """Run the strictest check that this machine allows.
+
+    Returns:
+        ``session`` if a CUDA session ran the model, ``graph`` if only the graph was inspected.
 
     Raises:
-        CudaCheckFault: a node would not run on CUDA, and why.
+        CudaCheckFault: a node would not run on CUDA.
     """
     check_graph(onnx.load(path))
     if missing_for_cuda() is not None:
         return "graph"
-    return _pass_session(path)  # pragma: cuda
+    return _check_in_session(path)  # pragma: cuda
 
 
 def check_graph(model: onnx.ModelProto) -> None:
-    """Hold a graph against what is known of CUDA's kernels.
+    """Look for opsets, operator domains and control flow that have no CUDA kernel. This needs no GPU.
 
     Raises:
-        CudaCheckFault: every reason found.
+        CudaCheckFault: at least one was found; the message names all of them.
     """
     domains = {opset.domain for opset in model.opset_import} - STANDARD_DOMAINS
     newest = max((opset.version for opset in model.opset_import if opset.domain in STANDARD_DOMAINS), default=0)
@@ -51,9 +55,9 @@ def check_graph(model: onnx.ModelProto) -> None:
         raise CudaCheckFault(f"CUDA could not run every node of this graph: {'; '.join(faults)}")
 
 
-def _pass_session(path: Path) -> CudaGate:  # pragma: cuda
+def _check_in_session(path: Path) -> CudaGate:  # pragma: cuda
     try:
         Runtime(path, Device.CUDA).check_golden()
     except ModelFault as fault:
-        raise CudaCheckFault(f"CUDA does not run every node of this graph, or not right: {fault}") from fault
+        raise CudaCheckFault(f"CUDA does not run every node of this graph, or gives wrong results: {fault}") from fault
     return "session"

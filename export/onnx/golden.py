@@ -1,4 +1,7 @@
-"""The frame by which a server proves that it answers as PyTorch did."""
+"""The golden check: a small frame and PyTorch's probabilities for it, stored in the card.
+
+A server runs the frame when it loads the file and compares the result, so a broken runtime is found at start-up.
+"""
 
 import base64
 import io
@@ -9,29 +12,29 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from export.onnx.graph import Precision, Served
+from export.onnx.graph import Precision, ServedNetwork
 from service.detection.windows import rounded_up
 from service.runtime.card import GoldenCheck
 
-TOLERANCES: Final[dict[Precision, float]] = {"fp32": 1e-3, "fp16": 2e-2}  # a wrong graph is off by far more
+TOLERANCES: Final[dict[Precision, float]] = {"fp32": 1e-3, "fp16": 2e-2}  # a wrong graph differs by far more
 ROWS, COLUMNS = 64, 96
 CENTRES: Final = ((14.3, 20.6), (40.0, 70.0), (51.5, 33.2))  # (y, x)
 
 
-def golden_check(served: Served, precision: Precision, stride: int) -> GoldenCheck:
-    """Answer the frame with PyTorch; both go into the card."""
+def golden_check(served: ServedNetwork, precision: Precision, stride: int) -> GoldenCheck:
+    """Compute PyTorch's probabilities for the golden frame. Both are stored in the card as PNGs."""
     frame = golden_frame(stride)
     with torch.no_grad():
-        answer = served(torch.from_numpy(frame.astype(np.float32))[None, None])[0, 0].numpy()
+        expected = served(torch.from_numpy(frame.astype(np.float32))[None, None])[0, 0].numpy()
     return GoldenCheck(
         frame=_png(frame),
-        probabilities=_png(np.rint(answer * 65535).astype(np.uint16)),
+        probabilities=_png(np.rint(expected * 65535).astype(np.uint16)),
         tolerance=TOLERANCES[precision],
     )
 
 
 def golden_frame(stride: int = 1) -> NDArray[np.uint8]:
-    """A gradient with noise and three small targets, the same every time; sides are multiples of ``stride``."""
+    """``[H, W]``: a gradient, noise and three small targets, always the same. ``stride`` divides H and W."""
     rows, columns = (rounded_up(side, stride) for side in (ROWS, COLUMNS))
     y, x = np.mgrid[0:rows, 0:columns]
     frame = 60 + 0.4 * x + 0.3 * y + np.random.default_rng(0).normal(0, 3, (rows, columns))

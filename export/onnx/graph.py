@@ -1,4 +1,4 @@
-"""A trained network as an ONNX graph that takes intensities and gives probabilities."""
+"""Exports a trained network as an ONNX graph: intensities in, probabilities out."""
 
 import io
 from typing import Final, Literal, get_args
@@ -18,8 +18,8 @@ Precision = Literal["fp32", "fp16"]
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 
 
-class Served(nn.Module):
-    """The network with everything around it that a server must not get wrong.
+class ServedNetwork(nn.Module):
+    """The network with normalisation before it and the sigmoid after it, so that a server needs to know neither.
 
     Shapes: intensities ``[N, 1, H, W]``, 0 to 255 ``->`` probabilities ``[N, 1, H, W]``.
     """
@@ -34,7 +34,7 @@ class Served(nn.Module):
 
 
 def export_graph(checkpoint: Checkpoint, precision: Precision = "fp32") -> onnx.ModelProto:
-    """Trace the network; batch, height and width stay free (H and W multiples of the stride).
+    """Trace the network. Batch, height and width stay dynamic; height and width must be multiples of the stride.
 
     Raises:
         HalfOverflow: a weight is too large for ``fp16``.
@@ -49,7 +49,7 @@ def export_graph(checkpoint: Checkpoint, precision: Precision = "fp32") -> onnx.
 
 
 def _trace(checkpoint: Checkpoint) -> onnx.ModelProto:
-    served = Served(checkpoint).eval()
+    served = ServedNetwork(checkpoint).eval()
     stride = checkpoint.network.stride
     rows, columns = torch.export.Dim("rows", min=1), torch.export.Dim("columns", min=1)
     dynamic = {0: torch.export.Dim("N", min=1), 2: stride * rows, 3: stride * columns}
@@ -67,12 +67,12 @@ def _trace(checkpoint: Checkpoint) -> onnx.ModelProto:
     )
     assert program is not None
     buffer = io.BytesIO()
-    program.save(buffer)  # type: ignore[arg-type]  # it takes a file too, which its types leave out
+    program.save(buffer)  # type: ignore[arg-type]  # save() also accepts a file object; its annotation omits that
     return onnx.load_from_string(buffer.getvalue())
 
 
 def _strip(graph: onnx.GraphProto) -> None:
-    """Drop the exporter's notes, half of the file."""
+    """Remove the exporter's debugging notes. They are half of the file."""
     del graph.value_info[:]
     for part in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
         del part.metadata_props[:]

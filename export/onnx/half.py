@@ -1,4 +1,4 @@
-"""A float32 graph in float16: weights and arithmetic, while intensities and probabilities stay float32."""
+"""Converts a float32 graph to float16: weights and arithmetic change, inputs and outputs stay float32."""
 
 from typing import Final
 
@@ -8,20 +8,20 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.onnx.rewrites import fold_batch_norms
 
-NORMALISATION: Final = frozenset({"Sub", "Div"})  # of the intensities, before the first convolution
-FULL_INPUTS: Final = {"Resize": {1, 2}}  # inputs that are float32 whatever the data are
+NORMALISATION: Final = frozenset({"Sub", "Div"})  # operators that normalise intensities before the first convolution
+FULL_INPUTS: Final = {"Resize": {1, 2}}  # by operator: inputs that must be float32 even if the data is float16
 LARGEST: Final = float(np.finfo(np.float16).max)
 
 
 class HalfOverflow(Exception):
-    """A weight that float16 cannot hold, by name."""
+    """A weight is too large for float16. The message names it."""
 
 
 def to_float16(model: onnx.ModelProto) -> None:
-    """Normalise in float32, work in float16, and take the sigmoid of the logits in float32.
+    """Change ``model`` in place: normalisation and final sigmoid stay float32, everything between becomes float16.
 
-    Means over all pixels stay in float16 too: ONNX Runtime's CUDA kernels and cuDNN add them up in float32, and on the
-    CPU whole nodes run in float32.
+    Means over all pixels are float16 nodes, too. This is safe: ONNX Runtime's CUDA kernels and cuDNN accumulate them in
+    float32, and a CPU runs the whole node in float32.
 
     Raises:
         HalfOverflow: a weight is too large for float16.
@@ -40,7 +40,7 @@ def to_float16(model: onnx.ModelProto) -> None:
 
 
 def _normalisation(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """The chain from the intensities on, in order."""
+    """Nodes that normalise the input, in order; empty if there are none."""
     chain: list[onnx.NodeProto] = []
     value = graph.input[0].name
     while True:
@@ -52,7 +52,7 @@ def _normalisation(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
 
 
 def _input_tail(graph: onnx.GraphProto) -> str:
-    """The last float32 value on the way in."""
+    """Name of the normalised input, the last value that stays float32."""
     chain = _normalisation(graph)
     return str(chain[-1].output[0] if chain else graph.input[0].name)
 
@@ -63,7 +63,7 @@ def _producer(graph: onnx.GraphProto, name: str) -> onnx.NodeProto:
 
 
 def _cast_after(graph: onnx.GraphProto, name: str) -> None:
-    """Let everything that reads a float32 value read it rounded."""
+    """Insert a cast to float16 after value ``name`` and let every reader of ``name`` read the cast value."""
     rounded = f"{name}_half"
     readers = [node for node in graph.node if name in node.input]
     first = min(list(graph.node).index(node) for node in readers)
@@ -73,7 +73,7 @@ def _cast_after(graph: onnx.GraphProto, name: str) -> None:
 
 
 def _cast_before(graph: onnx.GraphProto, node: onnx.NodeProto) -> None:
-    """Let a node read its float16 input as float32."""
+    """Insert a cast to float32 before the first input of ``node``."""
     name = node.input[0]
     full = f"{name}_float"
     node.input[0] = full
@@ -83,5 +83,5 @@ def _cast_before(graph: onnx.GraphProto, node: onnx.NodeProto) -> None:
 def _rounded(tensor: onnx.TensorProto) -> onnx.TensorProto:
     values = numpy_helper.to_array(tensor)
     if not (np.abs(values) <= LARGEST).all():
-        raise HalfOverflow(f"{tensor.name} holds {np.abs(values).max():.3g}, more than float16 can")
+        raise HalfOverflow(f"{tensor.name} holds {np.abs(values).max():.3g}, which is more than float16 can store")
     return numpy_helper.from_array(values.astype(np.float16), tensor.name)

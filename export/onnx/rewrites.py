@@ -1,4 +1,4 @@
-"""The same function in fewer operations: exact changes to an exported graph."""
+"""Rewrites of an exported graph that keep its function and need fewer operations."""
 
 from collections import Counter
 
@@ -11,10 +11,10 @@ CONV, NORM = "Conv", "BatchNormalization"
 
 
 def fold_batch_norms(graph: onnx.GraphProto) -> None:
-    """Scale and shift of every batch norm into the convolution before it.
+    """Fold scale and shift of every batch norm into the convolution before it.
 
-    Kernels that several passes share become one for each pass. Runtimes do the same when they load a graph; here it is
-    done in float32, before weights are rounded.
+    A kernel that several passes share is copied for each pass, since each pass has its own batch norm. Runtimes fold
+    when they load a graph, too; this function does it earlier, in float32, before the weights are rounded.
     """
     uses = _uses(graph)
     weights = {tensor.name: tensor for tensor in graph.initializer}
@@ -35,7 +35,7 @@ def fold_batch_norms(graph: onnx.GraphProto) -> None:
 
 
 def drop_unused_initializers(graph: onnx.GraphProto) -> None:
-    """Forget constants that no node reads."""
+    """Remove constants that no node reads."""
     uses = _uses(graph)
     for tensor in [tensor for tensor in graph.initializer if not uses[tensor.name]]:
         graph.initializer.remove(tensor)
@@ -44,7 +44,7 @@ def drop_unused_initializers(graph: onnx.GraphProto) -> None:
 def _folded(
     conv: onnx.NodeProto, norm: onnx.NodeProto, weights: dict[str, onnx.TensorProto]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Kernel ``[out, in, kh, kw]`` and bias ``[out]``."""
+    """Kernel ``[out, in, kh, kw]`` and bias ``[out]`` of the convolution that replaces ``conv`` and ``norm``."""
     kernel, *biases = (numpy_helper.to_array(weights[name]).astype(np.float64) for name in conv.input[1:])
     scale, shift, mean, variance = (numpy_helper.to_array(weights[name]).astype(np.float64) for name in norm.input[1:])
     epsilon = next(attribute.f for attribute in norm.attribute if attribute.name == "epsilon")
@@ -54,5 +54,5 @@ def _folded(
 
 
 def _uses(graph: onnx.GraphProto) -> Counter[str]:
-    """How often each value is read, by a node or by the caller."""
+    """By name of a value: how many nodes read it, plus one if it is an output of the graph."""
     return Counter(name for node in graph.node for name in node.input) + Counter(value.name for value in graph.output)

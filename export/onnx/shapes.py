@@ -1,15 +1,15 @@
-"""Shapes of every value of a graph: as numbers for frames of one size, and by name in the file itself."""
+"""Shape inference: numeric shapes of every value for one frame size, and symbolic shapes stored in the file."""
 
 from typing import Final
 
 import onnx
 from onnx.shape_inference import infer_shapes
 
-EXAMPLE: Final = 64  # strides of a side
+EXAMPLE: Final = 64  # side of the example frame for symbolic shapes, in strides
 
 
-def with_shapes(model: onnx.ModelProto, shape: tuple[int, ...]) -> onnx.GraphProto:
-    """A copy whose values all tell their shapes, for input of this one."""
+def infer_shapes_for(model: onnx.ModelProto, shape: tuple[int, ...]) -> onnx.GraphProto:
+    """A copy of the graph in which every value has a numeric shape, for an input of shape ``shape``."""
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
     for axis, size in zip(fixed.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
@@ -21,12 +21,13 @@ def with_shapes(model: onnx.ModelProto, shape: tuple[int, ...]) -> onnx.GraphPro
 
 
 def name_shapes(model: onnx.ModelProto, stride: int) -> None:
-    """Let every activation say its shape by that of the input: ``[N, 16, H/2, W/2]``.
+    """Store the shape of every activation relative to the input, such as ``[N, 16, H/2, W/2]``.
 
-    By these names ONNX Runtime sees that both sides of a sum are alike, and adds and rectifies within the convolution.
+    With these names ONNX Runtime knows that both operands of an addition have the same shape, so it fuses addition and
+    ReLU into the convolution.
     """
     side = EXAMPLE * stride
-    inferred = with_shapes(model, (1, 1, side, side)).value_info
+    inferred = infer_shapes_for(model, (1, 1, side, side)).value_info
     activations = {name for node in model.graph.node for name in node.output}
     shaped = [value for value in inferred if value.name in activations]
     for value in (*model.graph.input, *model.graph.output, *shaped):

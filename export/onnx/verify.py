@@ -1,7 +1,7 @@
-"""Does the served graph give what PyTorch gives? Compared through the very code that serves.
+"""Compares a model file with PyTorch. The file runs in the same runtime code that serves it.
 
-In float32 every probability is compared. Float16 rounds, so that there it is the targets that count: the masks are
-scored as a test set is, with PyTorch's masks for the truth.
+In float32 every probability is compared. Float16 rounds, so the masks are compared instead: they are scored like a
+test set, with PyTorch's masks as ground truth.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.onnx.graph import Precision, Served
+from export.onnx.graph import Precision, ServedNetwork
 from model.network.checkpoint import Checkpoint
 from model.scoring.metrics import Counts, Scores, count_frame, score
 from service.detection.targets import Found, Selection, find_targets
@@ -22,11 +22,11 @@ from service.runtime.card import Card
 
 TOLERANCE: Final = 1e-4
 CENTROID_TOLERANCE: Final = 0.01  # pixels
-MIN_IOU: Final = 0.99  # of fp16 masks with PyTorch's; a pixel at the threshold may fall to either side
+MIN_IOU: Final = 0.99  # of fp16 masks with PyTorch's; a pixel close to the threshold may fall on either side of it
 MIN_PD: Final = 0.99
-MAX_FA: Final = 10.0  # pixels per million, by identity
+MAX_FA: Final = 10.0  # pixels per million, counted by identity
 BATCHES: Final = (1, 3)
-SIZES: Final = ((1, 1), (96, 40), (72, 168), (256, 256))  # height and width, before both become multiples of the stride
+SIZES: Final = ((1, 1), (96, 40), (72, 168), (256, 256))  # height and width, before rounding up to the stride
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,11 @@ class Comparison:
     """One batch of one size, ONNX Runtime against PyTorch.
 
     Attributes:
-        difference: greatest distance of two probabilities; infinite if the shapes differ, NaN if one is no number.
-        targets: number found by PyTorch.
-        targets_agree: both find the same targets, area for area, centroids within 0.01 px.
-        counts: of the served masks, with PyTorch's for the truth.
+        difference: largest absolute difference of two probabilities; infinite if the shapes differ, NaN if one
+            probability is NaN.
+        targets: number of targets that PyTorch finds.
+        targets_agree: both find the same targets, with equal areas and with centroids within 0.01 px.
+        counts: counts of the served masks against PyTorch's masks.
     """
 
     batch: int
@@ -49,21 +50,21 @@ class Comparison:
     counts: Counts
 
     def passed(self, precision: Precision) -> bool:
-        """Whether this batch alone is no reason to refuse the file."""
+        """Whether this batch passes. In fp16 a batch only needs finite probabilities; ``agree`` checks the rest."""
         if precision == "fp16":
             return bool(np.isfinite(self.difference))
         return self.difference <= TOLERANCE and self.targets_agree
 
 
 def agreement(comparisons: Sequence[Comparison]) -> Scores:
-    """Scores of all served masks together, with PyTorch's for the truth."""
+    """Scores of all served masks together, with PyTorch's masks as ground truth."""
     return score(comparison.counts for comparison in comparisons)
 
 
 def agree(comparisons: Sequence[Comparison], precision: Precision) -> bool:
-    """Whether the file may be served: ``fp32`` by every batch, ``fp16`` by the scores of all of them too.
+    """Whether the file may be served: every batch passes and, in ``fp16``, the scores of all batches are good enough.
 
-    A score is NaN where neither side finds a target anywhere, which is no disagreement.
+    A score is NaN if neither side finds a target in any frame. This counts as agreement.
     """
     scores = agreement(comparisons)
     within = not (scores.iou < MIN_IOU or scores.pd < MIN_PD or scores.fa_identity > MAX_FA)
@@ -71,14 +72,14 @@ def agree(comparisons: Sequence[Comparison], precision: Precision) -> bool:
 
 
 def verify(runtime: Runtime, checkpoint: Checkpoint) -> list[Comparison]:
-    """Compare on the smallest size, a tall one, a wide one and a large one, by two batch sizes."""
-    served, stride = Served(checkpoint).eval(), runtime.card.stride
+    """Compare on four sizes (smallest, tall, wide and large) with two batch sizes each."""
+    served, stride = ServedNetwork(checkpoint).eval(), runtime.card.stride
     sizes = [tuple(rounded_up(side, stride) for side in size) for size in SIZES]
     return [_compare(runtime, served, scenes(batch, height, width)) for height, width in sizes for batch in BATCHES]
 
 
 def scenes(batch: int, height: int, width: int) -> NDArray[np.float32]:
-    """``[N, 1, H, W]`` intensities: sloping backgrounds with noise and small bright targets, always the same."""
+    """``[N, 1, H, W]`` intensities: backgrounds with a slope, noise and small bright targets, always the same."""
     rng = np.random.default_rng([batch, height, width])
     y, x = np.mgrid[0:height, 0:width]
     slope = rng.uniform(-0.3, 0.3, (batch, 2, 1, 1))
@@ -91,7 +92,7 @@ def scenes(batch: int, height: int, width: int) -> NDArray[np.float32]:
     return intensities
 
 
-def _compare(runtime: Runtime, served: Served, intensities: NDArray[np.float32]) -> Comparison:
+def _compare(runtime: Runtime, served: ServedNetwork, intensities: NDArray[np.float32]) -> Comparison:
     with torch.no_grad():
         expected = served(torch.from_numpy(intensities)).numpy()
     answer = runtime.probabilities(intensities)
@@ -116,7 +117,7 @@ def _targets(probabilities: NDArray[np.float32], card: Card) -> Found:
 
 
 def _same_targets(first: Found, second: Found) -> bool:
-    """Same targets in whatever order: equal confidence may swap neighbours."""
+    """Whether both hold the same targets. The order is ignored: targets of equal confidence may swap places."""
     a, b = (sorted(found.targets, key=lambda t: (t.bbox.y, t.bbox.x)) for found in (first, second))
     return len(a) == len(b) and all(
         one.area == other.area

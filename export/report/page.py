@@ -1,4 +1,4 @@
-"""Sections of a report as one HTML file that needs nothing else, and as Markdown."""
+"""Renders the sections of a report as one self-contained HTML file and as Markdown."""
 
 import base64
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ figure { margin: 1rem 0; } figcaption { font-size: 13px; margin-top: .3rem; } im
 .plots { display: flex; flex-wrap: wrap; gap: 1rem; } .plots figure { margin: 0; }
 svg { max-width: 100%; height: auto; }
 """
-# the browser itself sees to it that the page loads nothing from anywhere
+# with this policy the browser loads nothing from outside the page
 POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG and what it shows."""
+    """A PNG and its caption."""
 
     png: bytes
     caption: str
@@ -31,7 +31,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and what stands under it; ``plots`` are ``svg`` elements. Markdown has neither plots nor pictures."""
+    """A section of a report. ``plots`` are ``svg`` elements. The Markdown version omits plots and pictures."""
 
     title: str
     text: str = ""
@@ -41,7 +41,7 @@ class Section:
 
 
 def as_html(title: str, sections: list[Section]) -> str:
-    """One page."""
+    """The whole report as an HTML page."""
     body = "\n".join(_section(section) for section in sections)
     return f"""<!doctype html>
 <html lang="en">
@@ -61,7 +61,7 @@ def as_html(title: str, sections: list[Section]) -> str:
 
 
 def as_markdown(title: str, sections: list[Section]) -> str:
-    """The same words and numbers."""
+    """The texts and tables of the report in Markdown."""
     parts = [f"# {title}", "Plots and pictures: [index.html](index.html)"]
     for section in sections:
         parts.append(f"## {section.title}")

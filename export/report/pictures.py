@@ -1,4 +1,4 @@
-"""Frames on which a model does worst, as pictures: frame, truth and prediction side by side."""
+"""Pictures of the frames with the worst results: frame, true mask and prediction side by side."""
 
 import io
 from typing import Final
@@ -13,33 +13,33 @@ from intensity import auto_range, to_intensity
 from model.scoring.metrics import Counts, claimed_objects, detected_targets
 from model.scoring.objects import EIGHT_CONNECTED
 
-SIDE: Final = 400  # pixels of a panel's longer side
+SIDE: Final = 400  # longer side of a panel, pixels
 GAP: Final = 6
-BOX_MARGIN: Final = 5  # pixels of the panel between an object and its box
+BOX_MARGIN: Final = 5  # gap between an object and its box, pixels of the panel
 RIGHT, MISSED, FALSE = (0, 170, 80), (230, 30, 30), (255, 150, 0)
 LEGEND: Final = (
-    "Left the frame, in the middle the truth (green: detected, red: missed), right the prediction "
-    "(green: claimed by a target, orange: a false alarm)."
+    "Left: the frame. Middle: the true mask (green: detected, red: missed). Right: the prediction "
+    "(green: claimed by a target, orange: false alarm)."
 )
 
 
-def worst(results: list[FrameResult], number: int) -> list[FrameResult]:
-    """Frames with most missed targets and false objects, then with the lowest IoU; none that is perfect."""
+def worst_frames(results: list[FrameResult], number: int) -> list[FrameResult]:
+    """The ``number`` worst frames: most missed targets and false objects, then lowest IoU. None is perfect."""
     flawed = [result for result in results if result.counts.intersection < result.counts.union]
     return sorted(flawed, key=lambda result: (-_wrong_objects(result.counts), _iou(result.counts)))[:number]
 
 
-def reason(counts: Counts) -> str:
-    """Why a frame is bad, in words."""
+def describe_faults(counts: Counts) -> str:
+    """The faults of a frame as text."""
     missed = counts.targets - counts.detected
-    said = [f"{missed} of {counts.targets} targets missed"] if missed else []
+    faults = [f"{missed} of {counts.targets} targets missed"] if missed else []
     if counts.false_objects:
-        said.append(f"{counts.false_objects} false objects ({counts.false_area} px)")
-    return ", ".join([*said, f"IoU {100 * _iou(counts):.1f} %"])
+        faults.append(f"{counts.false_objects} false objects ({counts.false_area} px)")
+    return ", ".join([*faults, f"IoU {100 * _iou(counts):.1f} %"])
 
 
 def panels(counts: NDArray[np.generic], mask: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> bytes:
-    """PNG of the three panels; ``[H, W]`` each."""
+    """PNG with the three panels of a frame. All arrays are ``[H, W]``."""
     claimed = claimed_objects(prediction, mask)
     detected = np.concatenate([[False], detected_targets(prediction, mask)])
     labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
@@ -73,7 +73,7 @@ def _panel_size(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _gray(counts: NDArray[np.generic]) -> Image.Image:
-    """The frame as the service maps it to intensities."""
+    """The frame as intensities, mapped by the service's ``auto`` range."""
     finite = np.isfinite(counts.astype(np.float64)).any()
     intensities = to_intensity(counts, auto_range(counts)) if finite else np.zeros(counts.shape, np.float32)
     size = _panel_size(counts.shape)
@@ -82,7 +82,7 @@ def _gray(counts: NDArray[np.generic]) -> Image.Image:
 
 
 def _boxed(mask: NDArray[np.bool_], right: NDArray[np.bool_], wrong: tuple[int, int, int]) -> Image.Image:
-    """A mask in white on black, so enlarged or reduced that no pixel is lost, with a box around each object."""
+    """A mask in white on black with a box around each object. Resizing keeps every white pixel visible."""
     size = _panel_size(mask.shape)
     covered = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
     panel = covered.point(lambda level: 255 if level else 0).convert("RGB")

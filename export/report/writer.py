@@ -1,11 +1,11 @@
-"""``DIR/index.html`` and ``DIR/report.md``."""
+"""Writes a report: ``index.html`` and ``report.md`` in one folder."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from export.evaluation.details import Study
+from export.evaluation.details import Details
 from export.evaluation.evaluate import FrameResult
 from export.report.page import Section, as_html, as_markdown
 from export.report.report import Report
@@ -27,24 +27,24 @@ PAGE, TEXT = "index.html", "report.md"
 
 
 def write_files(
-    target: Path, report: Report, folder: FrameFolder, results: list[FrameResult], study: Study, number: int
+    target: Path, report: Report, folder: FrameFolder, results: list[FrameResult], details: Details, number: int
 ) -> None:
-    """Write both files into ``target``, with pictures of the ``number`` worst frames.
+    """Write both files into the folder ``target``, with pictures of the ``number`` worst frames.
 
     Raises:
-        OSError: they cannot be written.
+        OSError: a file cannot be written.
     """
     confidences = np.concatenate([result.confidences for result in results])
     real = np.concatenate([result.real for result in results])
     sections = [
         _protocol(report, folder),
         scores_section(report),
-        threshold_section(report, study.sweep),
-        pixel_section(study, sum((result.counts for result in results), Counts())),
+        threshold_section(report, details.sweep),
+        pixel_section(details, sum((result.counts for result in results), Counts())),
         reliability_section(confidences, real, report.calibration_error),
-        size_section(study),
-        contrast_section(study),
-        worst_section(folder, report.grid, results, study, number),
+        size_section(details),
+        contrast_section(details),
+        worst_section(folder, report.grid, results, details, number),
     ]
     title = f"{report.model} on {report.dataset}"
     write_atomically(target / TEXT, as_markdown(title, sections).encode())
@@ -59,7 +59,7 @@ def _protocol(report: Report, folder: FrameFolder) -> Section:
         ("data set", report.dataset),
         ("frames", f"{len(folder)}: {names}"),
         ("grid", f"{report.grid.value}: {grid}"),
-        ("range", f"{report.range}: how counts became intensities, in the words of the service's parameter"),
+        ("range", f"{report.range}: how counts map to intensity, as a value of the service's parameter"),
         ("made", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"),
     )
     return Section("Protocol", table=Table(("what", "which"), rows))

@@ -17,7 +17,7 @@ from model.data.dataset import DataError
 from model.data.packed import pack
 from model.recipe import Recipe, RecipeError, load_recipe
 from model.training.allocator import keep_freed_memory
-from model.training.selection import read_frames, record_of
+from model.training.selection import read_frames, training_record
 from model.training.state import ResumeError
 from model.training.trainer import STATE_FILE, Progress, Trainer, TrainingError, refuse_to_overwrite
 
@@ -79,7 +79,7 @@ def _prepare(
     if resume and not (out / STATE_FILE).exists():
         raise ResumeError(f"nothing to go on from: there is no {out / STATE_FILE}")
     frames = pack(read_frames(recipe, data))
-    trainer = Trainer(recipe, frames, record_of(recipe, seed), seed, device, out, compile_network=compiled)
+    trainer = Trainer(recipe, frames, training_record(recipe, seed), seed, device, out, compile_network=compiled)
     if resume:
         trainer.resume()
     trainer.save()  # a folder that cannot be written fails now, not in hours

@@ -17,7 +17,7 @@ from model.data.dataset import DataError
 from model.data.packed import PackedFrames, pack
 from model.recipe import Recipe, RecipeError, load_recipe
 from model.training.allocator import keep_freed_memory
-from model.training.selection import read_frames, record_of
+from model.training.selection import read_frames, training_record
 from model.training.state import ResumeError
 from model.training.trainer import STATE_FILE, Progress, Trainer, TrainingError, refuse_to_overwrite
 
@@ -41,9 +41,9 @@ def train_many_command(
     """
     keep_freed_memory()
     try:
-        with stop_signals() as told:
+        with stop_signals() as stop_requested:
             trainers = _prepare(runs, data, out, choose_device(device), compiled)
-            _train(trainers, minutes, told)
+            _train(trainers, minutes, stop_requested)
     except (DataError, RecipeError, ResumeError, TrainingError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
@@ -79,20 +79,20 @@ def _trainer(
     recipe: Recipe, frames: PackedFrames, seed: int, device: torch.device, folder: Path, compiled: bool
 ) -> Trainer:
     refuse_to_overwrite(folder)
-    trainer = Trainer(recipe, frames, record_of(recipe, seed), seed, device, folder, compile_network=compiled)
+    trainer = Trainer(recipe, frames, training_record(recipe, seed), seed, device, folder, compile_network=compiled)
     if (folder / STATE_FILE).exists():
         trainer.resume()
     trainer.save()  # a folder that cannot be written fails now, not in hours
     return trainer
 
 
-def _train(trainers: dict[str, tuple[Trainer, int]], minutes: float | None, told: Event) -> None:
+def _train(trainers: dict[str, tuple[Trainer, int]], minutes: float | None, stop_requested: Event) -> None:
     began = reported = time.monotonic()
     deadline = began + 60 * minutes if minutes is not None else float("inf")
     first = {name: trainer.state.step for name, (trainer, _) in trainers.items()}
 
     def stopped() -> bool:
-        return told.is_set() or time.monotonic() > deadline
+        return stop_requested.is_set() or time.monotonic() > deadline
 
     turns: dict[str, Iterator[Progress]] = {name: t.run(1000, stopped) for name, (t, _) in trainers.items()}
     last: dict[str, Progress] = {}

@@ -16,7 +16,7 @@ from intensity import auto_range, to_intensity, without_invalid
 from model.data.layouts import ALL, LAYOUTS, Layout, all_lists, find_layout, find_lists, frame_files, read_list
 from model.data.rasters import RasterError, read_frame, read_mask, read_size
 
-SHOWN = 5  # names in a message
+MAX_NAMES = 5  # names in a message
 READERS = 4  # threads; decoding leaves the interpreter free
 SIZE_HINT = "(height, width); SIRST v1 ships one such mask, Misc_111, which SIRST v2 has right"
 
@@ -114,8 +114,8 @@ class FrameFolder:
         with ThreadPoolExecutor(READERS) as pool:
             faults = [fault for fault in pool.map(self._fault, self.names) if fault]
         if faults:
-            more = f" (and {len(faults) - SHOWN} more)" if len(faults) > SHOWN else ""
-            raise DataError(f"{self.root}: {'; '.join(faults[:SHOWN])}{more}")
+            more = f" (and {len(faults) - MAX_NAMES} more)" if len(faults) > MAX_NAMES else ""
+            raise DataError(f"{self.root}: {'; '.join(faults[:MAX_NAMES])}{more}")
 
     def _fault(self, name: str) -> str | None:
         try:
@@ -159,10 +159,10 @@ def _distinct(names: list[str], origin: str) -> tuple[str, ...]:
         raise DataError(f"{origin} names no frame")
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise DataError(f"{origin} names {len(twice)} frames more than once: {twice[:SHOWN]}")
+        raise DataError(f"{origin} names {len(twice)} frames more than once: {twice[:MAX_NAMES]}")
     return tuple(names)
 
 
 def _refuse(root: Path, what: str, names: list[str]) -> None:
     if names:
-        raise DataError(f"{root}: {len(names)} {what}: {names[:SHOWN]}")
+        raise DataError(f"{root}: {len(names)} {what}: {names[:MAX_NAMES]}")

@@ -21,7 +21,7 @@ from model.network.rrcanet import RRCANet
 from model.recipe import Network, PerChannel
 
 METADATA_KEY = "rrcanet.training"
-SHOWN_KEYS = 8
+MAX_KEYS_NAMED = 8
 
 
 class CheckpointError(Exception):
@@ -144,7 +144,7 @@ def _refuse_misfit(path: Path, network: RRCANet, weights: Mapping[str, Tensor]) 
         if weights[name].shape != expected[name].shape
     )
     faults = [
-        f"{what} {len(keys)}: {', '.join(keys[:SHOWN_KEYS])}{', ...' if len(keys) > SHOWN_KEYS else ''}"
+        f"{what} {len(keys)}: {', '.join(keys[:MAX_KEYS_NAMED])}{', ...' if len(keys) > MAX_KEYS_NAMED else ''}"
         for what, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
         if keys
     ]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 LANES: Final = 64  # channels that keep the kernel busy
-WORTH: Final = 8  # pixels in one from which on folding is faster
+MIN_FOLDS: Final = 8  # pixels in one from which on folding is faster
 
 
 class FoldedBatchNorm2d(nn.BatchNorm2d):
@@ -82,7 +82,7 @@ class _Fold(torch.autograd.Function):
 def _folds(x: Tensor) -> int:
     """How many pixels of ``x`` make one; 1 where they cannot, or where it would not pay."""
     folds = LANES // x.shape[1]
-    fits = folds >= WORTH and LANES % x.shape[1] == 0 and x.numel() % LANES == 0
+    fits = folds >= MIN_FOLDS and LANES % x.shape[1] == 0 and x.numel() % LANES == 0
     return folds if fits and x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last) else 1
 
 

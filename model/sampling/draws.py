@@ -15,17 +15,17 @@ COLUMNS: Final = 32  # uniforms a crop; what the sampler uses is far less, and a
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class RandomNumbers:
     """``uniforms [N, COLUMNS]`` and, where noise is wanted, ``normals [N, 1, S, S]``."""
 
     uniforms: Tensor
     normals: Tensor | None
 
     @staticmethod
-    def empty(batch: int, crop: int, noise: bool, device: torch.device) -> "Numbers":
+    def empty(batch: int, crop: int, noise: bool, device: torch.device) -> "RandomNumbers":
         """Buffers to be filled."""
         normals = torch.empty(batch, 1, crop, crop, device=device) if noise else None
-        return Numbers(torch.empty(batch, COLUMNS, device=device), normals)
+        return RandomNumbers(torch.empty(batch, COLUMNS, device=device), normals)
 
     def fill(self, seed: int, step: int) -> None:
         """The numbers of this step: uniforms alike on every device, normals from the device's own generator."""
@@ -44,7 +44,7 @@ def mixed_seed(*words: int) -> int:
 class Draws:
     """Hands out the uniforms column by column."""
 
-    def __init__(self, numbers: Numbers) -> None:
+    def __init__(self, numbers: RandomNumbers) -> None:
         self._numbers, self._next = numbers, 0
 
     def uniform(self) -> Tensor:

@@ -13,12 +13,12 @@ from torch.nn import functional as F
 from model.sampling.draws import Draws
 
 CAPACITY: Final = 2048  # places; with 8 crops a step, those of the last 256 steps
-CONTESTANTS: Final = 4  # of so many drawn, the worst is taken
+CANDIDATES: Final = 4  # of so many drawn, the worst is taken
 ALARM: Final = 0.3  # probability from which background counts as hard
 MARGIN: Final = 4  # crop pixels around a mask that are no background: its edge is a matter of taste
 
 
-class Chosen(NamedTuple):
+class HardPlaces(NamedTuple):
     """``frame [N]``, ``place [N, 2]`` (y, x in the frame), ``known [N]``: False where nothing hard was drawn."""
 
     frame: Tensor
@@ -44,15 +44,15 @@ class HardNegatives:
             "next": self._next,
         }
 
-    def choose(self, draws: Draws) -> Chosen:
+    def draw(self, draws: Draws) -> HardPlaces:
         """A place for each crop: the worst of a few drawn from the ring."""
-        drawn = torch.stack([draws.below(CAPACITY) for _ in range(CONTESTANTS)], 1)  # [N, K]
+        drawn = torch.stack([draws.below(CAPACITY) for _ in range(CANDIDATES)], 1)  # [N, K]
         worst = self._probability[drawn].argmax(1, keepdim=True)
         index = drawn.gather(1, worst).squeeze(1)
-        return Chosen(self._frame[index], self._place[index], self._probability[index] > ALARM)
+        return HardPlaces(self._frame[index], self._place[index], self._probability[index] > ALARM)
 
     @torch.no_grad()
-    def note(self, logits: Tensor, masks: Tensor, frame: Tensor, centre: Tensor, matrix: Tensor) -> None:
+    def remember(self, logits: Tensor, masks: Tensor, frame: Tensor, centre: Tensor, matrix: Tensor) -> None:
         """Remember the worst background pixel of each crop.
 
         Args:

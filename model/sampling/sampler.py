@@ -11,7 +11,7 @@ from torch import Tensor
 
 from model.data.packed import PackedFrames
 from model.recipe import Augmentation, Border, Placement, Symmetry
-from model.sampling.draws import Draws, Numbers
+from model.sampling.draws import Draws, RandomNumbers
 from model.sampling.hard_negatives import HardNegatives
 from model.sampling.photometry import photometry
 
@@ -61,7 +61,7 @@ class CropSampler:
         self._hard = hard
         self._with_targets = torch.nonzero(frames.first_target.diff() > 0).squeeze(1)
 
-    def draw(self, numbers: Numbers) -> Crops:
+    def draw(self, numbers: RandomNumbers) -> Crops:
         """A batch of crops."""
         draws = Draws(numbers)
         frame, near, anywhere = self._choose(draws)
@@ -81,7 +81,7 @@ class CropSampler:
         near = targets[target.clamp_min(0)] if len(targets) else targets.new_zeros(len(frame), 2)
         anywhere = target < 0
         if self._hard is not None:
-            wanted, (hard_frame, place, known) = draws.chance(self._augmentation.hard_share), self._hard.choose(draws)
+            wanted, (hard_frame, place, known) = draws.chance(self._augmentation.hard_share), self._hard.draw(draws)
             taken = anywhere & wanted & known
             frame = torch.where(taken, hard_frame, frame)
             near = torch.where(taken.unsqueeze(1), place, near)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model.scoring.objects import EIGHT_CONNECTED, Match, Objects, Window, match
+from model.scoring.objects import EIGHT_CONNECTED, Match, Objects, OccupiedRegion, match
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +141,10 @@ def score(counts: Iterable[Counts]) -> Scores:
     )
 
 
-def _window(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> Window:
+def _window(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> OccupiedRegion:
     if prediction.shape != mask.shape:
         raise ValueError(f"prediction is {prediction.shape}, mask is {mask.shape}")
-    return Window.around(prediction | mask)
+    return OccupiedRegion.around(prediction | mask)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -36,7 +36,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class OccupiedRegion:
     """The rows ``[h]`` and columns ``[w]`` of a frame of ``shape`` that matter."""
 
     shape: tuple[int, ...]
@@ -44,14 +44,14 @@ class Window:
     columns: NDArray[np.intp]
 
     @classmethod
-    def around(cls, occupied: NDArray[np.bool_]) -> "Window":
+    def around(cls, occupied: NDArray[np.bool_]) -> "OccupiedRegion":
         """All that may be True in masks to be cropped, ``occupied [H, W]``, is inside."""
         return cls(occupied.shape, _with_gaps(occupied.any(axis=1)), _with_gaps(occupied.any(axis=0)))
 
-    def narrowed(self, occupied: NDArray[np.bool_]) -> tuple["Window", "Window"]:
+    def narrowed(self, occupied: NDArray[np.bool_]) -> tuple["OccupiedRegion", "OccupiedRegion"]:
         """The same around a part of its pixels, ``[h, w]``: the window of the frame, and that of its own planes."""
-        inner = Window.around(occupied)
-        return Window(self.shape, self.rows[inner.rows], self.columns[inner.columns]), inner
+        inner = OccupiedRegion.around(occupied)
+        return OccupiedRegion(self.shape, self.rows[inner.rows], self.columns[inner.columns]), inner
 
     def crop(self, plane: NDArray[Kind]) -> NDArray[Kind]:
         """``[H, W]`` -> ``[h, w]``."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.scoring.metrics import false_objects
-from model.scoring.objects import Window, match
+from model.scoring.objects import OccupiedRegion, match
 
 # even in the log-odds, as probabilities of a trained network lie; nothing is above 1, which ends the curve at (0, 0)
 THRESHOLDS: Final = (
@@ -57,9 +57,9 @@ def sweep_frame(probabilities: NDArray[np.float32], mask: NDArray[np.bool_]) -> 
         probabilities: ``[H, W]``, 0 to 1.
         mask: ``[H, W]``.
     """
-    around_targets = Window.around(mask)
+    around_targets = OccupiedRegion.around(mask)
     wanted = around_targets.objects(around_targets.crop(mask))
-    window, inside = Window.around(np.ones_like(mask)), probabilities
+    window, inside = OccupiedRegion.around(np.ones_like(mask)), probabilities
     counts = np.zeros((3, len(THRESHOLDS)), np.int64)
     for index, threshold in enumerate(THRESHOLDS):
         window, inner = window.narrowed(inside > threshold)  # what is above one threshold holds what is above the next

@@ -12,7 +12,7 @@ from model.data.dataset import DataError, FrameFolder, Sample
 from model.network.checkpoint import TrainingRecord
 from model.recipe import Recipe
 from model.training.commit import commit
-from model.training.start import start_of
+from model.training.start import starting_checkpoint
 
 SPLIT_SEPARATOR: Final = ", "  # of a run that began with weights trained on a split of another name
 
@@ -40,7 +40,7 @@ def is_held_out(name: str, recipe: Recipe) -> bool:
 
 def _read(folders: Iterable[FrameFolder], excluded: set[str], recipe: Recipe) -> Iterator[Sample]:
     listed = [(folder, name) for folder in folders for name in folder.names]
-    refuse_idle_patterns(recipe, [name for _, name in listed])
+    refuse_unmatched_patterns(recipe, [name for _, name in listed])
     names = [(folder, name) for folder, name in listed if name not in excluded and not is_held_out(name, recipe)]
     if not names:
         raise DataError("every frame of the recipe is excluded")
@@ -48,7 +48,7 @@ def _read(folders: Iterable[FrameFolder], excluded: set[str], recipe: Recipe) ->
         yield folder.load(name)
 
 
-def refuse_idle_patterns(recipe: Recipe, names: list[str]) -> None:
+def refuse_unmatched_patterns(recipe: Recipe, names: list[str]) -> None:
     """Scenes that a typing error does not hold out would be trained on.
 
     Raises:
@@ -59,13 +59,13 @@ def refuse_idle_patterns(recipe: Recipe, names: list[str]) -> None:
         raise DataError(f"recipe {recipe.name}: no frame of its data has a name like held_out {', '.join(idle)}")
 
 
-def record_of(recipe: Recipe, seed: int) -> TrainingRecord:
+def training_record(recipe: Recipe, seed: int) -> TrainingRecord:
     """What the checkpoints of a run say of it: the data of the run it starts from count too.
 
     Raises:
         RecipeError: what it starts from cannot be used.
     """
-    before = start_of(recipe)
+    before = starting_checkpoint(recipe)
     splits = (_stem(recipe.split), *(before.record.split.split(SPLIT_SEPARATOR) if before else ()))
     return TrainingRecord(
         recipe=recipe.name,

@@ -10,14 +10,14 @@ from model.network.rrcanet import RRCANet
 from model.recipe import Initialisation, Recipe, RecipeError
 
 
-def first_network(recipe: Recipe) -> RRCANet:
+def initial_network(recipe: Recipe) -> RRCANet:
     """The recipe's network before its first step.
 
     Raises:
         RecipeError: the weights to start from are not there, are no weights, or were trained under another shape or
             normalisation.
     """
-    before = start_of(recipe)
+    before = starting_checkpoint(recipe)
     if before is not None:
         return before.network
     network = build_network(recipe.network)
@@ -33,11 +33,11 @@ def _initialise(network: RRCANet) -> None:
             nn.init.xavier_normal_(module.weight)
 
 
-def start_of(recipe: Recipe) -> Checkpoint | None:
+def starting_checkpoint(recipe: Recipe) -> Checkpoint | None:
     """What the recipe starts from, None for random weights.
 
     Raises:
-        RecipeError: see ``first_network``.
+        RecipeError: see ``initial_network``.
     """
     if recipe.start is None:
         return None

@@ -97,19 +97,19 @@ class TrainingState:
         except OSError as error:
             raise ResumeError(f"{path} cannot be read: {error}") from error
         self.step = int(tensors.pop("step"))
-        self.network.load_state_dict(_under(tensors, "network/"))
-        for name, value in _under(tensors, "average/").items():
+        self.network.load_state_dict(_with_prefix(tensors, "network/"))
+        for name, value in _with_prefix(tensors, "average/").items():
             self.average[name].copy_(value)
-        for name, value in _under(tensors, "memory/").items():
+        for name, value in _with_prefix(tensors, "memory/").items():
             self.memory[name].copy_(value)
         for name, parameter in self.network.named_parameters():
-            moments = _under(tensors, f"optimiser/{name}/")
+            moments = _with_prefix(tensors, f"optimiser/{name}/")
             self.optimiser.state[parameter] = {
                 key: (value.to(self.device) if key == "step" else torch.empty_like(parameter).copy_(value))
                 for key, value in moments.items()
             }
-        told = metadata.get(METADATA_KEY)
-        return TrainingRecord.model_validate_json(told) if told else None
+        record_json = metadata.get(METADATA_KEY)
+        return TrainingRecord.model_validate_json(record_json) if record_json else None
 
 
 def fingerprint(recipe: Recipe, seed: int) -> str:
@@ -118,5 +118,5 @@ def fingerprint(recipe: Recipe, seed: int) -> str:
     return f"{seed}:{decisive}"
 
 
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

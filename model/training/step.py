@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from model.network.hosts.host import Host
 from model.network.normalisation import Normalisation
-from model.recipe import Precision, Recipe
-from model.sampling.draws import Numbers, mixed_seed
+from model.recipe import Recipe, TrainingPrecision
+from model.sampling.draws import RandomNumbers, mixed_seed
 from model.sampling.hard_negatives import HardNegatives
 from model.sampling.sampler import CropSampler
 from model.training.losses import Loss, dptk_loss
@@ -53,7 +53,7 @@ class TrainingStep:
             self._maps = torch.compile(self._maps)
         self._drops_out = any(isinstance(module, nn.Dropout) for module in state.network.modules())
         noise = recipe.augmentation.noise_share > 0
-        self._numbers = Numbers.empty(self._plan.batch, self._plan.crop, noise, self._device)
+        self._numbers = RandomNumbers.empty(self._plan.batch, self._plan.crop, noise, self._device)
         self._decay = torch.zeros((), device=self._device)
         self._loss = torch.zeros((), device=self._device)
         self._averaged = [value for value in state.average.values() if value.is_floating_point()]
@@ -106,7 +106,7 @@ class TrainingStep:
         loss = torch.stack([self._loss_of(logits.float(), crops.masks) for logits in maps]).mean()
         loss.backward()
         if self._hard is not None:
-            self._hard.note(maps[-1], crops.masks, crops.frame, crops.centre, crops.matrix)
+            self._hard.remember(maps[-1], crops.masks, crops.frame, crops.centre, crops.matrix)
         if self._plan.gradient_norm:
             nn.utils.clip_grad_norm_(state.network.parameters(), self._plan.gradient_norm)
         state.optimiser.step()
@@ -133,7 +133,7 @@ class TrainingStep:
         torch._foreach_add_(self._averaged, change)
 
     def _arithmetic(self) -> AbstractContextManager[object]:
-        if self._plan.precision is Precision.FP32:
+        if self._plan.precision is TrainingPrecision.FP32:
             return nullcontext()
         return torch.autocast(self._device.type, torch.bfloat16)
 

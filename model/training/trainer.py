@@ -16,12 +16,12 @@ from model.sampling.hard_negatives import HardNegatives
 from model.sampling.sampler import CropSampler
 from model.training.losses import Loss, dptk_loss
 from model.training.optimisers import make_optimiser
-from model.training.start import first_network
+from model.training.start import initial_network
 from model.training.state import TrainingState
 from model.training.step import TrainingStep
 
 STATE_FILE, WEIGHTS_FILE = "state.safetensors", "weights.safetensors"
-CURE = "lower the learning rate or use fp32"
+ADVICE = "lower the learning rate or use fp32"
 READ_EVERY = {"cpu": 1, "cuda": 50}  # steps between two looks at the loss: each makes the host wait for the device
 
 
@@ -69,7 +69,7 @@ class Trainer:
         self._plan = recipe.optimisation
         torch.manual_seed(seed)
         torch.backends.cudnn.allow_tf32 = False  # float32 means float32; who wants less has bfloat16
-        built: nn.Module = (network or (lambda: first_network(recipe)))().to(device)
+        built: nn.Module = (network or (lambda: initial_network(recipe)))().to(device)
         built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if device.type == "cpu":
             fold_norms(built)
@@ -104,7 +104,7 @@ class Trainer:
         kept = self._plan.keep_every
         unread: Tensor | None = None
         while self.state.step < self._plan.steps and not stop():
-            learning_rate = learning_rate_of(self.state.step, self._plan)
+            learning_rate = learning_rate_at(self.state.step, self._plan)
             unread = self._step.run(self.state.step, learning_rate)
             due = (self.state.step + 1) % checkpoint_every == 0 or bool(kept and (self.state.step + 1) % kept == 0)
             if due or (self.state.step + 1) % every == 0 or self.state.step + 1 == self._plan.steps:
@@ -125,7 +125,7 @@ class Trainer:
         """
         self._step.wait()
         if not self.state.is_finite():
-            raise TrainingError(f"a weight is no finite number after {self.state.step} steps; {CURE}")
+            raise TrainingError(f"a weight is no finite number after {self.state.step} steps; {ADVICE}")
         record = self._record.model_copy(update={"steps": self.state.step})
         try:
             save_checkpoint(self._out / WEIGHTS_FILE, self.state.averaged_weights(), record)
@@ -140,7 +140,7 @@ class Trainer:
         self._step.wait()
         loss = on_device.item()
         if not math.isfinite(loss):
-            raise TrainingError(f"loss is {loss} at step {step}; {CURE}")
+            raise TrainingError(f"loss is {loss} at step {step}; {ADVICE}")
         return loss
 
 
@@ -161,7 +161,7 @@ def _continued(before: TrainingRecord, now: TrainingRecord) -> TrainingRecord:
     return now.model_copy(update={"commit": ", ".join(commits)})
 
 
-def learning_rate_of(step: int, plan: Optimisation) -> float:
+def learning_rate_at(step: int, plan: Optimisation) -> float:
     """One cycle: cosine up over the warm-up share, cosine down over the rest. Or the peak all along."""
     if plan.schedule is Schedule.CONSTANT:
         return plan.peak_learning_rate

@@ -48,7 +48,7 @@ class FullScaleUNet(nn.Module):
         for stage in reversed(range(4)):  # what is deeper than the stage has been decoded already
             branches: nn.ModuleList = self.branches[stage]  # type: ignore[assignment]
             parts = [
-                branch(_brought(levels[source], source, stage), pass_index) for source, branch in enumerate(branches)
+                branch(_resized(levels[source], source, stage), pass_index) for source, branch in enumerate(branches)
             ]
             levels[stage] = self.merges[stage](self.attend(torch.cat(parts, 1)), pass_index)
         return levels
@@ -107,7 +107,7 @@ def _source_widths(stage: int) -> list[int]:
     return [*WIDTHS[: stage + 1], *[MERGED] * (3 - stage), WIDTHS[-1]]
 
 
-def _brought(x: Tensor, source: int, stage: int) -> Tensor:
+def _resized(x: Tensor, source: int, stage: int) -> Tensor:
     """The map of one level at the size of another."""
     return F.max_pool2d(x, 2 ** (stage - source)) if source < stage else upsampled(x, 2 ** (source - stage))
 

@@ -29,7 +29,7 @@ class Nest(nn.Module):
         super().__init__()
         self.nodes = nn.ModuleDict(
             {
-                f"{row}_{column}": block(_inputs(row, column, in_channels), WIDTHS[row], UNITS[row])
+                f"{row}_{column}": block(_input_channels(row, column, in_channels), WIDTHS[row], UNITS[row])
                 for column in range(DEPTH)
                 for row in range(DEPTH - column)
             }
@@ -41,7 +41,7 @@ class Nest(nn.Module):
         grid: list[list[Tensor]] = [[] for _ in WIDTHS]  # [row][column]: [N, WIDTHS[row], H / 2^row, W / 2^row]
         for column in range(DEPTH):
             for row in range(DEPTH - column):
-                grid[row].append(self.nodes[f"{row}_{column}"](_gathered(grid, row, column, x), pass_index))
+                grid[row].append(self.nodes[f"{row}_{column}"](_node_input(grid, row, column, x), pass_index))
         rows = [grid[0][-1]]
         rows += [aligned(lateral(grid[row][-1]), 2**row) for row, lateral in enumerate(self.laterals, 1)]
         return [*grid[0][1:-1], self.pyramid(torch.cat(rows, 1), pass_index)]
@@ -88,14 +88,14 @@ class DNANetRuCB(Host):
         return tuple(head(features) for head, features in zip(self.heads, sides, strict=True))
 
 
-def _inputs(row: int, column: int, in_channels: int) -> int:
+def _input_channels(row: int, column: int, in_channels: int) -> int:
     """Channels that reach a node."""
     if column == 0:
         return WIDTHS[row - 1] if row else in_channels
     return WIDTHS[row] * column + WIDTHS[row + 1] + (WIDTHS[row - 1] if row else 0)
 
 
-def _gathered(grid: list[list[Tensor]], row: int, column: int, x: Tensor) -> Tensor:
+def _node_input(grid: list[list[Tensor]], row: int, column: int, x: Tensor) -> Tensor:
     """What reaches a node: the row so far, the node below and to the left, the node above."""
     if column == 0:
         return F.max_pool2d(grid[row - 1][0], 2) if row else x

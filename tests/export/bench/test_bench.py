@@ -75,7 +75,7 @@ def test_nothing_answered_is_a_failure(exported: Exported) -> None:
     result = bench("--model", exported[1], "--size", "15x16")
     assert result.exit_code == 1
     assert "sides must be multiples of 2" in result.output
-    assert "no case was answered" in result.output
+    assert "every case was refused" in result.output
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_nothing_answered_is_a_failure(exported: Exported) -> None:
     [
         (("http://127.0.0.1:9",), 1, "http://127.0.0.1:9 does not answer"),
         (("--model", "nowhere.onnx"), 1, "no model file nowhere.onnx"),
-        (("model.onnx",), 2, "a file is given with --model"),
+        (("model.onnx",), 2, "use --model for a model file"),
         (("http://127.0.0.1:9", "--model", "m.onnx"), 2, "either URL or --model"),
         (("--size", "640"), 2, "'640' is no size"),
         (("--size", "0x64"), 2, "'0x64' is no size"),
@@ -106,7 +106,7 @@ def test_without_onnx_the_times_are_there_and_the_floor_says_what_it_needs(
     monkeypatch.setitem(sys.modules, "onnx", None)
     result = bench("--model", exported[1], "--size", "16x16")
     assert result.exit_code == 0, result.output
-    assert f"no floor: that needs onnx: {how_to_install('train')}" in result.output
+    assert f"no floor: it needs onnx: {how_to_install('train')}" in result.output
 
 
 def small_graph() -> onnx.ModelProto:

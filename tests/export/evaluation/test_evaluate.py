@@ -193,7 +193,7 @@ def test_a_model_is_not_calibrated_on_its_own_training_frames(model_file: Path, 
     for options in ([], ["--split", "all"], ["--split", str(data / "train.txt")]):
         result = calibrate(model, data, *options)
         assert result.exit_code == 1
-        assert "rrcanet was trained on IRSTD-1k train: its confidence has to be fitted on other frames" in result.output
+        assert "rrcanet was trained on IRSTD-1k train: calibrate its confidence on other frames" in result.output
     assert "was trained on" not in calibrate(model, data, "--split", "test").output
     shutil.copy(data / "train.txt", data / "train.2.txt")
     assert "was trained on" not in calibrate(model, data, "--split", "train.2").output

@@ -42,7 +42,7 @@ def test_a_service_is_asked_for_the_same_range(model_file: Path, scenes: Path, c
 def test_the_range_of_an_address_is_refused_for_the_option(scenes: Path) -> None:
     result = evaluate("http://127.0.0.1:9/?range=dtype", scenes)
     assert result.exit_code == 1
-    assert "range cannot be asked for; an evaluation sets that itself (--range)" in result.output
+    assert "an evaluation sets range itself, so leave it out of the URL (--range)" in result.output
 
 
 def test_no_other_word_is_a_range(model_file: Path, scenes: Path) -> None:
@@ -94,6 +94,6 @@ def test_a_curve_that_was_fitted_with_another_range_says_so(model: Path, scenes:
     stored = read_model(model)[1].calibration
     assert stored.fitted_on.startswith("scenes train with range=dtype: ")
     assert "fitted on scenes train with range=dtype: " in result.stdout
-    assert "confidences hold for requests with range=dtype" in result.stderr
+    assert "the confidences are valid for requests with range=dtype" in result.stderr
     assert automatic.fitted_on.startswith("scenes train: ")
     assert automatic.scores != stored.scores

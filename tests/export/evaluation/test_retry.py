@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from export.commands.evaluate import evaluate_command
 from export.evaluation import http_source
-from export.evaluation.retry import LONGEST_WAIT_S, REPEATS, SHORTEST_WAIT_S, USUAL_WAIT_S, read_retry_after
+from export.evaluation.retry import LONGEST_WAIT_S, RETRIES, SHORTEST_WAIT_S, USUAL_WAIT_S, read_retry_after
 from tests.export.evaluation.answers import Reply, Request, answering, nothing_found
 
 FRAMES = 12
@@ -43,7 +43,7 @@ def test_a_service_that_stays_busy_ends_the_evaluation_with_words(scenes: Path) 
     with answering(lambda _: Reply(b'{"detail": "no place"}', 429, NOW)) as url:
         result = evaluate(url, scenes)
     assert (result.exit_code, type(result.exception)) == (1, SystemExit)
-    assert f"scene_0001: {url} answers 429: no place; asked {REPEATS + 1} times" in result.output
+    assert f"scene_0001: {url} answers 429: no place; sent {RETRIES + 1} times" in result.output
 
 
 def test_what_fails_does_not_wait_for_frames_that_do(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_at_most_eight_requests_run_at_once(
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("header", "seconds"),
     [
         (None, USUAL_WAIT_S),
         ("soon", USUAL_WAIT_S),
@@ -99,10 +99,10 @@ def test_at_most_eight_requests_run_at_once(
         ("Fri, 31 Dec 1999 23:59:59 -0000", USUAL_WAIT_S),
     ],
 )
-def test_waits_are_those_that_the_service_tells_within_bounds(told: str | None, seconds: float) -> None:
-    assert read_retry_after(told) == seconds
+def test_waits_are_those_that_the_service_tells_within_bounds(header: str | None, seconds: float) -> None:
+    assert read_retry_after(header) == seconds
 
 
 def test_a_date_counts_from_now() -> None:
-    told = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
-    assert 15 < read_retry_after(told) <= 20
+    header = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
+    assert 15 < read_retry_after(header) <= 20

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from export.onnx.graph import Served
+from export.onnx.graph import ServedNetwork
 from model.network.checkpoint import load_checkpoint
 from model.recipe import load_recipe
 from service.pretrained import DEFAULT, SHIPPED
@@ -28,7 +28,7 @@ def test_a_model_that_ships_answers_as_the_weights_beside_it(path: Path) -> None
     )
     frame = np.asarray(make_scene(3, 96, 160).counts(8), np.float32)[None, None]
     with torch.inference_mode():
-        expected = Served(checkpoint).eval()(torch.from_numpy(frame)).numpy()
+        expected = ServedNetwork(checkpoint).eval()(torch.from_numpy(frame)).numpy()
     np.testing.assert_allclose(runtime.probabilities(frame), expected, atol=1e-4)
 
 

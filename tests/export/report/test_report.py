@@ -198,7 +198,7 @@ def test_frames_without_any_target_are_reported_too(model_file: Path, data: Path
     result = evaluate(model_file, data, "--split", str(tmp_path / "empty.txt"), "--report", str(tmp_path / "report"))
     assert result.exit_code == 0, result.output
     text = (tmp_path / "report" / "report.md").read_text()
-    assert "No such curves" in text
+    assert "There are no curves" in text
     assert "nan" not in result.output + text
     assert tables(text)["Pd by target size"][0]["Pd %"] == "-"
 

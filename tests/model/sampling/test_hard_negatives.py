@@ -6,7 +6,7 @@ import torch
 from model.data.dataset import Sample
 from model.data.packed import pack
 from model.recipe import Augmentation
-from model.sampling.draws import Draws, Numbers
+from model.sampling.draws import Draws, RandomNumbers
 from model.sampling.hard_negatives import ALARM, HardNegatives
 from model.sampling.sampler import Crops, CropSampler
 
@@ -19,7 +19,7 @@ def test_the_bright_spot_of_any_crop_is_noted_where_it_stands_in_the_frame() -> 
     for step in range(8):
         crops = _draw(Augmentation(target_share=0.0), hard, step, count=16)
         alarms = torch.where(crops.intensities > 120, 5.0, -9.0)  # a network that takes the warm roof for a target
-        hard.note(alarms, crops.masks, crops.frame, crops.centre, crops.matrix)
+        hard.remember(alarms, crops.masks, crops.frame, crops.centre, crops.matrix)
     noted = hard.tensors()
     found = noted["probability"] > ALARM
     assert 16 < found.sum() <= 128
@@ -30,7 +30,7 @@ def test_the_bright_spot_of_any_crop_is_noted_where_it_stands_in_the_frame() -> 
 def test_targets_are_no_hard_negatives() -> None:
     hard = HardNegatives(CPU)
     crops = _draw(Augmentation(target_share=1.0), hard, 0, count=16)
-    hard.note(torch.where(crops.masks > 0, 9.0, -9.0), crops.masks, crops.frame, crops.centre, crops.matrix)
+    hard.remember(torch.where(crops.masks > 0, 9.0, -9.0), crops.masks, crops.frame, crops.centre, crops.matrix)
     assert hard.tensors()["probability"].max() < ALARM
 
 
@@ -50,9 +50,9 @@ def test_crops_without_a_target_are_cut_around_the_hard_places() -> None:
 def test_places_that_are_no_longer_hard_are_left_alone() -> None:
     hard = HardNegatives(CPU)
     hard.tensors()["probability"].fill_(ALARM / 2)
-    numbers = Numbers.empty(64, 32, False, CPU)
+    numbers = RandomNumbers.empty(64, 32, False, CPU)
     numbers.fill(0, 0)
-    assert not hard.choose(Draws(numbers)).known.any()
+    assert not hard.draw(Draws(numbers)).known.any()
 
 
 def test_the_worst_places_come_first() -> None:
@@ -60,14 +60,14 @@ def test_the_worst_places_come_first() -> None:
     places = hard.tensors()
     places["probability"].copy_(torch.linspace(0.4, 0.9, len(places["probability"])))
     places["place"][:, 0] = places["probability"]
-    numbers = Numbers.empty(512, 32, False, CPU)
+    numbers = RandomNumbers.empty(512, 32, False, CPU)
     numbers.fill(0, 0)
-    chosen = hard.choose(Draws(numbers)).place[:, 0]
+    chosen = hard.draw(Draws(numbers)).place[:, 0]
     assert chosen.mean() > 0.75  # the largest of four uniform draws lies at four fifths
 
 
 def _draw(change: Augmentation, hard: HardNegatives, step: int, count: int) -> Crops:
-    numbers = Numbers.empty(count, 48, change.noise_share > 0, CPU)
+    numbers = RandomNumbers.empty(count, 48, change.noise_share > 0, CPU)
     numbers.fill(0, step)
     return CropSampler(pack([_scene("target"), _scene("roof")]), change, 48, hard).draw(numbers)
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 from model.data.dataset import Sample
 from model.data.packed import PackedFrames, pack
 from model.recipe import Augmentation, Border, Placement, Symmetry, load_recipe
-from model.sampling.draws import Numbers
+from model.sampling.draws import RandomNumbers
 from model.sampling.sampler import CropSampler
 
 PLAIN = Augmentation(target_share=1, native_share=1, gain=(1, 1), offset=(0, 0))
@@ -127,7 +127,7 @@ def test_zeros_lie_outside_the_frame_where_the_recipe_says_so() -> None:
 def test_the_mean_lies_outside_the_frame_where_the_recipe_says_so() -> None:
     recipe = load_recipe("densesirst-authors")
     flat = Sample("a", np.full((10, 10), 200, np.uint8), np.zeros((10, 10), bool))
-    numbers = Numbers.empty(2, 32, False, torch.device("cpu"))
+    numbers = RandomNumbers.empty(2, 32, False, torch.device("cpu"))
     numbers.fill(10, 0)
     sampler = CropSampler(pack([flat]), recipe.augmentation, 32, outside=recipe.outside)
     pixels = sampler.draw(numbers).intensities
@@ -170,7 +170,7 @@ def test_no_recipe_can_ask_for_more_numbers_than_are_drawn() -> None:
 def draw(
     frames: PackedFrames, change: Augmentation, crop: int, batch: int, seed: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    numbers = Numbers.empty(batch, crop, change.noise_share > 0, torch.device("cpu"))
+    numbers = RandomNumbers.empty(batch, crop, change.noise_share > 0, torch.device("cpu"))
     numbers.fill(seed, 0)
     return CropSampler(frames, change, crop).draw(numbers)[:2]
 

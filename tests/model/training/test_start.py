@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from model.commands.train import train_command
 from model.network.checkpoint import load_checkpoint
 from model.recipe import load_recipe
-from model.training.start import first_network
+from model.training.start import initial_network
 from model.training.trainer import WEIGHTS_FILE
 from tests.model.conftest import Write
 from tests.model.sampling.test_sampler import _sample
@@ -86,7 +86,7 @@ def _train(folder: Path, out: str, top: str = "", *, steps: int, seed: str = "5"
 def test_kernels_may_begin_as_one_of_the_authors_code_bases_has_them() -> None:
     torch.manual_seed(0)
     recipe = load_recipe("nuaa-sirst-authors")
-    network = first_network(recipe)
+    network = initial_network(recipe)
     for conv in (module for module in network.modules() if isinstance(module, torch.nn.Conv2d)):
         fan = (conv.in_channels + conv.out_channels) * conv.kernel_size[0] * conv.kernel_size[1]
         if conv.weight.numel() > 2000:

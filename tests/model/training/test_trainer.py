@@ -21,12 +21,12 @@ from safetensors.torch import load, save_file
 from model.commands.train import train_command
 from model.data.packed import PackedFrames, pack
 from model.network.checkpoint import TrainingRecord, load_checkpoint
-from model.recipe import Augmentation, Network, Optimisation, Optimiser, Precision, Recipe
-from model.sampling.draws import Numbers
+from model.recipe import Augmentation, Network, Optimisation, Optimiser, Recipe, TrainingPrecision
+from model.sampling.draws import RandomNumbers
 from model.training.optimisers import make_optimiser
 from model.training.state import DATA_KEY
 from model.training.step import TrainingStep
-from model.training.trainer import READ_EVERY, STATE_FILE, WEIGHTS_FILE, Trainer, TrainingError, learning_rate_of
+from model.training.trainer import READ_EVERY, STATE_FILE, WEIGHTS_FILE, Trainer, TrainingError, learning_rate_at
 from tests.model.conftest import Write
 from tests.model.sampling.test_sampler import _sample
 
@@ -73,7 +73,9 @@ square_share = 0.5
 """
 
 
-@pytest.mark.parametrize("more", ["", *(HARD.replace("{precision}", one) for one in Precision)], ids=["", *Precision])
+@pytest.mark.parametrize(
+    "more", ["", *(HARD.replace("{precision}", one) for one in TrainingPrecision)], ids=["", *TrainingPrecision]
+)
 def test_a_run_killed_and_resumed_ends_with_the_same_weights(data: Path, more: str) -> None:
     assert _train(data, steps=6, out="whole", more=more).exit_code == 0
     command = [sys.executable, "-c", "from model.commands.train import train_command as t; t()"]
@@ -224,7 +226,7 @@ def test_a_run_told_to_stop_keeps_no_weights_that_are_no_numbers(
         next(iter(trainer.state.network.parameters())).fill_(float("nan"))
     with pytest.raises(TrainingError, match="loss is nan at step 1"):
         list(trainer.run(100, stop=lambda: trainer.state.step == 2))
-    assert _steps(tmp_path / Precision.FP32) == 0
+    assert _steps(tmp_path / TrainingPrecision.FP32) == 0
 
 
 def test_a_last_step_that_ends_in_no_numbers_keeps_the_weights_of_before(tmp_path: Path) -> None:
@@ -235,7 +237,7 @@ def test_a_last_step_that_ends_in_no_numbers_keeps_the_weights_of_before(tmp_pat
     weight.register_hook(lambda gradient: torch.full_like(gradient, torch.nan))
     with pytest.raises(TrainingError, match="a weight is no finite number after 1 steps"):
         list(trainer.run(100))
-    assert _steps(tmp_path / Precision.FP32) == 0
+    assert _steps(tmp_path / TrainingPrecision.FP32) == 0
 
 
 def test_a_run_tells_of_every_commit_that_trained_it_and_a_finished_one_of_no_other(
@@ -257,7 +259,7 @@ def test_a_run_tells_of_every_commit_that_trained_it_and_a_finished_one_of_no_ot
 def test_without_averaging_the_last_weights_are_kept(tmp_path: Path) -> None:
     trainer = _trainer(tmp_path, Optimisation(steps=3, batch=2, crop=32, average_decay=0.0, gradient_norm=0.0))
     list(trainer.run(100))
-    kept = load((tmp_path / Precision.FP32 / WEIGHTS_FILE).read_bytes())
+    kept = load((tmp_path / TrainingPrecision.FP32 / WEIGHTS_FILE).read_bytes())
     for name, value in trainer.state.network.state_dict().items():
         torch.testing.assert_close(kept[name], value, rtol=0, atol=1e-6)
 
@@ -271,7 +273,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
 
 
 def test_training_lowers_the_loss_in_either_precision(tmp_path: Path) -> None:
-    for precision in Precision:
+    for precision in TrainingPrecision:
         plan = Optimisation(steps=30, batch=4, crop=32, precision=precision, peak_learning_rate=1e-2)
         losses = [progress.loss for progress in _trainer(tmp_path, plan).run(checkpoint_every=100)]
         assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
@@ -279,7 +281,7 @@ def test_training_lowers_the_loss_in_either_precision(tmp_path: Path) -> None:
 
 def test_the_learning_rate_goes_up_once_and_down_once() -> None:
     plan = Optimisation(steps=100, peak_learning_rate=1.0, warm_up=0.1)
-    rates = [learning_rate_of(step, plan) for step in range(100)]
+    rates = [learning_rate_at(step, plan) for step in range(100)]
     assert max(rates) == rates[10] == 1
     assert rates[:11] == sorted(rates[:11])
     assert rates[10:] == sorted(rates[10:], reverse=True)
@@ -338,7 +340,7 @@ def _step_after_a_signal(
 
 def test_a_seed_changes_what_is_seen_not_only_the_first_weights(data: Path) -> None:
     """PyTorch's CPU generator ignores all but 32 bits of a seed: two seeds once saw the same crops."""
-    numbers = [Numbers.empty(2, 8, noise=True, device=torch.device("cpu")) for _ in range(3)]
+    numbers = [RandomNumbers.empty(2, 8, noise=True, device=torch.device("cpu")) for _ in range(3)]
     for buffer, (seed, step) in zip(numbers, ((0, 5), (1, 5), (0, 6)), strict=True):
         buffer.fill(seed, step)
     first, *others = numbers
