@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import require_tool
 from tests.support.paths import ROOT
+from tests.support.tools import require_tool
 
 TELL_DEVICE = "from service.settings import load_settings; print('device', load_settings().device)"
 

@@ -11,9 +11,9 @@ import yaml  # type: ignore[import-untyped]  # schemathesis brings it
 
 from service.commands.serve import LAST_CALL_S
 from service.settings import PREFIX, Settings
-from tests.conftest import require_tool
 from tests.deploy.files import COMPOSE, DOCKERFILE, KUBERNETES, KUBERNETES_PAGE, PROMETHEUS, settings_in
 from tests.support.paths import ROOT
+from tests.support.tools import require_tool
 
 Manifest = dict[str, Any]
 GPU = "nvidia.com/gpu"

@@ -11,10 +11,10 @@ from service.cli import main
 from service.detection.detector import Detector
 from service.models.repository import load_detector
 from service.runtime import Device
-from tests.conftest import require_tool
 from tests.support import frames as files
 from tests.support.detecting import SCENE, Detect
 from tests.support.small_models import Rule, write_small_model
+from tests.support.tools import require_tool
 
 
 @pytest.fixture(scope="session")

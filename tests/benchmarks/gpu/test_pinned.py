@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import require_tool
 from tests.support.small_models import write_small_model
+from tests.support.tools import require_tool
 
 DRIVER = """
 #include <stdlib.h>

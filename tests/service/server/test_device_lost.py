@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.support.frames import png
-from tests.support.process import CODE, running
+from tests.support.server import CODE, running
 from tests.support.small_models import Rule, write_small_model
 
 

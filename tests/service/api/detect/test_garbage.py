@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service.simulation.scene import make_scene
-from tests.support import frames
+from tests.support.frames import GOOD
 from tests.support.small_models import write_small_model
 
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 PROGRAM = """
 import gc, os, threading, sys, time, urllib.error, urllib.request
 from pathlib import Path
