@@ -34,7 +34,9 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
         raise click.UsageError(str(fault)) from fault
     set_up_logs(settings.log_format)
     for name, value in injected_settings().items():
-        logger.info("%s=%s is the address of a Service that Kubernetes injects; it is ignored as a setting", name, value)
+        logger.info(
+            "%s=%s is the address of a Service that Kubernetes injects; it is ignored as a setting", name, value
+        )
     return_large_blocks()
     signal.signal(signal.SIGTERM, _end)
     server = Server(settings)

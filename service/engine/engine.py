@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class Engine:
             self._infer, queue, time.monotonic, metrics.batch_frames.observe
         )
         self._shared = Shared(settings, metrics, ReadAhead(cpus, READ_AHEAD), self._worker)
-        self._running: set[Request[object]] = set()
+        self._running: set[Request[Any]] = set()
 
     @property
     def running_since(self) -> float | None:
@@ -81,7 +81,7 @@ class Engine:
             ServiceError: what reading or answering raises, a limit, or the deadline.
         """
         timing.begin()
-        request = Request(self._shared, read, places, timing)
+        request = Request(self._shared, read, places, timing, latest)
         try:
             async with asyncio.timeout(latest - time.monotonic()):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, request)

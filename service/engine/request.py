@@ -119,6 +119,7 @@ class Request(Generic[A]):
     Attributes:
         read: reads the frames; None once it has begun, so that nothing else keeps the body in memory.
         places: places that the admission gave to it.
+        latest: time.monotonic after which nobody waits.
         is_over: nobody waits for the answer any more.
         jobs: the tensors at the device.
         pixels: of the frames that were read.
@@ -128,6 +129,7 @@ class Request(Generic[A]):
     read: Callable[[Budget], Work[A]] | None
     places: Places
     timing: Timing
+    latest: float
     is_over: bool = False
     jobs: Sequence[Job[Key, Tensor, Tensor]] = ()
     pixels: int = 0
@@ -162,7 +164,7 @@ class Request(Generic[A]):
         ahead.begin(lambda: self.is_over)
         try:
             read, self.read = self.read, None
-            if read is None:
+            if read is None or time.monotonic() > self.latest:
                 raise CancelledError
             self.timing.lap("queue")
             work = read(Budget(settings.max_frames, settings.max_pixels))

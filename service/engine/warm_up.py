@@ -63,5 +63,5 @@ def _run(
     done, late = wait([job.end for job in jobs], WITHIN_S)
     if late:
         raise TimeoutError(f"a run to warm up did not end within {WITHIN_S:.0f} s")
-    for fault in {str(fault) for end in done if (fault := end.exception()) is not None}:
-        logger.warning("a run to warm up failed: %s", fault)
+    for reason in {str(fault) for end in done if (fault := end.exception()) is not None}:
+        logger.warning("a run to warm up failed: %s", reason)

@@ -54,9 +54,7 @@ class ServerState:
         self._stop = stop
         self._reload_requested = asyncio.Event()
         self._signature = signature(settings.models)
-        self.metrics.watch(
-            lambda: self.engine.admission.inside, settings.queue_size, lambda: self.phase is Phase.READY
-        )
+        self.metrics.watch(lambda: self.engine.admission.inside, settings.queue_size, lambda: self.phase is Phase.READY)
 
     async def load(self) -> None:
         """Load and check every model, off the event loop. Then requests are accepted."""
