@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from service.commands.serve import Server
+from service.api.connection.server import Server
 from service.settings import Settings
 from tests.support.waiting import WITHIN_S, wait_until
 
