@@ -3,7 +3,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # schemathesis brings it
+import yaml  # type: ignore[import-untyped]
 
 from service.runtime.driver import FITTING
 from service.settings import PREFIX, Settings, load_settings

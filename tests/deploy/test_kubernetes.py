@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml  # type: ignore[import-untyped]  # schemathesis brings it
+import yaml  # type: ignore[import-untyped]
 
 from service.api.connection.server import LAST_ACCEPT_S
 from service.settings import PREFIX, Settings
