@@ -1,1 +1,1 @@
-"""Measurements for a machine with an NVIDIA GPU."""
+"""Measurements of the network on a machine with an NVIDIA GPU: ``python -m benchmarks.gpu --help``."""

@@ -1,106 +1,99 @@
-"""Everything that waits for a GPU, by one command: called again, it goes on where the call before ended.
+"""The command: ``python -m benchmarks.gpu --help``."""
 
-python3 -m benchmarks.gpu                                               # on the machine; benchmarks/gpu/README.md
-python -m benchmarks.gpu --device cpu --quick --root FOLDER --out FOLDER   # here, to see that every step runs
-"""
-
-import importlib.util
-import os
-import time
+from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import click
 
-from benchmarks.gpu.calls import RESULTS
-from benchmarks.gpu.marks import mark, outcome_of
-from benchmarks.gpu.parcels import MANIFEST, PARTS, is_there, read_manifest, receive
-from benchmarks.gpu.results import collect, restore
-from benchmarks.gpu.steps import RUNS, Device, Step, plan
-from benchmarks.gpu.supervised import Outcome, run
+from benchmarks.gpu.models import describe_run, export_models
+from benchmarks.gpu.report import Report
+from benchmarks.gpu.run import PARTS, Plan, datasets_in, measure_parts
+from benchmarks.gpu.schedule import Schedule
+from export.bench.cases import Shape
+from export.commands.bench import CUDA_BATCHES, SIZES, SizeType
+from export.commands.options import json_option, write_json
+from export.onnx.half import HalfOverflow
+from model.data.dataset import DataError
+from model.network.checkpoint import CheckpointError
+from service.runtime import Device, missing_for_cuda
 
-SPARE_S: Final = 25.0  # of a call, to pack what it leaves
+WEIGHTS: Final = Path(__file__).parents[2] / "model" / "weights" / "generalist-long.safetensors"
+CPU_SIZES: Final = ((64, 64),)
+CPU_BATCHES: Final = (1, 2)
+SECONDS: Final = {Device.CUDA: 1.0, Device.CPU: 0.1}
+LIMIT_HELP: Final = "Of the whole run: what has not begun by then is reported as not run."
+DATA_HELP: Final = "Folder of datasets for parity and training.  [default: simulated frames]"
 
 
-@click.command()
-@click.option("--root", type=click.Path(path_type=Path), default="/tmp/rrcanet", help="What outlives a call.")
-@click.option("--out", type=click.Path(path_type=Path), envvar="OUT", required=True, help="What comes back; $OUT.")
-@click.option("--minutes", type=click.FloatRange(0), default=9.5, show_default=True, help="Of this call, in all.")
+@click.command(epilog="Example: python -m benchmarks.gpu --minutes 30 --data datasets --json gpu.json")
+@click.option("--minutes", type=click.FloatRange(0), default=30.0, show_default=True, help=LIMIT_HELP)
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help=DATA_HELP)
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
-@click.option("--quick", is_flag=True, help="Smallest sizes: a rehearsal, whose figures mean nothing.")
-@click.option("--run", "runs", multiple=True, default=RUNS, show_default=True, help="RECIPE:SEED to train.")
-@click.option("--compile", "fused", is_flag=True, help="Train compiled: a minute a run and call before it pays.")
-@click.option("--only", multiple=True, help="Steps by name, also those that are done or have failed.")
+@click.option("--checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=WEIGHTS)
+@click.option("--only", "parts", type=click.Choice(PARTS), multiple=True, default=PARTS, help="May be repeated.")
+@click.option("--size", "sizes", type=SizeType(), multiple=True, help="May be repeated.  [default: four, on CUDA]")
+@click.option("--batch", "batches", type=click.IntRange(1), multiple=True, help="[default: 1, 8, 32 and 64, on CUDA]")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Of each contender at each shape.")
+@json_option
 def main(
-    root: Path,
-    out: Path,
     minutes: float,
-    device: Device,
-    quick: bool,
-    runs: tuple[str, ...],
-    fused: bool,
-    only: tuple[str, ...],
+    data: Path | None,
+    device: str,
+    checkpoint: Path,
+    parts: tuple[str, ...],
+    sizes: tuple[tuple[int, int], ...],
+    batches: tuple[int, ...],
+    seconds: float | None,
+    json_file: Path | None,
 ) -> None:
-    """Take in what came with this call, then run every step that can be run and is not done, until time is up.
+    """Measure parity, speed and training rate on this machine's NVIDIA GPU, and print the tables.
 
-    With --minutes 0 it only takes in.
+    --device cpu runs the same code in tiny sizes, as a rehearsal; its figures say nothing about a GPU.
+
+    Exit code 1: there is no GPU, an input cannot be read, or a model file differs from float32 on the CPU.
     """
-    until = time.monotonic() + 60 * minutes - SPARE_S
-    (root / "results").mkdir(parents=True, exist_ok=True)
-    restore(RESULTS, root)
-    if MANIFEST.exists():
-        for line in receive(read_manifest(), PARTS, root):
-            click.echo(line)
-    link_cuda(root / "ort")
-    for name in [step.name for step in plan(root, device, quick, runs, 0, fused)]:
-        left = until - time.monotonic()
-        step = next(one for one in plan(root, device, quick, runs, left, fused) if one.name == name)
-        log = root / "results" / f"{name}.txt"
-        before = written(log)
-        click.echo(f"{name}: {advance(step, root, until, only)}")
-        if written(log) != before:  # a call that only brings parts need not send everything back
-            collect(root, out)
+    where = Device(device)
+    reason = missing_for_cuda() if where is Device.CUDA else None
+    if reason:
+        raise click.ClickException(f"no CUDA here: {reason}; --device cpu runs the same code in tiny sizes")
+    plan = Plan(where, parts, shapes(where, sizes, batches), seconds or SECONDS[where])
+    schedule = Schedule(minutes, where)
+    report = Report(describe_run(where), schedule.not_run)
+    try:
+        measure(plan, checkpoint, data, schedule, report, json_file)
+    except (CheckpointError, DataError, HalfOverflow) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(report.markdown())
+    if not report.agrees:
+        raise click.ClickException("a model file differs from float32 on the CPU: see the table of parity")
 
 
-def advance(step: Step, root: Path, until: float, only: tuple[str, ...]) -> str:
-    """Run a step if this is the time for it; what became of it."""
-    before = outcome_of(step.name, root)
-    absent = [name for name in step.needs if MANIFEST.exists() and not is_there(name, root)]
-    unfinished = [name for name in step.after if outcome_of(name, root) is None]
-    left = until - time.monotonic()
-    if only and step.name not in only:
-        return "not asked for"
-    if before and not only:
-        return f"{before} (again with --only {step.name})"
-    if absent:
-        return f"waits for {', '.join(absent)}"
-    if unfinished and not only:
-        return f"comes after {', '.join(unfinished)}"
-    if left < min(step.least, step.seconds):
-        return "waits for the next call"
-    outcome = run(step.command, min(step.seconds, left), root / "results" / f"{step.name}.txt", environment(root))
-    if outcome is not Outcome.STOPPED and not (step.endless and outcome is Outcome.DONE):
-        mark(step.name, root, outcome)
-    return outcome.value
+def measure(
+    plan: Plan, checkpoint: Path, data: Path | None, schedule: Schedule, report: Report, json_file: Path | None
+) -> None:
+    """Run all parts; the JSON file is written again after each measurement, in case the process does not survive.
+
+    Raises:
+        CheckpointError, DataError, HalfOverflow: an input cannot be read or exported.
+    """
+    with datasets_in(data, plan.device) as datasets, TemporaryDirectory() as scratch:
+        models = export_models(checkpoint, Path(scratch))
+        for line in measure_parts(plan, models, datasets, schedule, report):
+            click.echo(line, err=True)
+            if json_file is not None:
+                write_json(json_file, report.as_json())
+    if json_file is not None:
+        write_json(json_file, report.as_json())
 
 
-def written(file: Path) -> int | None:
-    """When, in nanoseconds; None if there is none."""
-    return file.stat().st_mtime_ns if file.exists() else None
-
-
-def environment(root: Path) -> dict[str, str]:
-    """What was sent comes before what the machine has."""
-    paths = [str(root / "site"), str(root / "ort"), str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUNBUFFERED": "1"}
-
-
-def link_cuda(ort: Path) -> None:
-    """Let ONNX Runtime find CUDA's libraries where it looks, beside itself: those that came with PyTorch."""
-    found = importlib.util.find_spec("nvidia")
-    if ort.exists() and not (ort / "nvidia").exists() and found and found.submodule_search_locations:
-        (ort / "nvidia").symlink_to(next(iter(found.submodule_search_locations)))
+def shapes(device: Device, sizes: tuple[tuple[int, int], ...], batches: tuple[int, ...]) -> list[Shape]:
+    """Those asked for, small batches first; by default those of the service on CUDA, or tiny ones on the CPU."""
+    cuda = device is Device.CUDA
+    sizes, batches = sizes or (SIZES if cuda else CPU_SIZES), batches or (CUDA_BATCHES if cuda else CPU_BATCHES)
+    return [Shape(width, height, batch) for batch, (width, height) in product(batches, sizes)]
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m benchmarks.gpu")

@@ -1,21 +1,15 @@
-"""Scores of the same weights in float32 and float16, on the CPU and on the GPU.
+"""Whether both model files find on the device what the float32 file finds on the CPU.
 
-python3 -m benchmarks.gpu.parity --fp32 fp32.onnx --fp16 fp16.onnx --data datasets --json parity.json
-
-Rows that the file already holds, of the same model files, are not measured again. Exit code 1: two of them differ.
+The test frames of each dataset are scored three times: float32 on the CPU, and both files on the device.
 """
 
-import hashlib
-import json
-import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import click
-
-from benchmarks.gpu.steps import DATA_SETS
+from benchmarks.gpu.models import Models
+from benchmarks.gpu.schedule import Schedule, one_line
 from export.evaluation.evaluate import evaluate
 from export.evaluation.grid import Grid
 from export.evaluation.source import FileSource
@@ -23,105 +17,88 @@ from export.onnx.graph import PRECISIONS, Precision
 from export.report.table import Table, format_score
 from model.data.dataset import FrameFolder
 from model.data.layouts import TEST
-from model.files import write_atomically
 from model.scoring.metrics import Counts, score
 from service.runtime import Device
 
+IOU_POINTS: Final = 0.2  # greatest difference from float32 on the CPU: percent
+TARGETS: Final = 1  # detected targets of a dataset
+FALSE_ALARMS: Final = 1.0  # pixels in a million
+REFERENCE: Final = ("fp32", Device.CPU)
 DIFFERS: Final = "DIFFERS"
-IOU_POINTS, TARGETS, FA = 0.2, 1, 1.0  # that two devices may differ by: percent, targets a set, pixels a million
 
 
 @dataclass(frozen=True, slots=True)
-class Parity:
-    """One model file on one device, on the test frames of one data set; ``sha256`` is the file's."""
+class Scored:
+    """One model file on one device, over the test frames of one dataset; ``fault`` is why there are no counts."""
 
-    data_set: str
-    model: Precision
-    device: str
-    counts: Counts
-    sha256: str
+    dataset: str
+    precision: Precision
+    device: Device
+    counts: Counts | None
+    fault: str = ""
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        return self.data_set, self.model, self.device
+    def name(self) -> str:
+        return f"{self.precision} on {self.device.value}"
 
 
-@click.command()
-@click.option("--fp32", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--fp16", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--data", type=click.Path(exists=True, path_type=Path), required=True, help="Folder of the data sets.")
-@click.option("--set", "names", type=click.Choice(DATA_SETS), multiple=True, default=DATA_SETS, show_default=True)
-@click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
-@click.option("--json", "json_file", type=click.Path(path_type=Path), required=True)
-def main(fp32: Path, fp16: Path, data: Path, names: tuple[str, ...], device: str, json_file: Path) -> None:
-    """The fp32 file on the CPU, then both on the device, over each data set; the table, and whether they agree."""
-    models: dict[Precision, Path] = dict(zip(PRECISIONS, (fp32, fp16), strict=True))
-    runs: list[tuple[Precision, Device]] = [("fp32", Device.CPU), *((one, Device(device)) for one in PRECISIONS)]
-    hashes = {precision: hashlib.sha256(path.read_bytes()).hexdigest() for precision, path in models.items()}
-    found = {one.key: one for one in kept(json_file) if one.sha256 == hashes[one.model]}
-    for name in names:
-        for precision, where in dict.fromkeys(runs):
-            if (name, precision, where.value) not in found:
-                counts = measure(data, name, models[precision], where)
-                one = Parity(name, precision, where.value, counts, hashes[precision])
-                found[one.key] = one
-                text = json.dumps([asdict(each) for each in found.values()], indent=1) + "\n"
-                write_atomically(json_file, text.encode())
-    told = list(verdicts(list(found.values())))
-    click.echo("\n\n".join((markdown(list(found.values())), "\n".join(told))))
-    if any(DIFFERS in line for line in told):
-        sys.exit(1)
+def score_datasets(models: Models, datasets: Sequence[Path], device: Device, schedule: Schedule) -> Iterator[Scored]:
+    """Float32 on the CPU first, then both files on the device, for each dataset."""
+    runs = dict.fromkeys([REFERENCE, *((precision, device) for precision in PRECISIONS)])
+    for folder in datasets:
+        for precision, where in runs:
+            if schedule.may_begin(f"parity, {precision} on {where.value}, {folder.name}"):
+                try:
+                    counts = score_frames(models.files[precision], folder, where)
+                except Exception as error:  # every library has its own
+                    yield Scored(folder.name, precision, where, None, one_line(error))
+                else:
+                    yield Scored(folder.name, precision, where, counts)
 
 
-def kept(json_file: Path) -> list[Parity]:
-    """What an earlier call measured."""
-    entries = json.loads(json_file.read_text()) if json_file.exists() else []
-    return [Parity(**(entry | {"counts": Counts(**entry["counts"])})) for entry in entries]
-
-
-def measure(data: Path, name: str, model: Path, device: Device) -> Counts:
-    """Answer every test frame, through the very line that serves.
+def score_frames(model: Path, folder: Path, device: Device) -> Counts:
+    """Find targets in every test frame as the service does.
 
     Raises:
-        DataError, ModelFault: the data set is missing, or the device is.
+        DataError, SourceError, ModelFault: a frame or the device is missing, or a frame cannot be answered.
     """
-    results = evaluate(FileSource(model, device), FrameFolder(data / name, TEST), Grid.NATIVE)
+    results = evaluate(FileSource(model, device), FrameFolder(folder, TEST), Grid.NATIVE)
     return sum((result.counts for result in results), Counts())
 
 
-def markdown(found: list[Parity]) -> str:
-    """A row a data set, model file and device."""
-    head = ("data set", "frames", "model", "device", "IoU %", "nIoU %", "Pd %", "detected", "Fa identity e-6")
-    return Table(head, tuple(_cells(one) for one in found)).markdown()
+def verdicts(scored: Sequence[Scored]) -> list[str]:
+    """For each: whether IoU, detected targets and false alarms lie within the limits above."""
+    references = {one.dataset: one.counts for one in scored if (one.precision, one.device) == REFERENCE}
+    return [_verdict(one, references.get(one.dataset)) for one in scored]
 
 
-def verdicts(found: list[Parity]) -> Iterator[str]:
-    """Each against fp32 on the CPU."""
-    for reference in found:
-        if reference.key[1:] != ("fp32", "cpu"):
-            continue
-        expected = score([reference.counts])
-        for one in found:
-            if one.data_set != reference.data_set or one is reference:
-                continue
-            scores = score([one.counts])
-            points = 100 * (scores.iou - expected.iou)
-            targets = one.counts.detected - reference.counts.detected
-            false = scores.fa_identity - expected.fa_identity
-            same = abs(points) <= IOU_POINTS and abs(targets) <= TARGETS and abs(false) <= FA
-            yield (
-                f"{one.data_set}, {one.model} on {one.device}: IoU {points:+.2f} points, targets {targets:+d}, "
-                f"Fa {false:+.2f}e-6: {'agrees' if same else DIFFERS}"
-            )
+def parity_table(scored: Sequence[Scored]) -> str:
+    """A row a dataset, model file and device; below it a line for each fault."""
+    head = ("dataset", "frames", "model", "IoU %", "nIoU %", "Pd %", "detected", "Fa identity e-6", "verdict")
+    rows = tuple((*_cells(one), verdict) for one, verdict in zip(scored, verdicts(scored), strict=True))
+    faults = (f"- {one.name}, {one.dataset}: {one.fault}" for one in scored if one.fault)
+    return "\n".join((Table(head, rows).markdown(), *faults))
 
 
-def _cells(one: Parity) -> tuple[str, ...]:
+def _verdict(one: Scored, reference: Counts | None) -> str:
+    if one.counts is None:
+        return DIFFERS
+    if (one.precision, one.device) == REFERENCE:
+        return "reference"
+    if reference is None:
+        return "no reference"
+    own, expected = score([one.counts]), score([reference])
+    points, false = 100 * (own.iou - expected.iou), own.fa_identity - expected.fa_identity
+    targets = one.counts.detected - reference.detected
+    # a score is NaN where no frame has a target: NaN on both sides is no difference, and NaN exceeds no limit
+    differs = abs(points) > IOU_POINTS or abs(targets) > TARGETS or abs(false) > FALSE_ALARMS
+    return DIFFERS if differs else "agrees"
+
+
+def _cells(one: Scored) -> tuple[str, ...]:
+    if one.counts is None:
+        return (one.dataset, "-", one.name, "failed", "-", "-", "-", "-")
     scores = score([one.counts])
     percent = (format_score(100 * value) for value in (scores.iou, scores.niou, scores.pd))
     detected = f"{one.counts.detected}/{one.counts.targets}"
-    where = (one.data_set, str(scores.frames), one.model, one.device)
-    return (*where, *percent, detected, format_score(scores.fa_identity))
-
-
-if __name__ == "__main__":
-    main()
+    return (one.dataset, str(scores.frames), one.name, *percent, detected, format_score(scores.fa_identity))

@@ -1,4 +1,4 @@
-"""Training as research code does it."""
+"""Training as research code usually does it, with PyTorch's data loader."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -19,7 +19,7 @@ CROP: Final = 128
 
 
 class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """What research code does: read a file, augment on the CPU, one crop at a time."""
+    """One crop at a time: read a file, cut and flip on the CPU."""
 
     def __init__(self, folder: FrameFolder) -> None:
         self._folder = folder
@@ -41,7 +41,7 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
 
 def plain_loop(folder: FrameFolder, device: torch.device, workers: int) -> Iterator[None]:
-    """A step at every turn."""
+    """A training step for each item."""
     torch.manual_seed(0)
     network = build_network(load_recipe("nuaa-sirst").network).to(device).train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)

@@ -1,4 +1,4 @@
-"""How often something happens."""
+"""Steps per second of an iterator."""
 
 import statistics
 import time
@@ -8,7 +8,13 @@ import torch
 
 
 def rate(steps: Iterator[None], device: torch.device, warm_up: int, measured: int, repeats: int = 3) -> float:
-    """Turns per second, median of a few stretches."""
+    """Steps per second: the median of ``repeats`` stretches.
+
+    Args:
+        steps: does one step for each item.
+        warm_up: steps before the first stretch, which are not timed.
+        measured: steps of a stretch.
+    """
     for _ in range(warm_up):
         next(steps)
     rates = []

@@ -6,13 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.by_card import file_of
 from benchmarks.cpu.options import main as cpu_options
 from benchmarks.cpu.profile import main as cpu_profile
 from benchmarks.cpu.settings import OURS
-from benchmarks.gpu.performance import main
-from benchmarks.gpu.tables import main as print_tables
-from tests.export.conftest import SMALL, export, write_checkpoint
 
 
 def test_settings_are_compared_with_ours(model_file: Path, tmp_path: Path) -> None:
@@ -44,34 +40,3 @@ def test_a_profile_shares_the_time_among_operators(model_file: Path) -> None:
     rows = [line.strip("| ").split(" | ") for line in result.output.splitlines() if line.startswith("| ")][2:]
     assert ("Conv", "124") in {(operator, nodes) for operator, nodes, _ in rows}
     assert sum(float(share) for *_, share in rows) == pytest.approx(100, abs=1)
-
-
-def test_every_way_to_run_the_network_is_timed_beside_the_floor(tmp_path: Path) -> None:
-    checkpoint, file, figures = tmp_path / "w.safetensors", tmp_path / "m.onnx", tmp_path / "figures.json"
-    assert export(write_checkpoint(checkpoint, SMALL), file).exit_code == 0
-    shape = ("--size", "16x32", "--batch", "2", "--seconds", "0.1", "--device", "cpu")
-    command = ("--fp32", str(file), "--checkpoint", str(checkpoint), *shape, "--json", str(figures))
-    result = CliRunner().invoke(main, command)
-    assert result.exit_code == 0, result.output
-    speeds = json.loads(figures.read_text())["speeds"]
-    assert [one["how"] for one in speeds] == [
-        "PyTorch eager, as the authors run it",
-        "ONNX Runtime as it comes",
-        "ours",
-    ]
-    assert all(one["timing"]["frames_per_second"] > 0 and not one["fault"] for one in speeds)
-    assert result.output.count("| 16x32 | 2 | fp32 |") == 2, "when it was measured, and in the table"
-    again = CliRunner().invoke(main, command)
-    assert again.exit_code == 0, again.output
-    assert again.output.count("| 16x32 | 2 | fp32 |") == 1, "it is not measured twice"
-    assert json.loads(figures.read_text())["speeds"] == speeds
-    printed = CliRunner().invoke(print_tables, [str(figures)])
-    assert printed.output.strip() in result.output, "the same tables, from the file alone"
-
-
-def test_figures_of_another_card_are_kept_beside(tmp_path: Path) -> None:
-    file = tmp_path / "performance.json"
-    assert file_of(file, "NVIDIA H200") == file
-    file.write_text(json.dumps({"on": "NVIDIA H200, PyTorch 2"}))
-    assert file_of(file, "NVIDIA H200") == file
-    assert file_of(file, "NVIDIA H100 80GB HBM3") == tmp_path / "performance-nvidia-h100-80gb-hbm3.json"
