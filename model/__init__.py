@@ -1,1 +1,1 @@
-"""The training world: what RRCA-Net is and how it learns. Needs the extra ``train``."""
+"""RRCA-Net: the network, its datasets, its training and its scores. The package needs the extra ``train``."""

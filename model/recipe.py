@@ -1,4 +1,4 @@
-"""Recipes: how one model is trained, one TOML file each, every field checked before training starts."""
+"""Recipes: TOML files that define how a model is trained. Every field is checked before training starts."""
 
 import tomllib
 from enum import StrEnum
@@ -15,47 +15,47 @@ def _in_order(span: tuple[float, float]) -> tuple[float, float]:
     return span
 
 
-PerChannel = float | tuple[float, ...]  # one number for all channels, or one for each
+PerChannel = float | tuple[float, ...]  # one number for all channels, or one number per channel
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Number = Annotated[int, Field(ge=1)]
-Width = Annotated[int, Field(ge=8)]  # channel attention keeps one channel of eight
+Width = Annotated[int, Field(ge=8)]  # channel attention reduces the channels to one eighth
 Span = Annotated[tuple[float, float], AfterValidator(_in_order)]
 SpanFromZero = Annotated[tuple[NotNegative, float], AfterValidator(_in_order)]
 PositiveSpan = Annotated[tuple[Positive, Positive], AfterValidator(_in_order)]
 
 
 class TrainingPrecision(StrEnum):
-    """Arithmetic of the forward pass while training; weights and loss stay in float32."""
+    """Arithmetic of the forward pass during training. Weights and loss are always float32."""
 
     FP32 = "fp32"
     BF16 = "bf16"
 
 
 class Optimiser(StrEnum):
-    """``adagrad`` as the authors train."""
+    """The optimiser. The authors train with ``adagrad``."""
 
     ADAMW = "adamw"
     ADAGRAD = "adagrad"
 
 
 class Schedule(StrEnum):
-    """Learning rate over the run: one cosine cycle (Smith, arXiv 1708.07120), or constant."""
+    """The learning rate over the run: one cosine cycle (Smith, arXiv 1708.07120), or constant."""
 
     ONE_CYCLE = "one_cycle"
     CONSTANT = "constant"
 
 
 class Symmetry(StrEnum):
-    """Which symmetries of the square a crop may take: all eight, or left and right swapped."""
+    """Random flips and rotations of a crop: all eight symmetries of the square, or only left and right swapped."""
 
     ALL = "all"
     MIRROR = "mirror"
 
 
 class Border(StrEnum):
-    """What lies outside a frame: its edge continued, zeros, or the recipe's mean: zeros once it is normalised."""
+    """Pixels outside a frame: edge pixels repeated, zeros, or the recipe's mean, which normalisation maps to zero."""
 
     EDGE = "edge"
     ZERO = "zero"
@@ -63,37 +63,43 @@ class Border(StrEnum):
 
 
 class Placement(StrEnum):
-    """Of crops that lie anywhere: every centre is as likely, and moved inside, or every corner that fits."""
+    """Placement of crops that lie anywhere.
+
+    ``centre``: every pixel is equally likely as the centre; the crop is then moved inside the frame.
+    ``corner``: every position inside the frame is equally likely.
+    """
 
     CENTRE = "centre"
     CORNER = "corner"
 
 
 class Initialisation(StrEnum):
-    """Of convolutions: PyTorch's own, or Glorot's normal one (``xavier``), as one of the authors' code bases has it."""
+    """Initialisation of convolutions: PyTorch's default, or Glorot's normal one, as in the authors' RRCA-Net code."""
 
     PYTORCH = "pytorch"
     XAVIER = "xavier"
 
 
 class RecipeError(Exception):
-    """A recipe that cannot be used, and why."""
+    """The recipe cannot be used. The message says why."""
 
 
 class RecipeTable(BaseModel):
+    """Base of all tables of a recipe. Unknown fields are errors."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Augmentation(RecipeTable):
-    """What may happen to a crop; spans are drawn uniformly, scale and gain uniformly in the logarithm.
+    """Random changes of crops. Values are drawn uniformly from each span; ``scale`` and ``gain`` in the logarithm.
 
-    ``target_share`` of the crops lie near a target, ``hard_share`` of the others near a false alarm of the network
-    itself, the rest anywhere.
-    ``square_share`` of the crops come from the frame resized to 256 x 256, as the field's usual protocol tests.
-    ``native_share`` of the crops keep the pixels of their frame, resized or not: interpolation softens targets of two
-    pixels.
-    ``long_side`` (pixels) sets the scale by the frame's longer side in place of ``scale``. ``bits_share`` of the
-    crops are cut to coarse levels, ``level_step`` apart.
+    ``target_share`` of the crops lie near a target. ``hard_share`` of the other crops lie near a false alarm of the
+    network. The rest lie anywhere.
+    ``square_share`` of the crops come from the frame resized to 256 x 256, the usual test protocol of papers.
+    ``native_share`` of the crops are aligned with the pixels of the frame or of the resized frame, without
+    interpolation, which would soften targets of two pixels.
+    ``long_side`` (pixels) replaces ``scale``: it is the length to which the frame's longer side is scaled.
+    ``bits_share`` of the crops are quantised to coarse levels, ``level_step`` apart.
     """
 
     target_share: Share = 0.8
@@ -117,7 +123,7 @@ class Augmentation(RecipeTable):
     @model_validator(mode="after")
     def _scales_once(self) -> "Augmentation":
         if self.long_side is not None and self.square_share:
-            raise ValueError("long_side and square_share both set the scale: one of them")
+            raise ValueError("long_side and square_share both set the scale: use one of them")
         return self
 
 
@@ -131,21 +137,21 @@ class Network(RecipeTable):
 
     @property
     def stride(self) -> int:
-        """Pixels that sides are multiples of: every level but the first halves them."""
+        """The sides of a frame must be multiples of this number of pixels: every level but the first halves them."""
         return 1 << (len(self.widths) - 1)
 
     @model_validator(mode="after")
     def _has_units_for_each_level(self) -> "Network":
         if not self.widths or len(self.units) != len(self.widths):
-            raise ValueError(f"{len(self.widths)} widths and {len(self.units)} units: one of each for every level")
+            raise ValueError(f"{len(self.widths)} widths and {len(self.units)} units: each level needs one of each")
         return self
 
 
 class Optimisation(RecipeTable):
-    """How weights move; what is kept in the end are their running averages.
+    """Optimiser and schedule. The result of a run is the running average of its weights.
 
-    ``gradient_norm`` 0 clips nothing; ``average_decay`` 0 keeps the last weights. Those of every ``keep_every`` steps
-    stay beside the last, as ``weights-STEP.safetensors``; 0 keeps none.
+    ``gradient_norm`` 0 turns clipping off. ``average_decay`` 0 turns averaging off. Every ``keep_every`` steps a copy
+    of the weights is kept as ``weights-STEP.safetensors``; 0 keeps no copies.
     """
 
     steps: Number
@@ -163,13 +169,13 @@ class Optimisation(RecipeTable):
 
 
 class Recipe(RecipeTable):
-    """Everything that decides a training run, besides the seed and the device.
+    """Everything that determines a training run, except the seed and the device.
 
-    ``exclude`` names splits (``DATA SET/SPLIT``) none of whose frames is trained on, whichever set it stands in:
-    the sets share scenes under one name. ``held_out`` names scenes kept back for calibration and for a look at
-    unseen sequences, as patterns of names (``S7_*``). ``start`` names the weights to begin with, a file or one of
-    ``model/weights``; by default they are random. ``mean`` and ``std`` are of intensities, for
-    all channels or for each.
+    ``exclude`` lists splits (``DATASET/SPLIT``). A frame of such a split is not trained on, in any dataset that holds a
+    frame of its name, since the datasets share scenes. ``held_out`` lists patterns of frame names (``S7_*``) that are
+    kept back for calibration and for tests on unseen sequences. ``start`` names the initial weights: a file, or one of
+    ``model/weights``; by default they are random. ``mean`` and ``std`` normalise intensities, with one number for all
+    channels or one per channel.
     """
 
     name: str
@@ -192,7 +198,7 @@ class Recipe(RecipeTable):
         if crop % self.network.stride:
             raise ValueError(f"crop {crop} is no multiple of {self.network.stride}")
         if batch == 1 and crop == self.network.stride:
-            raise ValueError("one crop of one pixel at the deepest level: batch norm needs more, so a larger of either")
+            raise ValueError("batch norm would see one pixel at the deepest level: use a larger batch or crop")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if isinstance(values, tuple) and len(values) != self.network.in_channels:
                 raise ValueError(f"{name} has {len(values)} numbers for {self.network.in_channels} channels")
@@ -202,15 +208,15 @@ class Recipe(RecipeTable):
 
     @property
     def outside(self) -> float:
-        """Intensity of what lies outside a frame, where its edge is not continued."""
+        """Intensity of pixels outside a frame, unless ``border`` is ``edge``."""
         is_mean = self.augmentation.border is Border.MEAN
         return self.mean if is_mean and isinstance(self.mean, float) else 0.0
 
     def budgeted(self, steps: int, batch: int, crop: int) -> "Recipe":
-        """The same under another budget.
+        """A copy of the recipe with another number of steps, batch size and crop size.
 
         Raises:
-            RecipeError: the network cannot be trained so.
+            RecipeError: batch and crop do not fit the network.
         """
         budget = {"steps": steps, "batch": batch, "crop": crop}
         content = self.model_dump()
@@ -221,10 +227,10 @@ class Recipe(RecipeTable):
 
 
 def load_recipe(name_or_path: str) -> Recipe:
-    """Read a recipe by file, or by the name of one in ``model/recipes``.
+    """Read a recipe from a file, or by the name of one in ``model/recipes``.
 
     Raises:
-        RecipeError: no such recipe, it cannot be read, or which fields are wrong.
+        RecipeError: there is no such recipe, it cannot be read, or a field is wrong.
     """
     path = Path(name_or_path)
     try:
@@ -242,5 +248,5 @@ def shipped_recipes() -> list[str]:
 
 def _shipped(name: str) -> str:
     if name not in shipped_recipes():
-        raise RecipeError(f"no recipe {name!r}: neither a file nor one of {', '.join(shipped_recipes())}")
+        raise RecipeError(f"no recipe {name!r}: it is neither a file nor one of {', '.join(shipped_recipes())}")
     return resources.files("model").joinpath("recipes", f"{name}.toml").read_text()

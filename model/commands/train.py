@@ -27,14 +27,16 @@ EPILOG = "Example: rrcanet train nuaa-sirst --data datasets --out runs/nuaa"
 
 @click.command("train", epilog=EPILOG)
 @click.argument("recipe", metavar="RECIPE")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder that holds the data sets.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder that holds the datasets.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for checkpoints.")
-@click.option("--resume", is_flag=True, help="Go on from the state in --out.")
+@click.option("--resume", is_flag=True, help="Resume from the state in --out.")
 @click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default="auto", show_default=True)
-@click.option("--threads", type=click.IntRange(1), help="CPU threads of this run; all by default.")
-@click.option("--compile", "compiled", is_flag=True, help="Fuse the network's operations: for GPUs, a minute's wait.")
-@click.option("--checkpoint-every", type=click.IntRange(1), default=250, show_default=True, help="Steps.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads of this run.  [default: all]")
+@click.option("--compile", "compiled", is_flag=True, help="Fuse the network's operations, for GPUs; takes a minute.")
+@click.option(
+    "--checkpoint-every", type=click.IntRange(1), default=250, show_default=True, help="Steps between checkpoints."
+)
 def train_command(
     recipe: str,
     data: Path,
@@ -48,8 +50,8 @@ def train_command(
 ) -> None:
     """Train a model by RECIPE, the name of a shipped recipe or a TOML file.
 
-    Ctrl-C or SIGTERM saves a checkpoint; --resume goes on from it, on the CPU with the very result of a run never
-    stopped.
+    Ctrl-C or SIGTERM saves a checkpoint and stops the run. --resume continues it. On a CPU the result equals that of a
+    run without interruption.
     """
     try:
         trainer, total = _prepare(
@@ -74,15 +76,15 @@ def _prepare(
         torch.set_num_threads(threads)
     keep_freed_memory()
     if not resume and (out / STATE_FILE).exists():
-        raise ResumeError(f"{out / STATE_FILE} exists: add --resume to go on, or use another --out")
+        raise ResumeError(f"{out / STATE_FILE} exists: add --resume to continue that run, or use another --out")
     refuse_to_overwrite(out)
     if resume and not (out / STATE_FILE).exists():
-        raise ResumeError(f"nothing to go on from: there is no {out / STATE_FILE}")
+        raise ResumeError(f"nothing to resume: there is no {out / STATE_FILE}")
     frames = pack(read_frames(recipe, data))
     trainer = Trainer(recipe, frames, training_record(recipe, seed), seed, device, out, compile_network=compiled)
     if resume:
         trainer.resume()
-    trainer.save()  # a folder that cannot be written fails now, not in hours
+    trainer.save()  # if the folder is not writable, fail now and not in hours
     return trainer, recipe.optimisation.steps
 
 
@@ -117,19 +119,19 @@ def _bar(steps: Iterable[Progress], first: int, total: int) -> None:
 def _lines(steps: Iterable[Progress], _first: int, total: int, every: int = 50) -> None:
     began, mean, read = time.monotonic(), 0.0, 0
     for count, progress in enumerate(steps, 1):
-        if math.isfinite(progress.loss):  # on a GPU the first is read after a while
+        if math.isfinite(progress.loss):  # NaN until the first loss is read from a GPU
             read += 1
             mean += (progress.loss - mean) / min(read, every)
         if progress.step % every == 0 or progress.step == total:
-            pace = (time.monotonic() - began) / count
+            seconds = (time.monotonic() - began) / count
             click.echo(
                 f"step {progress.step}/{total} loss {mean:.4f} lr {progress.learning_rate:.2e} "
-                f"{pace:.3f} s/step, {pace * (total - progress.step) / 60:.0f} min left"
+                f"{seconds:.3f} s/step, {seconds * (total - progress.step) / 60:.0f} min left"
             )
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` takes CUDA where it is, and says what it took."""
+    """The device of an option's value. ``auto`` is CUDA if it is available. The choice is printed."""
     if name == "cuda" and not torch.cuda.is_available():
         raise click.ClickException("--device cuda: this PyTorch finds no CUDA device")
     if name == "auto":

@@ -1,7 +1,7 @@
-"""``rrcanet train-many``: several runs side by side on one device.
+"""``rrcanet train-many``: several runs at the same time on one device.
 
-One run of this network leaves a GPU nearly idle. Runs take turns at handing the device a step each, every one on a
-stream of its own, so that their kernels overlap.
+One run of this network leaves a GPU nearly idle. The runs take turns to start a step, each on its own CUDA stream, so
+that their kernels overlap.
 """
 
 import time
@@ -27,17 +27,18 @@ REPORT_EVERY_S = 20.0
 
 @click.command("train-many", epilog=EPILOG)
 @click.argument("runs", nargs=-1, required=True, metavar="RECIPE:SEED...")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder that holds the data sets.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Each run gets a folder RECIPE-SEED in it.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder that holds the datasets.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for a folder RECIPE-SEED per run.")
 @click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default="auto", show_default=True)
-@click.option("--minutes", type=click.FloatRange(min=0), help="Stop after this long; the next call goes on.")
-@click.option("--compile", "compiled", is_flag=True, help="Fuse the network's operations; a minute's wait a run.")
+@click.option("--minutes", type=click.FloatRange(min=0), help="Stop after this time; the next call resumes.")
+@click.option("--compile", "compiled", is_flag=True, help="Fuse the network's operations; takes a minute per run.")
 def train_many_command(
     runs: tuple[str, ...], data: Path, out: Path, device: str, minutes: float | None, compiled: bool
 ) -> None:
-    """Train every RECIPE:SEED, side by side; runs that have a state in --out go on from it.
+    """Train every RECIPE:SEED at the same time. A run that has a state in --out resumes from it.
 
-    After SIGTERM or SIGINT every run writes its state and ends. Exit code 1: a run could not go on; the others did.
+    After SIGTERM or SIGINT every run writes its state and stops. Exit code 1: at least one run failed; the other runs
+    were not affected.
     """
     keep_freed_memory()
     try:
@@ -51,7 +52,7 @@ def train_many_command(
 def _prepare(
     runs: tuple[str, ...], data: Path, out: Path, device: torch.device, compiled: bool
 ) -> dict[str, tuple[Trainer, int]]:
-    """Trainer and number of steps of each run; frames of the same data are packed once."""
+    """Trainer and number of steps of each run. Runs with the same data share one packed copy of the frames."""
     packed: dict[tuple[object, ...], PackedFrames] = {}
     trainers: dict[str, tuple[Trainer, int]] = {}
     for run in runs:
@@ -71,7 +72,7 @@ def _prepare(
 def _name_and_seed(run: str) -> tuple[str, int]:
     name, _, seed = run.rpartition(":") if ":" in run else (run, "", "0")
     if not (seed.isascii() and seed.isdecimal() and len(seed) <= len(str(LARGEST_SEED)) and int(seed) <= LARGEST_SEED):
-        raise RecipeError(f"{run!r}: a run is RECIPE:SEED, and a seed is a whole number up to {LARGEST_SEED}")
+        raise RecipeError(f"{run!r}: a run is RECIPE:SEED, and SEED is a whole number up to {LARGEST_SEED}")
     return name, int(seed)
 
 
@@ -82,7 +83,7 @@ def _trainer(
     trainer = Trainer(recipe, frames, training_record(recipe, seed), seed, device, folder, compile_network=compiled)
     if (folder / STATE_FILE).exists():
         trainer.resume()
-    trainer.save()  # a folder that cannot be written fails now, not in hours
+    trainer.save()  # if the folder is not writable, fail now and not in hours
     return trainer
 
 
@@ -101,7 +102,7 @@ def _train(trainers: dict[str, tuple[Trainer, int]], minutes: float | None, stop
         for name in list(turns):
             try:
                 progress = next(turns[name], None)
-            except TrainingError as fault:  # the others go on
+            except TrainingError as fault:  # the other runs continue
                 progress = None
                 faults.append(f"{name}: {fault}")
                 click.echo(faults[-1])
@@ -118,6 +119,6 @@ def _train(trainers: dict[str, tuple[Trainer, int]], minutes: float | None, stop
 
 def _report(last: dict[str, Progress], first: dict[str, int], steps: dict[str, int], elapsed: float) -> None:
     done = sum(progress.step - first[name] for name, progress in last.items())
-    click.echo(f"{elapsed:.0f} s, {done / elapsed:.1f} steps/s in all")
+    click.echo(f"{elapsed:.0f} s, {done / elapsed:.1f} steps/s in total")
     for name, progress in last.items():
         click.echo(f"  {name}: step {progress.step}/{steps[name]} loss {progress.loss:.4f}")

@@ -1,7 +1,8 @@
-"""Data sets on disk: frames, masks and the authors' splits.
+"""Datasets on disk: frames, masks and splits.
 
-Layout: ``ROOT/images/NAME.png``, ``ROOT/masks/NAME.png`` (0 and 255), ``ROOT/{train,test}.txt`` with one
-name a line; and those of ``model.data.layouts``. Every fault is found and named before hours of training, not after.
+The simplest layout is ``ROOT/images/NAME.png``, ``ROOT/masks/NAME.png`` (0 and 255) and ``ROOT/{train,test}.txt`` with
+one name per line; ``model.data.layouts`` has the others. A folder is checked when it is opened, so faults are reported
+before hours of training.
 """
 
 from collections.abc import Collection
@@ -17,12 +18,12 @@ from model.data.layouts import ALL, LAYOUTS, Layout, all_lists, find_layout, fin
 from model.data.rasters import RasterError, read_frame, read_mask, read_size
 
 MAX_NAMES = 5  # names in a message
-READERS = 4  # threads; decoding leaves the interpreter free
-SIZE_HINT = "(height, width); SIRST v1 ships one such mask, Misc_111, which SIRST v2 has right"
+READERS = 4  # threads; decoding releases the interpreter lock
+SIZE_HINT = "(height, width); SIRST v1 has one such mask, Misc_111, which SIRST v2 has corrected"
 
 
 class DataError(Exception):
-    """A data set that cannot be used, and why."""
+    """The dataset cannot be used. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,9 @@ class Sample:
     """One frame with its mask.
 
     Attributes:
-        counts: ``[H, W]`` luminance, uint8, uint16, float32 or float64, as stored.
-        mask: ``[H, W]`` True on targets.
+        name: the frame's name.
+        counts: ``[H, W]`` luminance as stored: uint8, uint16, float32 or float64.
+        mask: ``[H, W]``, True on targets.
     """
 
     name: str
@@ -39,7 +41,7 @@ class Sample:
     mask: NDArray[np.bool_]
 
     def intensities(self) -> NDArray[np.float32]:
-        """``[H, W]``, 0 to 255: the counts as the service maps them with its ``auto`` range.
+        """``[H, W]``, 0 to 255: the counts mapped by the service's ``auto`` range.
 
         Raises:
             DataError: no pixel is a finite number.
@@ -52,15 +54,15 @@ class Sample:
 
 
 class FrameFolder:
-    """A data set folder, one of its splits, checked when opened.
+    """One split of a dataset. The folder is checked when it is opened.
 
     Args:
-        root: folder in one of the layouts of ``model.data.layouts``.
-        split: a file of names, or the stem of one such as ``train`` inside ``root`` or a folder of it;
-            ``all`` where there is no such file: every frame.
+        root: folder of the dataset, in one of the layouts of ``model.data.layouts``.
+        split: a file with frame names, or its stem, such as ``train``, in ``root`` or one of its folders; ``all`` means
+            every frame if there is no file of that name.
 
     Raises:
-        DataError: what is missing or wrong, by name.
+        DataError: a file is missing or wrong; the message names it.
     """
 
     def __init__(self, root: Path, split: str | Path) -> None:
@@ -69,7 +71,7 @@ class FrameFolder:
         images, masks = frame_files(root / layout.images), frame_files(root / layout.masks)
         self.names, self.list_file = _names(root, split, images)
         if self.list_file is None:
-            _refuse(root, "masks have no frame", [name for name in masks if name not in images])
+            _refuse(root, "masks have no frame", [name for name in masks if name not in images])  # split is ``all``
         for kind, files in (("frame", images), ("mask", masks)):
             _refuse(root, f"names of {split} have no {kind}", [name for name in self.names if name not in files])
             _refuse(root, f"{kind}s are there more than once", [name for name in self.names if len(files[name]) > 1])
@@ -82,16 +84,16 @@ class FrameFolder:
 
     @property
     def split(self) -> str:
-        """Stem of the list, without the data set's name that some end with, or ``all``."""
+        """Name of the split: the stem of its list without the dataset's name at its end, or ``all``."""
         return self.list_file.stem.removesuffix(f"_{self.root.resolve().name}") if self.list_file else ALL
 
     @property
     def set_names(self) -> frozenset[str]:
-        """What the data set may be called: the folder as it was given, and the one that a link leads to."""
+        """Possible names of the dataset: the name of the folder and, if it is a link, of its target."""
         return frozenset((self.root.absolute().name, self.root.resolve().name))
 
     def image_path(self, name: str) -> Path:
-        """File of a frame, as downloaded."""
+        """The frame's file."""
         return self._images[name]
 
     def load(self, name: str) -> Sample:
@@ -107,7 +109,7 @@ class FrameFolder:
         return Sample(name, counts, self.load_mask(name))
 
     def load_mask(self, name: str) -> NDArray[np.bool_]:
-        """``[H, W]`` True on targets."""
+        """``[H, W]``, True on targets."""
         return read_mask(self._masks[name])
 
     def _check_rasters(self) -> None:
@@ -131,19 +133,22 @@ def _layout(root: Path) -> Layout:
         half = next((one for one in LAYOUTS if (root / one.images).is_dir()), None)
         known = ", ".join(f"{one.images} with {one.masks}" for one in LAYOUTS)
         missing = LAYOUTS[0].images if half is None else half.masks
-        raise DataError(f"{root} has no folder {missing!r}; layouts read: {known}")
+        raise DataError(f"{root} has no folder {missing!r}; supported layouts: {known}")
     return layout
 
 
 def _names(root: Path, split: str | Path, images: Collection[str]) -> tuple[tuple[str, ...], Path | None]:
     lists = find_lists(root, split)
     if len(lists) > 1:
-        raise DataError(f"{str(split)!r} may be any of {', '.join(map(str, lists))}: name the file")
+        raise DataError(f"{str(split)!r} is ambiguous, name the file: {', '.join(map(str, lists))}")
     if not lists:
         if str(split) == ALL:
             return _distinct(list(images), f"{root}"), None
-        there = ", ".join(all_lists(root)) or "none"
-        raise DataError(f"no split {str(split)!r}: neither a file nor {root / str(split)}.txt; lists there: {there}")
+        available = ", ".join(all_lists(root)) or "none"
+        raise DataError(
+            f"no split {str(split)!r}: neither {str(split)!r} nor {root / str(split)}.txt is a file; "
+            f"available lists: {available}"
+        )
     return _distinct(_readable(lists[0], images), str(lists[0])), lists[0]
 
 
@@ -151,7 +156,7 @@ def _readable(path: Path, images: Collection[str]) -> list[str]:
     try:
         return read_list(path, images)
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is no list of names: {error}") from error
+        raise DataError(f"{path} is not a list of names: {error}") from error
 
 
 def _distinct(names: list[str], origin: str) -> tuple[str, ...]:

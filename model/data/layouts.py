@@ -1,12 +1,12 @@
-"""How the public data sets lie on disk once downloaded: folders, names of masks, lists of names.
+"""Layouts of the public datasets as they are downloaded: folders, names of masks, lists of names.
 
-What begins with a dot is never part of a data set: macOS puts a ``._NAME.png`` beside files that it copies.
+Files that begin with a dot are ignored: macOS creates a ``._NAME.png`` beside files that it copies.
 
-| data set | frames | masks | lists |
+| dataset | frames | masks | lists |
 | --- | --- | --- | --- |
-| SIRST v1, which the field calls NUAA-SIRST | ``images/`` | ``masks/NAME_pixels0.png`` | ``idx_427/*.txt`` |
-| NUDT-SIRST, and all sets as DNANet and RRCA-Net use them | ``images/`` | ``masks/`` | ``50_50/*.txt`` and the like |
-| the same as BasicIRSTD uses them | ``images/`` | ``masks/`` | ``img_idx/test_NUDT-SIRST.txt`` |
+| SIRST v1, usually called NUAA-SIRST | ``images/`` | ``masks/NAME_pixels0.png`` | ``idx_427/*.txt`` |
+| NUDT-SIRST, and all datasets in the form of DNANet and RRCA-Net | ``images/`` | ``masks/`` | such as ``50_50/*.txt`` |
+| all datasets in the form of BasicIRSTD | ``images/`` | ``masks/`` | such as ``img_idx/test_NUDT-SIRST.txt`` |
 | IRSTD-1k | ``IRSTD1k_Img/`` | ``IRSTD1k_Label/`` | ``*.txt`` |
 | SIRST v2 | ``mixed/`` | ``annotations/masks/NAME_pixels0.png`` | ``splits/test_full.txt`` |
 | SIRSTdevkit, DenseSIRST | ``PNGImages/`` | ``SIRST/BinaryMask/NAME_pixels0.png`` | ``Splits/test_v2.txt`` |
@@ -25,7 +25,7 @@ TEST, ALL = "test", "all"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Folders below the root of a data set."""
+    """Folders of frames and masks, relative to the root of a dataset."""
 
     images: str
     masks: str
@@ -40,13 +40,13 @@ LAYOUTS: Final = (
 
 
 def find_layout(root: Path) -> Layout | None:
-    """The first layout whose folders are both there."""
+    """The first layout of which both folders exist, or None."""
     complete = (one for one in LAYOUTS if (root / one.images).is_dir() and (root / one.masks).is_dir())
     return next(complete, None)
 
 
 def frame_files(folder: Path) -> dict[str, list[Path]]:
-    """Image files by frame name; more than one of a name are a fault of the data set."""
+    """Image files of a folder by frame name. Several files of one name are a fault, which the caller reports."""
     files: dict[str, list[Path]] = {}
     for path in sorted(folder.glob(VISIBLE)):
         if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -55,7 +55,7 @@ def frame_files(folder: Path) -> dict[str, list[Path]]:
 
 
 def find_lists(root: Path, split: str | Path) -> list[Path]:
-    """Files that ``split`` may mean: itself, or lists of that stem in ``root``, or else one folder further down."""
+    """Files that ``split`` may name: itself if it is a file; else lists of that stem in ``root``, or in its folders."""
     if Path(split).is_file():
         return [Path(split)]
     for folders in ([root], _folders(root)):
@@ -67,7 +67,7 @@ def find_lists(root: Path, split: str | Path) -> list[Path]:
 
 
 def all_lists(root: Path) -> list[str]:
-    """Every text file that names a frame, relative to ``root``; other texts, such as a README, are no lists."""
+    """Text files that name a frame, as paths relative to ``root``. Others, such as a README, are skipped."""
     layout = find_layout(root)
     if layout is None:
         return []
@@ -85,16 +85,17 @@ def _names_any(path: Path, frames: Collection[str]) -> bool:
 
 
 def default_split(root: Path) -> str:
-    """``test``; a folder without any list is scored as a whole."""
+    """``test``, or ``all`` if the folder holds no list."""
     return TEST if find_lists(root, TEST) or all_lists(root) or not root.is_dir() else ALL
 
 
 def read_list(path: Path, frames: Collection[str]) -> list[str]:
-    """One frame name a line; the ending of its file may stand there too.
+    """Read a list with one frame name per line. A name may have the suffix of its file.
 
     Args:
         path: the list.
-        frames: names that there are; one such as ``a.tif``, of a file ``a.tif.png``, has no ending to be left out.
+        frames: known frame names. A line that equals one of them is kept as it is: a file ``a.tif.png`` has the frame
+            name ``a.tif``, whose ``.tif`` must not be removed.
     """
     lines = (line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines())
     return [line if line in frames else _without_suffix(line) for line in lines if line]

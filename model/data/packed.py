@@ -1,4 +1,4 @@
-"""A data set as one buffer on the device that trains: its frames end to end, whatever their sizes."""
+"""A dataset packed into one buffer on the training device. Frames of any size lie end to end."""
 
 import hashlib
 from collections.abc import Iterable
@@ -16,14 +16,15 @@ from model.data.dataset import Sample
 
 @dataclass(frozen=True)
 class PackedFrames:
-    """Frames of any size in one buffer, as intensities after the service's ``auto`` range.
+    """Frames of any size in one buffer, as intensities mapped by the service's ``auto`` range.
 
-    They are rounded to 8 bits, a quarter of the memory; the service hands the network float32 as it is mapped.
+    Intensities are rounded to 8 bits to save memory. The service does not round: it passes float32 to the network.
 
     Attributes:
-        pixels, mask: ``[P]`` uint8, all frames end to end.
-        start, height, width: ``[F]`` int64, where each frame lies.
-        targets: ``[T, 2]`` float32, centroids (y, x); ``first_target`` ``[F + 1]`` int64 bounds each frame's.
+        pixels, mask: ``[P]`` uint8, the pixels of all frames.
+        start, height, width: ``[F]`` int64, first pixel and size of each frame.
+        targets: ``[T, 2]`` float32, centroids (y, x) of the targets of all frames.
+        first_target: ``[F + 1]`` int64; frame f has the targets ``first_target[f]`` to ``first_target[f + 1] - 1``.
     """
 
     pixels: Tensor
@@ -39,11 +40,11 @@ class PackedFrames:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what is trained on: pixels, masks and sizes, in their order."""
-        known = hashlib.sha256()
-        for part in (self.pixels, self.mask, self.height, self.width):
-            known.update(part.cpu().numpy().tobytes())
-        return known.hexdigest()
+        """SHA-256 of pixels, masks and sizes. It identifies the training data."""
+        digest = hashlib.sha256()
+        for values in (self.pixels, self.mask, self.height, self.width):
+            digest.update(values.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def to(self, device: torch.device) -> "PackedFrames":
         """A copy on ``device``."""
@@ -51,10 +52,10 @@ class PackedFrames:
 
 
 def pack(samples: Iterable[Sample]) -> PackedFrames:
-    """Lay frames end to end.
+    """Pack frames into one buffer.
 
     Raises:
-        DataError: a frame without a finite pixel.
+        DataError: a frame has no finite pixel.
     """
     pixels, masks, sizes, targets, counts = [], [], [], [], []
     for sample in samples:

@@ -1,4 +1,4 @@
-"""Frames and masks of data sets as arrays."""
+"""Reads frames and masks of datasets as arrays."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,45 +12,47 @@ from PIL import Image
 from intensity.rasters import read_counts
 from intensity.tiff_tags import IMAGE_LENGTH, IMAGE_WIDTH
 
-BLACK, WHITE = 31, 224  # up to here, from here: what JPEG makes of 0 and 255
-LABELS: Final = 1  # some masks hold 0 and 1
+BLACK, WHITE = 31, 224  # levels up to BLACK are black and from WHITE on white: JPEG changes 0 and 255
+LABELS: Final = 1  # value of target pixels in masks that hold 0 and 1
 
 
 class RasterError(ValueError):
-    """A file that is no frame or no mask, and why."""
+    """The file is no frame or no mask. The message says why."""
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Height and width as stored; reads the header only.
+    """Height and width as stored. Only the header is read.
 
     Raises:
-        RasterError: it is no image.
+        RasterError: the file is no image.
     """
     try:
         with Image.open(path) as image:
-            tags = getattr(image, "tag_v2", {})  # of a TIFF, whose size Pillow tells as turned by its Orientation
+            tags = getattr(image, "tag_v2", {})  # for a TIFF, image.size is the size after rotation by its Orientation
             return tags.get(IMAGE_LENGTH, image.height), tags.get(IMAGE_WIDTH, image.width)
-    except Exception as error:  # damaged bytes raise nearly anything in Pillow's readers
+    except Exception as error:  # Pillow raises many kinds of exceptions for damaged files
         raise RasterError(f"{path.name} cannot be read: {error}") from error
 
 
 def read_frame(path: Path) -> NDArray[np.generic]:
-    """``[H, W]`` counts, as the service reads them.
+    """Counts ``[H, W]``, read as the service reads them.
 
     Raises:
-        RasterError: it cannot be read, or holds several pages.
+        RasterError: the file cannot be read or holds several pages.
     """
     with opened(path) as image:
         return read_counts(image).pixels
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
-    """``[H, W]`` of a mask that holds 0 and 255, or 0 and 1; soft edges (IRSTD-1k has some) count from the middle up.
+    """Read a mask ``[H, W]`` that holds 0 and 255, or 0 and 1.
 
-    Most of a mask is black. Of more than 8 bits, its own maximum is white.
+    Pixels of soft edges, which some masks of IRSTD-1k have, belong to a target from level 128 on. In a mask of more
+    than 8 bits its maximum is white.
 
     Raises:
-        RasterError: it cannot be read, or gray pixels outnumber white ones: a frame, a palette, a map of classes.
+        RasterError: the file cannot be read or is no binary mask: more pixels are gray than white, as in a frame, or
+            less than half of the pixels are black.
     """
     with opened(path) as image:
         stored = read_counts(image)
@@ -75,21 +77,23 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
 
 
 def _refuse_bright(path: Path, dtype: str, top: float, bright: NDArray[np.bool_]) -> None:
-    """Small targets leave most of a mask black; a frame, or a mask whose targets are black, does not."""
+    """Refuse a mask with few black pixels: it is a frame or an inverted mask, since small targets cover little."""
     if 2 * np.count_nonzero(bright) > bright.size:
-        raise RasterError(f"{path.name} is no binary mask: {dtype}, up to {top:g}, and little of it black: inverted?")
+        raise RasterError(
+            f"{path.name} is no binary mask: {dtype}, up to {top:g}, but most of it is not black: inverted?"
+        )
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
-    """One image, not yet decoded; what the file is at fault for, within too, is a ``RasterError``."""
+    """Open one image without decoding it. Any fault of the file, also inside the block, becomes a ``RasterError``."""
     try:
         with Image.open(path) as image:
             pages = getattr(image, "n_frames", 1)
             if image.format == "TIFF" and pages > 1:
-                raise RasterError(f"{path.name} holds {pages} pages: one file, one frame")
+                raise RasterError(f"{path.name} holds {pages} pages, but a file must hold one frame")
             yield image
     except RasterError:
         raise
-    except Exception as error:  # as above
+    except Exception as error:  # Pillow raises many kinds of exceptions for damaged files
         raise RasterError(f"{path.name} cannot be read: {error}") from error

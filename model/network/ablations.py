@@ -1,4 +1,9 @@
-"""RRCA-Net with one of its ideas taken out: what the ablation table trains."""
+"""Ablations: variants of RRCA-Net without one of its ideas.
+
+Paper: Liu et al., arXiv 2506.02393 (RRCA-Net).
+Provenance: written for this project on top of ``rrcanet.py``.
+Licence: Apache-2.0.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +18,7 @@ WIDTHS, UNITS = (8, 16, 32, 64), (3, 2, 2, 2)
 
 
 class PlainAddition(nn.Module):
-    """DIAAM without its attention and its gate.
+    """DIAAM without channel attention and gate: the deep features are narrowed, enlarged and added.
 
     Shapes: low ``[N, low_channels, H, W]``, high ``[N, high_channels, H / scale, W / scale]``
     ``-> [N, low_channels, H, W]``.
@@ -30,7 +35,7 @@ class PlainAddition(nn.Module):
 
 
 class SharedNormRuCB(RuCB):
-    """RuCB that keeps nothing for a pass: batch norm serves all of them, and so does the shortcut it is part of.
+    """RuCB whose batch norms and shortcut are shared by all passes.
 
     Shapes: as RuCB.
     """
@@ -43,7 +48,7 @@ class SharedNormRuCB(RuCB):
 
 
 class WithoutDIAAM(RRCANet):
-    """Decoders that add."""
+    """RRCA-Net whose decoders add in place of DIAAM."""
 
     def __init__(self, in_channels: int = 1) -> None:
         super().__init__(in_channels, WIDTHS, UNITS)
@@ -54,7 +59,7 @@ class WithoutDIAAM(RRCANet):
 
 
 class SharedNorm(RRCANet):
-    """Batch norm shared over the passes."""
+    """RRCA-Net whose passes share their batch norms."""
 
     def __init__(self, in_channels: int = 1) -> None:
         super().__init__(in_channels, WIDTHS, UNITS)

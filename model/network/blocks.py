@@ -1,7 +1,10 @@
-"""The parts of RRCA-Net that plug into other networks.
+"""RuCB, DIAAM and the other blocks of RRCA-Net. This file needs only PyTorch, so it can be copied into any project.
 
-Liu et al., "RRCANet: Recurrent Reusable-Convolution Attention Network for Infrared Small Target
-Detection", arXiv 2506.02393. Written from the paper and checked against the authors' outputs.
+Paper: Liu et al., "RRCANet: Recurrent Reusable-Convolution Attention Network for Infrared Small Target Detection",
+arXiv 2506.02393 (IEEE JSTARS 2025).
+Provenance: written from the paper; the authors' code (yongxianLiu/RRCANet, no licence file) served only to check
+outputs.
+Licence: Apache-2.0.
 """
 
 from itertools import pairwise
@@ -26,23 +29,23 @@ class ResidualBlock(nn.Module):
         self.shortcut = projection(in_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = torch.relu(self.norm1(self.conv1(x)))
+        inner = torch.relu(self.norm1(self.conv1(x)))  # [N, out_channels, H, W]
         return torch.relu(self.norm2(self.conv2(inner)) + self.shortcut(x))
 
 
 class RuCB(nn.Module):
-    """Recurrent reusable-convolution block: residual units whose 3x3 kernels serve every pass.
+    """Recurrent reusable-convolution block: residual units whose 3x3 kernels are shared by all passes.
 
-    The convolutions, with their biases, exist once. Batch norm and the 1x1 shortcut belong to a pass,
-    since the statistics of a feature map change from pass to pass.
+    The convolutions, with their biases, exist once. Each pass has its own batch norms and its own 1x1 shortcut, since
+    the statistics of a feature map change from pass to pass.
 
     Shapes: ``[N, in_channels, H, W] -> [N, out_channels, H, W]`` in every pass.
 
     Args:
-        in_channels: channels that come in, in every pass.
-        out_channels: channels of the block.
-        units: residual units, two convolutions each; the first changes the width.
-        passes: how often the block will be run.
+        in_channels: channels of the input, the same in every pass.
+        out_channels: channels of the output.
+        units: number of residual units, of two convolutions each; the first unit changes the width.
+        passes: number of passes.
     """
 
     def __init__(self, in_channels: int, out_channels: int, units: int, passes: int) -> None:
@@ -57,16 +60,16 @@ class RuCB(nn.Module):
     def forward(self, x: Tensor, pass_index: int) -> Tensor:
         """Run pass ``pass_index``, counted from 0."""
         norms: nn.ModuleList = self.norms[pass_index]  # type: ignore[assignment]
-        skip = self.shortcuts[pass_index](x)
+        skip = self.shortcuts[pass_index](x)  # [N, out_channels, H, W]
         for first in range(0, len(self.convs), 2):
-            x = torch.relu(norms[first](self.convs[first](x)))
+            x = torch.relu(norms[first](self.convs[first](x)))  # [N, out_channels, H, W]
             x = torch.relu(norms[first + 1](self.convs[first + 1](x)) + skip)
-            skip = x  # the units after the first keep the width
+            skip = x  # the units after the first keep the width and need no projection
         return x
 
 
 class ChannelAttention(nn.Module):
-    """One weight a channel from its mean and its maximum (CBAM, Woo et al., arXiv 1807.06521).
+    """One weight per channel, from the mean and the maximum of the channel (CBAM, Woo et al., arXiv 1807.06521).
 
     Shapes: ``[N, C, H, W] -> [N, C, 1, 1]``, values in (0, 1).
     """
@@ -78,9 +81,9 @@ class ChannelAttention(nn.Module):
         self.excite = nn.Conv2d(squeezed, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        mean = x.mean((2, 3), keepdim=True)
-        # the same, but ten times as fast to learn through on a CPU; exporters know only the second, and of the first
-        # CUDA's kernel leaves each map to one thread
+        mean = x.mean((2, 3), keepdim=True)  # [N, C, 1, 1]
+        # Both give the maximum. On a CPU the gradient of adaptive_max_pool2d is ten times as fast. ONNX exporters
+        # support only amax, and on CUDA adaptive_max_pool2d is slow: it uses one thread per map.
         on_cpu = self.training and x.device.type == "cpu"
         peak = F.adaptive_max_pool2d(x, 1) if on_cpu else x.amax((2, 3), keepdim=True)
         return torch.sigmoid(self._mlp(mean) + self._mlp(peak))
@@ -91,17 +94,20 @@ class ChannelAttention(nn.Module):
 
 
 class DIAAM(nn.Module):
-    """Dual interactive attention aggregation: deep features, gated twice, join the shallow ones.
+    """Dual interactive attention aggregation: adds weighted deep features to the shallow ones.
 
-    The deep branch is weighed by its own channel attention, and pixel by pixel by a gate that the
-    shallow branch opens.
+    The deep features are weighted twice: per channel by their own channel attention, and per channel and pixel by a
+    gate that is computed from the shallow features.
 
     Shapes: low ``[N, low_channels, H, W]``, high ``[N, high_channels, H / scale, W / scale]``
     ``-> [N, low_channels, H, W]``.
 
     Args:
-        scale: how much the deep features are enlarged here; 1 where that was done before. Narrowing comes first: both
-            are linear and so commute, and there are fewer pixels to narrow and fewer channels to enlarge.
+        low_channels: channels of the shallow features and of the output.
+        high_channels: channels of the deep features.
+        scale: factor by which the deep features are enlarged; 1 if they have the size of the shallow ones already. They
+            are narrowed before they are enlarged. Both operations are linear, so the order does not change the result,
+            and this order is cheaper.
     """
 
     def __init__(self, low_channels: int, high_channels: int, scale: int = 1) -> None:
@@ -112,18 +118,20 @@ class DIAAM(nn.Module):
         self.attention = ChannelAttention(low_channels)
 
     def forward(self, low: Tensor, high: Tensor) -> Tensor:
-        deep = upsampled(self.narrow(high), self.scale)
-        aggregated: Tensor = low + deep * self.attention(deep) * torch.sigmoid(self.gate(low))
+        deep = upsampled(self.narrow(high), self.scale)  # [N, low_channels, H, W]
+        by_channel = self.attention(deep)  # [N, low_channels, 1, 1]
+        by_pixel = torch.sigmoid(self.gate(low))  # [N, low_channels, H, W]
+        aggregated: Tensor = low + deep * by_channel * by_pixel
         return aggregated
 
 
 def upsampled(x: Tensor, scale: int) -> Tensor:
-    """Bilinear, corners on corners: ``[N, C, H, W] -> [N, C, scale H, scale W]``."""
+    """Bilinear enlargement with aligned corners: ``[N, C, H, W] -> [N, C, scale H, scale W]``."""
     return x if scale == 1 else F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=True)
 
 
 def projection(in_channels: int, out_channels: int) -> nn.Module:
-    """The shortcut of a residual unit: 1x1 convolution and batch norm where the width changes."""
+    """The shortcut of a residual unit: 1x1 convolution and batch norm if the width changes, otherwise the identity."""
     if in_channels == out_channels:
         return nn.Identity()
     return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), nn.BatchNorm2d(out_channels))

@@ -1,7 +1,6 @@
-"""Checkpoints: a safetensors file with the weights and the record of how they came about.
+"""Checkpoints: safetensors files with the weights of a network and the record of its training.
 
-Reads the checkpoints of the authors' two code bases too. One that does not fit is refused with the keys
-named.
+The checkpoints of the authors' two code bases can be read, too. If a file does not fit, the error names the keys.
 """
 
 from collections.abc import Mapping
@@ -25,11 +24,11 @@ MAX_KEYS_NAMED = 8
 
 
 class CheckpointError(Exception):
-    """A file that holds no network of ours, and which keys or shapes are wrong."""
+    """The file is no checkpoint of RRCA-Net. The message names the keys or shapes that are wrong."""
 
 
 class TrainingRecord(BaseModel):
-    """How a checkpoint came about; the export copies it into the card of the model file."""
+    """The record of a checkpoint's training. The export copies it into the card of the model file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,26 +52,26 @@ class Checkpoint:
 
 
 def build_network(shape: Network) -> RRCANet:
-    """An untrained network of this shape."""
+    """An untrained network with this number of channels, levels, units and passes."""
     return RRCANet(shape.in_channels, shape.widths, shape.units, shape.passes)
 
 
 def save_checkpoint(path: Path, weights: Mapping[str, Tensor], record: TrainingRecord) -> None:
-    """Write weights and record in one file that is never half written.
+    """Write weights and record to one file in one atomic step.
 
     Raises:
-        OSError: the disk is full or the folder cannot be written.
+        OSError: the disk is full or the folder is not writable.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     write_atomically(path, save(tensors, {METADATA_KEY: record.model_dump_json()}))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint: ours (safetensors) or the authors' (``.pth.tar``, either code base).
+    """Read a checkpoint: one of this project (safetensors), or one of the authors (``.pth.tar``, either code base).
 
     Raises:
-        CheckpointError: not a checkpoint, or of another architecture, with the keys named.
-        FileNotFoundError: no such file.
+        CheckpointError: the file is no checkpoint or belongs to another architecture.
+        FileNotFoundError: there is no such file.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint {path}")
@@ -101,12 +100,12 @@ def _read_ours(path: Path) -> tuple[dict[str, Tensor], TrainingRecord]:
     try:
         return weights, TrainingRecord.model_validate_json(metadata[METADATA_KEY])
     except ValidationError as error:
-        raise CheckpointError(f"{path} has a record that this version does not read: {error}") from error
+        raise CheckpointError(f"{path} has a record that this version cannot read: {error}") from error
 
 
 def _read_official(path: Path) -> tuple[dict[str, Tensor], TrainingRecord]:
     try:
-        # the authors store a NumPy scalar next to the weights; nothing else is allowed to be unpickled
+        # the authors store a NumPy scalar beside the weights; unpickling anything else is forbidden
         with torch.serialization.safe_globals(_numpy_scalars()):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -122,7 +121,7 @@ def _read_official(path: Path) -> tuple[dict[str, Tensor], TrainingRecord]:
 
 
 def _official_record(path: Path, in_channels: int) -> TrainingRecord:
-    """By its channels a file tells which code base normalised its frames, and so how."""
+    """The record of an authors' checkpoint. The number of channels shows the code base and so the normalisation."""
     of_imagenet = in_channels == len(IMAGENET[0])
     mean, std = IMAGENET if of_imagenet else DENSESIRST
     return TrainingRecord(
@@ -156,5 +155,5 @@ def _numpy_scalars() -> list[Any]:
     import numpy as np
 
     scalar = np.float64(0).__reduce__()[0]
-    before_2 = (scalar, "numpy.core.multiarray.scalar")  # its name in NumPy 1, which the authors used
+    before_2 = (scalar, "numpy.core.multiarray.scalar")  # the function's name in NumPy 1, which the authors used
     return [scalar, before_2, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType, np.ndarray]

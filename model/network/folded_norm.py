@@ -1,9 +1,12 @@
-"""Batch norm for narrow feature maps on a CPU.
+"""Faster batch norm for feature maps with few channels, for training on a CPU.
 
-PyTorch's kernel runs along the channels of a pixel, and the eight of RRCA-Net's first level fill a quarter of a vector
-register. Seen as fewer pixels of more channels, the same memory keeps every lane busy; the statistics of channels that
-are one are merged afterwards (Chan et al., "Updating formulae and a pairwise algorithm for computing sample variances",
-1979).
+PyTorch's kernel vectorises over the channels of a pixel. RRCA-Net's first level has eight channels, which fill a
+quarter of a vector register. This module views the same memory as fewer pixels with more channels, so that every lane
+is used. Afterwards it merges the statistics of the views of each channel (Chan et al., "Updating formulae and a
+pairwise algorithm for computing sample variances", 1979).
+
+Provenance: written for this project.
+Licence: Apache-2.0.
 """
 
 from typing import Final
@@ -12,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-LANES: Final = 64  # channels that keep the kernel busy
-MIN_FOLDS: Final = 8  # pixels in one from which on folding is faster
+LANES: Final = 64  # channels of the folded view
+MIN_FOLDS: Final = 8  # folding is faster if at least this many pixels become one
 
 
 class FoldedBatchNorm2d(nn.BatchNorm2d):
-    """``nn.BatchNorm2d`` that folds where that pays: training on the CPU, channels last, few channels.
+    """``nn.BatchNorm2d`` that folds if this is faster: in training, on the CPU, with channels last and few channels.
 
     Shapes: ``[N, C, H, W] -> [N, C, H, W]``.
     """
@@ -38,7 +41,7 @@ class FoldedBatchNorm2d(nn.BatchNorm2d):
 
 
 def fold_norms(network: nn.Module) -> None:
-    """Let every plain batch norm of ``network`` fold; its parameters and their names stay."""
+    """Let every plain batch norm of ``network`` fold. Parameters and their names stay the same."""
     for module in network.modules():
         if type(module) is nn.BatchNorm2d and module.track_running_stats and module.momentum is not None:
             module.__class__ = FoldedBatchNorm2d
@@ -48,7 +51,7 @@ class _Fold(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
         folds, folded = _folds(x), _fold(x)
-        exact = torch.zeros(LANES), torch.ones(LANES)  # float32, or the statistics of bfloat16 would be bfloat16
+        exact = torch.zeros(LANES), torch.ones(LANES)  # float32 buffers: the statistics take their type
         means, variances = (v.view(folds, -1) for v in torch.ops.aten.batch_norm_update_stats(folded, *exact, 0.0))
         mean = means.mean(0)
         variance = variances.mean(0) + (means - mean).square_().mean(0)
@@ -70,7 +73,7 @@ class _Fold(torch.autograd.Function):
         )
         d_weight, d_bias = d_weight.view(folds, -1).sum(0), d_bias.view(folds, -1).sum(0)
         count, inverse = x.numel() // x.shape[1], torch.rsqrt(variance + eps)
-        # dx = weight * inverse * (dy - mean(dy) - normed * mean(dy * normed)), as one line in dy and x
+        # dx = weight * inverse * (dy - mean(dy) - normed * mean(dy * normed)), as of_dy * dy + of_x * x + constant
         of_dy = weight * inverse
         of_x = -of_dy * inverse * d_weight / count
         constant = -of_dy * d_bias / count - of_x * mean
@@ -80,24 +83,25 @@ class _Fold(torch.autograd.Function):
 
 
 def _folds(x: Tensor) -> int:
-    """How many pixels of ``x`` make one; 1 where they cannot, or where it would not pay."""
+    """How many pixels of ``x`` become one; 1 if folding is impossible or not faster."""
     folds = LANES // x.shape[1]
     fits = folds >= MIN_FOLDS and LANES % x.shape[1] == 0 and x.numel() % LANES == 0
     return folds if fits and x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last) else 1
 
 
 def _fold(x: Tensor) -> Tensor:
-    """``[N, C, H, W]``, channels last -> ``[N H W / folds, LANES]``, the same memory."""
+    """``[N, C, H, W]``, channels last -> ``[N H W / folds, LANES]``, a view of the same memory."""
     return x.permute(0, 2, 3, 1).reshape(-1, LANES)
 
 
 def _unfold(folded: Tensor, like: Tensor) -> Tensor:
+    """``[N H W / folds, LANES]`` -> ``[N, C, H, W]``, channels last, with the shape of ``like``."""
     count, channels, height, width = like.shape
     return folded.view(count, height, width, channels).permute(0, 3, 1, 2)
 
 
 def _normed(folded: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, eps: float) -> Tensor:
-    """``(folded - mean) / sqrt(variance + eps) * weight + bias``, the last four ``[C]``."""
+    """``(folded - mean) / sqrt(variance + eps) * weight + bias``; all but ``folded`` are ``[C]``."""
     folds = LANES // len(weight)
     weight, bias, mean, variance = (values.repeat(folds) for values in (weight, bias, mean, variance))
     normed: Tensor = torch.native_batch_norm(folded, weight, bias, mean, variance, False, 0.0, eps)[0]

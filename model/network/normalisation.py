@@ -1,4 +1,8 @@
-"""Intensities -> what the network reads: ``(x - mean) / std`` in each of its input channels."""
+"""Normalisation of intensities to the network's input: ``(x - mean) / std`` in each input channel.
+
+Provenance: the constants come from the authors' code (yongxianLiu/RRCANet).
+Licence: Apache-2.0.
+"""
 
 from typing import Final
 
@@ -7,13 +11,16 @@ from torch import Tensor, nn
 
 from model.recipe import PerChannel
 
-# of the authors' code bases: ImageNet's, as torchvision gives them; DenseSIRST's own (``utils.py`` there)
+# mean and std of the authors' two code bases: ImageNet's, as in torchvision, and DenseSIRST's own, from their utils.py
 IMAGENET: Final = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 DENSESIRST: Final = (101.856, 39.014)
 
 
 class Normalisation(nn.Module):
-    """Shapes: ``[N, 1, H, W] -> [N, channels, H, W]``."""
+    """Normalises intensities and repeats them in each input channel.
+
+    Shapes: ``[N, 1, H, W] -> [N, channels, H, W]``.
+    """
 
     def __init__(self, mean: PerChannel, std: PerChannel, channels: int) -> None:
         super().__init__()
@@ -25,6 +32,6 @@ class Normalisation(nn.Module):
 
 
 def _constant(values: PerChannel) -> nn.Buffer:
-    """Not among the weights: it is the record's."""
+    """A buffer that is not saved with the weights: the record holds the values."""
     constant = torch.tensor(values)
     return nn.Buffer(constant.view(1, -1, 1, 1) if constant.ndim else constant, persistent=False)

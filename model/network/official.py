@@ -1,7 +1,10 @@
-"""State dicts of the authors' code (yongxianLiu/RRCANet) -> ours.
+"""Converts state dicts of the authors' code (yongxianLiu/RRCANet) to the names of ``rrcanet.py``.
 
-Both of their code bases are read: ``RRCA-Net`` (3 channels, no prefix) and ``BasicIRSTD-RRCANet`` (1 channel,
-prefix ``model.``). They store every shared convolution once a pass; the copies must agree.
+Both of their code bases are supported: ``RRCA-Net`` (3 channels, no prefix) and ``BasicIRSTD-RRCANet`` (1 channel,
+prefix ``model.``). They store every shared convolution once per pass; the copies must be equal.
+
+Provenance: key names as in the authors' checkpoints.
+Licence: Apache-2.0.
 """
 
 import re
@@ -14,23 +17,23 @@ PREFIX = "model."
 
 
 class OfficialKeysError(ValueError):
-    """A state dict that is not the authors' RRCANet."""
+    """The state dict is not one of the authors' RRCANet."""
 
 
 def from_official(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], int]:
     """Rename the authors' tensors.
 
     Returns:
-        Our state dict, and the number of input channels.
+        The state dict for ``RRCANet``, and the number of input channels.
 
     Raises:
-        OfficialKeysError: a key that their RRCANet does not have, or shared kernels that differ.
+        OfficialKeysError: the authors' RRCANet has no such key, or the copies of a shared kernel differ.
     """
     ours: dict[str, Tensor] = {}
     for key, tensor in state.items():
         name = _translate(key.removeprefix(PREFIX))
         if name is None:
-            raise OfficialKeysError(f"key {key!r} is none of the authors' RRCANet")
+            raise OfficialKeysError(f"the authors' RRCANet has no key {key!r}")
         if name in ours and not torch.equal(ours[name], tensor):
             raise OfficialKeysError(f"{key!r}: the passes hold different copies of one shared convolution")
         ours[name] = tensor
@@ -52,7 +55,7 @@ def _residual(block: str, part: str) -> str:
 
 
 def _encoder(match: re.Match[str]) -> str:
-    """``operator`` counts convolution, norm, ReLU, convolution, norm, ReLU, ..."""
+    """The authors' ``operator`` is a sequence of convolution, norm, ReLU, convolution, norm, ReLU, ..."""
     turn, level, index, leaf = match[1], match[2], int(match[3]), match[4]
     if index % 3 == 0:
         return f"encoders.{level}.convs.{index // 3}.{leaf}"
@@ -60,7 +63,7 @@ def _encoder(match: re.Match[str]) -> str:
 
 
 def _decoder(match: re.Match[str]) -> str:
-    """Theirs count from the deepest level, ours from the top."""
+    """The authors number decoders from the deepest level, ``RRCANet`` from full resolution."""
     names = {"pwconv1": "gate", "pwconv2": "narrow", "ca.fc1": "attention.squeeze", "ca.fc2": "attention.excite"}
     return f"decoders.{match[1]}.{2 - int(match[2])}.{names[match[3]]}.{match[4]}"
 

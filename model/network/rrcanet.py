@@ -1,7 +1,10 @@
 """RRCA-Net: a small U-Net that runs several times over its own output with the same 3x3 kernels.
 
-Liu et al., arXiv 2506.02393 (IEEE JSTARS 2025). Written from the paper; the authors' code
-(yongxianLiu/RRCANet, no licence file) served only to check outputs.
+Paper: Liu et al., "RRCANet: Recurrent Reusable-Convolution Attention Network for Infrared Small Target Detection",
+arXiv 2506.02393 (IEEE JSTARS 2025).
+Provenance: written from the paper; the authors' code (yongxianLiu/RRCANet, no licence file) served only to check
+outputs.
+Licence: Apache-2.0.
 """
 
 from collections.abc import Sequence
@@ -15,14 +18,14 @@ from model.network.blocks import DIAAM, ResidualBlock, RuCB
 
 
 class RRCANet(nn.Module):
-    """Infrared frame to target logits.
+    """The network: normalised frames in, logits of target pixels out.
 
-    Shapes: ``[N, in_channels, H, W] -> [N, 1, H, W]``; H and W multiples of ``stride``.
+    Shapes: ``[N, in_channels, H, W] -> [N, 1, H, W]``; H and W are multiples of ``stride``.
 
     Args:
-        in_channels: 1, or 3 as the authors train on NUAA-SIRST and IRSTD-1k.
-        widths: channels of each level, from full resolution down.
-        units: residual units of each level's RuCB.
+        in_channels: 1; 3 in the authors' weights for NUAA-SIRST and IRSTD-1k.
+        widths: channels of each level, from full resolution to the deepest level.
+        units: residual units in the RuCB of each level.
         passes: runs of the U-Net; the paper's "2 iterations" are 3 passes.
     """
 
@@ -53,16 +56,18 @@ class RRCANet(nn.Module):
         for pass_index in range(self.passes):
             x = self._unet(x, pass_index)  # [N, 8, H, W]
             outputs.append(x)
-        logits: Tensor = self.head(self.fuse(torch.cat(outputs, 1)))  # [N, 24, H, W] -> [N, 1, H, W]
+        fused = self.fuse(torch.cat(outputs, 1))  # [N, 24, H, W] -> [N, 8, H, W]
+        logits: Tensor = self.head(fused)  # [N, 1, H, W]
         return logits
 
     def _unet(self, x: Tensor, pass_index: int) -> Tensor:
+        """One pass: ``[N, widths[0], H, W] -> [N, widths[0], H, W]``."""
         skips: list[Tensor] = []
         for encoder in self.encoders:
             x = encoder(F.max_pool2d(x, 2) if skips else x, pass_index)
             skips.append(x)  # level l: [N, widths[l], H / 2^l, W / 2^l]
         decoders: nn.ModuleList = self.decoders[pass_index]  # type: ignore[assignment]
-        x = skips.pop()
+        x = skips.pop()  # [N, 64, H / 8, W / 8]
         for decoder in reversed(decoders):
-            x = decoder(skips.pop(), x)
+            x = decoder(skips.pop(), x)  # [N, widths[l], H / 2^l, W / 2^l] for l = 2, 1, 0
         return x

@@ -1,7 +1,7 @@
-"""The random numbers of one training step, drawn on the host, used on the device.
+"""The random numbers of one training step, drawn on the host and used on the device.
 
-A step draws from a generator seeded by run and step, so a resumed run repeats it; the numbers reach the device
-through buffers that never move, so a captured CUDA graph reads new ones at every replay.
+Each step uses a generator seeded by the run's seed and the step, so a resumed run draws the same numbers. They are
+copied to the device into buffers that never move, so a captured CUDA graph reads new numbers at every replay.
 """
 
 from dataclasses import dataclass
@@ -11,24 +11,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-COLUMNS: Final = 32  # uniforms a crop; what the sampler uses is far less, and an overrun raises
+COLUMNS: Final = 32  # uniform numbers per crop; the sampler needs fewer, and drawing more would raise IndexError
 
 
 @dataclass(frozen=True, slots=True)
 class RandomNumbers:
-    """``uniforms [N, COLUMNS]`` and, where noise is wanted, ``normals [N, 1, S, S]``."""
+    """``uniforms [N, COLUMNS]`` and, if the recipe adds noise, ``normals [N, 1, S, S]``."""
 
     uniforms: Tensor
     normals: Tensor | None
 
     @staticmethod
     def empty(batch: int, crop: int, noise: bool, device: torch.device) -> "RandomNumbers":
-        """Buffers to be filled."""
+        """Buffers for ``batch`` crops of side ``crop``, to be filled by ``fill``."""
         normals = torch.empty(batch, 1, crop, crop, device=device) if noise else None
         return RandomNumbers(torch.empty(batch, COLUMNS, device=device), normals)
 
     def fill(self, seed: int, step: int) -> None:
-        """The numbers of this step: uniforms alike on every device, normals from the device's own generator."""
+        """Draw the numbers of a step. Uniforms are the same on every device; normals use the device's own generator."""
         drawn = torch.rand(self.uniforms.shape, generator=torch.Generator().manual_seed(mixed_seed(seed, step, 0)))
         self.uniforms.copy_(drawn, non_blocking=True)
         if self.normals is not None:
@@ -37,12 +37,12 @@ class RandomNumbers:
 
 
 def mixed_seed(*words: int) -> int:
-    """One seed of several: PyTorch's CPU generator looks at the lowest 32 bits alone."""
+    """One seed of 32 bits made from several numbers: PyTorch's CPU generator uses the lowest 32 bits only."""
     return int(np.random.SeedSequence(words).generate_state(1)[0])
 
 
 class Draws:
-    """Hands out the uniforms column by column."""
+    """Draws of one step. Each call uses the next columns of the uniform numbers; N is the number of crops."""
 
     def __init__(self, numbers: RandomNumbers) -> None:
         self._numbers, self._next = numbers, 0
@@ -57,11 +57,11 @@ class Draws:
         return torch.stack([self.uniform(), self.uniform()], 1)
 
     def between(self, low: float, high: float) -> Tensor:
-        """``[N]``."""
+        """``[N]`` in [low, high)."""
         return low + (high - low) * self.uniform()
 
     def chance(self, share: float) -> Tensor:
-        """``[N]`` bool, True in this share of crops."""
+        """``[N]`` bool, True with probability ``share``."""
         return self.uniform() < share
 
     def below(self, count: int) -> Tensor:
@@ -69,6 +69,6 @@ class Draws:
         return (self.uniform() * count).long().clamp_max(count - 1)
 
     def normal(self) -> Tensor:
-        """``[N, 1, S, S]``."""
+        """``[N, 1, S, S]`` from the standard normal distribution."""
         assert self._numbers.normals is not None
         return self._numbers.normals

@@ -1,7 +1,7 @@
-"""Places where the network took background for a target while it trained; crops go back to them.
+"""Hard negatives: places where the network mistook background for a target during training. Later crops revisit them.
 
-Online hard example mining (Shrivastava et al., arXiv 1604.03540), with a memory: every crop leaves its worst
-background pixel in a ring, so that mining costs no pass over the data. All of it stays on the device.
+This is online hard example mining (Shrivastava et al., arXiv 1604.03540) with a memory. Every crop adds its worst
+background pixel to a ring buffer, so no extra pass over the data is needed. The buffer stays on the device.
 """
 
 from typing import Final, NamedTuple
@@ -12,22 +12,22 @@ from torch.nn import functional as F
 
 from model.sampling.draws import Draws
 
-CAPACITY: Final = 2048  # places; with 8 crops a step, those of the last 256 steps
-CANDIDATES: Final = 4  # of so many drawn, the worst is taken
-ALARM: Final = 0.3  # probability from which background counts as hard
-MARGIN: Final = 4  # crop pixels around a mask that are no background: its edge is a matter of taste
+CAPACITY: Final = 2048  # places in the buffer; with 8 crops per step, those of the last 256 steps
+CANDIDATES: Final = 4  # places drawn per crop; the one with the highest probability is used
+ALARM: Final = 0.3  # background above this probability counts as hard
+MARGIN: Final = 4  # crop pixels around a mask that do not count as background, since annotated edges are uncertain
 
 
 class HardPlaces(NamedTuple):
-    """``frame [N]``, ``place [N, 2]`` (y, x in the frame), ``known [N]``: False where nothing hard was drawn."""
+    """``frame [N]``, ``place [N, 2]`` (y, x in the frame) and ``is_hard [N]``: False if no hard place was drawn."""
 
     frame: Tensor
     place: Tensor
-    known: Tensor
+    is_hard: Tensor
 
 
 class HardNegatives:
-    """A ring of the latest places and their probabilities."""
+    """A ring buffer of the latest places and their probabilities."""
 
     def __init__(self, device: torch.device) -> None:
         self._frame = torch.zeros(CAPACITY, dtype=torch.int64, device=device)
@@ -36,7 +36,7 @@ class HardNegatives:
         self._next = torch.zeros((), dtype=torch.int64, device=device)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a resumed run must know."""
+        """The tensors that a resumed run needs, by name."""
         return {
             "frame": self._frame,
             "place": self._place,
@@ -45,7 +45,7 @@ class HardNegatives:
         }
 
     def draw(self, draws: Draws) -> HardPlaces:
-        """A place for each crop: the worst of a few drawn from the ring."""
+        """Draw a place for each crop: the worst of a few random ones."""
         drawn = torch.stack([draws.below(CAPACITY) for _ in range(CANDIDATES)], 1)  # [N, K]
         worst = self._probability[drawn].argmax(1, keepdim=True)
         index = drawn.gather(1, worst).squeeze(1)
@@ -53,11 +53,11 @@ class HardNegatives:
 
     @torch.no_grad()
     def remember(self, logits: Tensor, masks: Tensor, frame: Tensor, centre: Tensor, matrix: Tensor) -> None:
-        """Remember the worst background pixel of each crop.
+        """Store the worst background pixel of each crop.
 
         Args:
             logits, masks: ``[N, 1, S, S]``.
-            frame, centre, matrix: where the crops were cut, see ``model.sampling.sampler.Crops``.
+            frame, centre, matrix: position of the crops, see ``model.sampling.sampler.Crops``.
         """
         side = logits.shape[-1]
         background = F.max_pool2d(masks, 2 * MARGIN + 1, stride=1, padding=MARGIN) == 0

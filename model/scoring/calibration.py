@@ -1,7 +1,8 @@
-"""From a target's score to the share of such targets that are real, fitted on frames not trained on.
+"""Calibration: maps the score of a predicted target to the share of such targets that are real.
 
-Isotonic regression over bins of about equal count (Zadrozny and Elkan, KDD 2002): the order of targets never
-changes, and a bin of a few dozen targets cannot claim certainty.
+The curve is fitted on frames that were not trained on, by isotonic regression over bins of about equal count (Zadrozny
+and Elkan, KDD 2002). It is monotonic, so it never changes the order of targets. A correction for small samples keeps it
+below 1 and above 0.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Confidence by score, linear between knots; both rise within 0..1."""
+    """Confidence as a function of the score, linear between knots. Both lie in 0..1 and never decrease."""
 
     scores: tuple[float, ...]
     confidences: tuple[float, ...]
@@ -26,7 +27,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Targets of neighbouring confidence: their mean confidence, the share that is real, and their number."""
+    """A bin of targets with similar confidence: mean confidence, share that is real, and number of targets."""
 
     confidence: float
     share: float
@@ -34,15 +35,15 @@ class Bin:
 
 
 def fit_curve(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int = 12) -> Curve:
-    """Fit the curve.
+    """Fit the calibration curve.
 
     Args:
-        scores: ``[T]`` of all targets found, 0..1.
-        real: ``[T]`` whether each belongs to a true target.
-        bins: at most this many, of about equal count.
+        scores: ``[T]``, scores of all predicted targets, 0..1.
+        real: ``[T]``, whether a true target claims the predicted one.
+        bins: maximum number of bins, of about equal count.
 
     Raises:
-        ValueError: fewer targets than bins, or shapes that differ.
+        ValueError: there are fewer targets than bins, or the shapes differ.
     """
     if scores.shape != real.shape or scores.size < bins:
         raise ValueError(f"{scores.size} scores and {real.size} answers cannot fill {bins} bins")
@@ -56,17 +57,18 @@ def fit_curve(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int =
 
 
 def _bins(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int) -> tuple[Floats, Floats, Floats]:
-    """Mean score, real targets and all targets of each bin; equal scores are in one bin, so that they agree."""
+    """Mean score, number of real targets and number of targets of each bin. Equal scores fall into the same bin."""
     _, places = np.unique(bin_places(scores, bins), return_inverse=True)
     sizes, totals, successes = (np.bincount(places, values) for values in (np.ones(scores.size), scores, real))
     return np.asarray(totals / sizes), np.asarray(successes), np.asarray(sizes)
 
 
 def _rising_shares(successes: Floats, sizes: Floats) -> Floats:
-    """Share of real targets in each bin, never falling.
+    """Share of real targets in each bin, made monotonic.
 
-    Each run of bins that share a value has one imagined success and one failure (Laplace): no claim of certainty. To
-    imagine them in each bin would hold many sure bins as low as one.
+    Isotonic regression pools neighbouring bins. One success and one failure are added to each pool (Laplace), so no
+    share is 0 or 1. They must not be added to each bin before pooling: several bins of real targets only would
+    then get no higher share than one.
     """
     first = isotonic_regression(successes / sizes, weights=sizes).blocks[:-1]
     pooled, real = np.add.reduceat(sizes, first), np.add.reduceat(successes, first)
@@ -79,10 +81,11 @@ def calibration_error(confidences: NDArray[np.floating], real: NDArray[np.bool_]
 
     Args:
         confidences: ``[T]``, 0..1.
-        real: ``[T]``.
+        real: ``[T]``, whether a true target claims the predicted one.
+        bins: maximum number of bins.
 
     Returns:
-        Mean distance between confidence and share of real targets; NaN without targets.
+        Mean absolute difference between confidence and share of real targets; NaN if there are no targets.
     """
     if not confidences.size:
         return float("nan")
@@ -91,11 +94,12 @@ def calibration_error(confidences: NDArray[np.floating], real: NDArray[np.bool_]
 
 
 def reliability(confidences: NDArray[np.floating], real: NDArray[np.bool_], bins: int = 10) -> tuple[Bin, ...]:
-    """Bins of about equal count, the very ones of ``calibration_error``, by rising confidence.
+    """The bins of a reliability plot, by rising confidence. ``calibration_error`` uses the same bins.
 
     Args:
         confidences: ``[T]``, 0..1.
-        real: ``[T]``.
+        real: ``[T]``, whether a true target claims the predicted one.
+        bins: maximum number of bins, of about equal count.
     """
     places = bin_places(confidences, min(bins, confidences.size))
     groups = [places == place for place in np.unique(places)]
@@ -103,9 +107,10 @@ def reliability(confidences: NDArray[np.floating], real: NDArray[np.bool_], bins
 
 
 def bin_places(scores: NDArray[np.floating], bins: int) -> NDArray[np.int_]:
-    """Which of ``bins`` of about equal count each of ``scores`` ``[T]`` is in.
+    """Index of the bin, 0 to ``bins - 1``, of each of ``scores`` ``[T]``; bins have about equal counts.
 
-    Scores equal to six decimals are in one: a calibrated confidence has many equals, whose order tells nothing.
+    Scores that are equal to six decimals fall into the same bin. Calibrated confidences have many equal values, and
+    their order has no meaning.
     """
     _, which, counts = np.unique(np.round(scores.astype(np.float64), 6), return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - counts / 2

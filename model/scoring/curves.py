@@ -1,4 +1,7 @@
-"""Curves over pixels, exact for probabilities in 16 bits, the depth in which a service answers them. NumPy only."""
+"""ROC and precision-recall curves over pixels.
+
+Probabilities are counted in 16 bits, the depth of the service's probability masks. For these the curves are exact.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +14,7 @@ LEVELS: Final = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Pixels by probability, ``[65536]`` each: on targets and off them."""
+    """Number of pixels by probability, ``[65536]`` each: ``positives`` on targets, ``negatives`` on background."""
 
     positives: NDArray[np.int64]
     negatives: NDArray[np.int64]
@@ -21,13 +24,13 @@ class Histogram:
 
     @classmethod
     def empty(cls) -> "Histogram":
-        """Of no pixel."""
+        """The histogram of no pixels."""
         nothing = np.zeros(LEVELS, np.int64)
         return cls(nothing, nothing)
 
     @classmethod
     def of(cls, probabilities: NDArray[np.float32], mask: NDArray[np.bool_]) -> "Histogram":
-        """Count one frame, ``[H, W]`` each."""
+        """Count the pixels of one frame. Both arrays are ``[H, W]``."""
         levels = (probabilities * np.float32(LEVELS - 1) + np.float32(0.5)).astype(np.uint16)
         positives = np.bincount(levels[mask], minlength=LEVELS)
         return cls(positives, np.bincount(levels.ravel(), minlength=LEVELS) - positives)
@@ -35,7 +38,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Roc:
-    """Shares of pixels found, by falling threshold from (0, 0) to (1, 1); ``auc`` by trapezoids, so ties count half."""
+    """ROC curve by falling threshold, from (0, 0) to (1, 1). ``auc`` is its area by the trapezoidal rule."""
 
     false_positive_rate: NDArray[np.float64]
     true_positive_rate: NDArray[np.float64]
@@ -44,7 +47,7 @@ class Roc:
 
 @dataclass(frozen=True, slots=True)
 class PrecisionRecall:
-    """By falling threshold; ``average_precision`` weighs each precision with the recall that it adds."""
+    """Precision-recall curve by falling threshold. ``average_precision`` weights precisions by the gain in recall."""
 
     recall: NDArray[np.float64]
     precision: NDArray[np.float64]
@@ -52,7 +55,7 @@ class PrecisionRecall:
 
 
 def roc(histogram: Histogram) -> Roc | None:
-    """None where pixels of one kind are missing: there is no such curve."""
+    """The ROC curve; None if there are no target pixels or no background pixels."""
     true, false = _cumulated(histogram)
     if not true[-1] or not false[-1]:
         return None
@@ -61,7 +64,7 @@ def roc(histogram: Histogram) -> Roc | None:
 
 
 def precision_recall(histogram: Histogram) -> PrecisionRecall | None:
-    """None without a pixel on targets."""
+    """The precision-recall curve; None if there are no target pixels."""
     true, false = _cumulated(histogram)
     if not true[-1]:
         return None
@@ -71,7 +74,7 @@ def precision_recall(histogram: Histogram) -> PrecisionRecall | None:
 
 
 def _cumulated(histogram: Histogram) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pixels at or above each level that occurs, from the highest, after a first zero."""
+    """Cumulated positives and negatives: 0, then the count at or above each occurring level, highest first."""
     occurs = np.flatnonzero(histogram.positives + histogram.negatives)[::-1]
     counts = (np.cumsum(kind[occurs]) for kind in (histogram.positives, histogram.negatives))
     true, false = (np.concatenate([[0.0], count]) for count in counts)

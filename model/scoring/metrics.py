@@ -1,9 +1,9 @@
-"""Scores of the field: IoU, nIoU, Pd and Fa. NumPy and SciPy only.
+"""The usual scores for infrared small targets: IoU, nIoU, Pd and Fa.
 
-Definitions as in the authors' evaluation (DNANet, BasicIRSTD and RRCA-Net share it), with one repair. Their
-false-alarm rule looks areas up, not objects: a false object that happens to be as large as a detected target
-of the same frame is not counted. ``fa_legacy`` reproduces that rule for comparison with published numbers,
-``fa_identity`` counts every predicted object that no target claimed.
+The definitions are those of the authors' evaluation code, which DNANet, BasicIRSTD and RRCA-Net share, with one
+correction. Their code for false alarms compares areas in place of objects: it skips a false object whose area equals
+that of a detected object of the same frame. ``fa_legacy`` follows this rule, for comparison with published numbers.
+``fa_identity`` counts every predicted object that no target claims.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from model.scoring.objects import EIGHT_CONNECTED, Match, Objects, OccupiedRegio
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What one frame, or the sum of many, contributes. Areas are in pixels."""
+    """Counts of one frame or sums over many frames. Areas are in pixels."""
 
     frames: int = 0
     pixels: int = 0
@@ -42,9 +42,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores of a data set. Ratios in 0..1, ``fa_*`` in pixels per million, ``centroid_error`` in pixels.
+    """Scores of a dataset. Ratios are 0..1, ``fa_*`` is in pixels per million, ``centroid_error`` in pixels.
 
-    A score without a denominator (no target, no prediction anywhere) is NaN.
+    A score whose denominator is zero, such as Pd without targets, is NaN.
     """
 
     frames: int
@@ -56,7 +56,7 @@ class Scores:
     fa_identity: float
     fa_legacy: float
     false_objects_per_megapixel: float
-    alarmed_frames: float  # share of the frames that have a false object
+    alarmed_frames: float  # share of the frames with a false object
     centroid_error: float
 
 
@@ -64,20 +64,20 @@ def count_frame(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> Count
     """Compare a predicted mask with the true one.
 
     Args:
-        prediction: ``[H, W]`` bool, probabilities above the decision threshold.
-        mask: ``[H, W]`` bool.
+        prediction: ``[H, W]`` bool, True where the probability is above the decision threshold.
+        mask: ``[H, W]`` bool, True on targets.
 
     Raises:
         ValueError: the shapes differ.
     """
-    window = _window(prediction, mask)
-    pixels, prediction, mask = mask.size, window.crop(prediction), window.crop(mask)
+    region = _region(prediction, mask)
+    pixels, prediction, mask = mask.size, region.crop(prediction), region.crop(mask)
     intersection = int(np.count_nonzero(prediction & mask))
     union = int(np.count_nonzero(prediction | mask))
-    found, wanted = window.objects(prediction), window.objects(mask)
-    matches = match(wanted, found)
-    matched_areas = found.areas[[one.found for one in matches]]
-    false = false_objects(found, matches)
+    predicted, true = region.objects(prediction), region.objects(mask)
+    matches = match(true, predicted)
+    matched_areas = predicted.areas[[one.predicted for one in matches]]
+    false = false_objects(predicted, matches)
     return Counts(
         frames=1,
         pixels=pixels,
@@ -85,11 +85,11 @@ def count_frame(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> Count
         union=union,
         predicted_area=int(np.count_nonzero(prediction)),
         true_area=int(np.count_nonzero(mask)),
-        targets=len(wanted.areas),
+        targets=len(true.areas),
         detected=len(matches),
         false_objects=len(false.areas),
         false_area=int(false.areas.sum()),
-        false_area_legacy=int(found.areas[~np.isin(found.areas, matched_areas)].sum()),
+        false_area_legacy=int(predicted.areas[~np.isin(predicted.areas, matched_areas)].sum()),
         centroid_error=sum(one.distance for one in matches),
         scored_frames=int(union > 0),
         frame_iou=intersection / union if union else 0.0,
@@ -97,34 +97,34 @@ def count_frame(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> Count
     )
 
 
-def false_objects(found: Objects, matches: list[Match]) -> Objects:
+def false_objects(predicted: Objects, matches: list[Match]) -> Objects:
     """The predicted objects that no target claims."""
-    free = np.ones(len(found.areas), np.bool_)
-    free[[one.found for one in matches]] = False
-    return Objects(found.areas[free], found.centroids[free])
+    free = np.ones(len(predicted.areas), np.bool_)
+    free[[one.predicted for one in matches]] = False
+    return Objects(predicted.areas[free], predicted.centroids[free])
 
 
 def detected_targets(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """``[K]``: which true targets, in the order of ``ndimage.label``, claim a predicted object."""
-    window = _window(prediction, mask)
-    wanted = window.objects(window.crop(mask))
-    detected = np.zeros(len(wanted.areas), np.bool_)
-    detected[[one.wanted for one in match(wanted, window.objects(window.crop(prediction)))]] = True
+    """``[K]``: whether each true target, in the order of ``ndimage.label``, claims a predicted object."""
+    region = _region(prediction, mask)
+    true = region.objects(region.crop(mask))
+    detected = np.zeros(len(true.areas), np.bool_)
+    detected[[one.true for one in match(true, region.objects(region.crop(prediction)))]] = True
     return detected
 
 
 def claimed_objects(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """``[H, W]``: the pixels of those predicted objects that a true target claims."""
-    window = _window(prediction, mask)
-    prediction, mask = window.crop(prediction), window.crop(mask)
+    """``[H, W]``: the pixels of the predicted objects that a true target claims."""
+    region = _region(prediction, mask)
+    prediction, mask = region.crop(prediction), region.crop(mask)
     labels, number = ndimage.label(prediction, EIGHT_CONNECTED)
     claimed = np.zeros(number + 1, np.bool_)
-    claimed[[one.found + 1 for one in match(window.objects(mask), window.objects(prediction))]] = True
-    return window.restore(np.asarray(claimed[labels]))
+    claimed[[one.predicted + 1 for one in match(region.objects(mask), region.objects(prediction))]] = True
+    return region.restore(np.asarray(claimed[labels]))
 
 
 def score(counts: Iterable[Counts]) -> Scores:
-    """Scores of all frames together; nIoU is the mean of the frames' own IoU."""
+    """Scores of all frames together. nIoU is the mean of the IoU of single frames."""
     total = sum(counts, Counts())
     return Scores(
         frames=total.frames,
@@ -141,7 +141,7 @@ def score(counts: Iterable[Counts]) -> Scores:
     )
 
 
-def _window(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> OccupiedRegion:
+def _region(prediction: NDArray[np.bool_], mask: NDArray[np.bool_]) -> OccupiedRegion:
     if prediction.shape != mask.shape:
         raise ValueError(f"prediction is {prediction.shape}, mask is {mask.shape}")
     return OccupiedRegion.around(prediction | mask)

@@ -1,8 +1,8 @@
-"""8-connected objects of masks, and which true one claims which predicted one. NumPy and SciPy only.
+"""8-connected objects of masks, and the matching of true and predicted objects.
 
-Masks are nearly empty. Rows and columns without any pixel of interest are left out before labelling, but for one
-after each run of occupied ones, so that what did not touch still does not: the same objects, in the same order,
-from a few per cent of the pixels.
+Masks are nearly empty, so empty rows and columns are removed before labelling. One empty row or column is kept after
+each run of occupied ones, so that separate objects stay separate. The result is the same, in the same order, for a few
+per cent of the pixels.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from scipy import ndimage
 MATCH_DISTANCE: Final = 3.0  # pixels, strictly less
 EIGHT_CONNECTED: Final = np.ones((3, 3), np.int8)
 
-Kind = TypeVar("Kind", bound=np.generic)
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """Objects in reading order of their first pixels: areas ``[K]``, unweighted centroids ``[K, 2]`` (y, x)."""
+    """Objects of a mask, ordered by their first pixel: areas ``[K]``, unweighted centroids ``[K, 2]`` (y, x)."""
 
     areas: NDArray[np.intp]
     centroids: NDArray[np.float64]
@@ -28,16 +28,16 @@ class Objects:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """True object ``wanted`` claims predicted object ``found``; ``distance`` of their centroids in pixels."""
+    """Index of a true object, index of the predicted object that it claims, distance of their centroids in pixels."""
 
-    wanted: int
-    found: int
+    true: int
+    predicted: int
     distance: float
 
 
 @dataclass(frozen=True, slots=True)
 class OccupiedRegion:
-    """The rows ``[h]`` and columns ``[w]`` of a frame of ``shape`` that matter."""
+    """The rows ``[h]`` and columns ``[w]`` of a frame of shape ``shape`` that are kept for labelling."""
 
     shape: tuple[int, ...]
     rows: NDArray[np.intp]
@@ -45,26 +45,26 @@ class OccupiedRegion:
 
     @classmethod
     def around(cls, occupied: NDArray[np.bool_]) -> "OccupiedRegion":
-        """All that may be True in masks to be cropped, ``occupied [H, W]``, is inside."""
+        """The region that holds every True pixel of ``occupied [H, W]``. Masks to crop may be True only there."""
         return cls(occupied.shape, _with_gaps(occupied.any(axis=1)), _with_gaps(occupied.any(axis=0)))
 
     def narrowed(self, occupied: NDArray[np.bool_]) -> tuple["OccupiedRegion", "OccupiedRegion"]:
-        """The same around a part of its pixels, ``[h, w]``: the window of the frame, and that of its own planes."""
+        """The region of the pixels ``occupied [h, w]`` inside this one, relative to the frame and to this region."""
         inner = OccupiedRegion.around(occupied)
         return OccupiedRegion(self.shape, self.rows[inner.rows], self.columns[inner.columns]), inner
 
-    def crop(self, plane: NDArray[Kind]) -> NDArray[Kind]:
+    def crop(self, plane: NDArray[Scalar]) -> NDArray[Scalar]:
         """``[H, W]`` -> ``[h, w]``."""
         return plane[np.ix_(self.rows, self.columns)]
 
     def restore(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """``[h, w]`` -> ``[H, W]``, False elsewhere."""
+        """``[h, w]`` -> ``[H, W]``, False outside the region."""
         plane = np.zeros(self.shape, np.bool_)
         plane[np.ix_(self.rows, self.columns)] = mask
         return plane
 
     def objects(self, mask: NDArray[np.bool_]) -> Objects:
-        """Objects of a cropped mask ``[h, w]``; centroids in pixels of the frame."""
+        """Objects of a cropped mask ``[h, w]``. Centroids are in pixels of the frame."""
         labels, number = ndimage.label(mask, EIGHT_CONNECTED)
         pixels = np.flatnonzero(mask)
         y, x = np.divmod(pixels, max(mask.shape[1], 1))
@@ -74,14 +74,14 @@ class OccupiedRegion:
         return Objects(areas, np.stack(sums, 1) / np.maximum(areas, 1)[:, None])
 
 
-def match(wanted: Objects, found: Objects) -> list[Match]:
-    """Each true object in turn claims the first free predicted one nearer than ``MATCH_DISTANCE``."""
-    offsets = found.centroids[None] - wanted.centroids[:, None]  # [wanted, found, 2]
+def match(true: Objects, predicted: Objects) -> list[Match]:
+    """Each true object, in order, claims the first free predicted object that is closer than ``MATCH_DISTANCE``."""
+    offsets = predicted.centroids[None] - true.centroids[:, None]  # [true, predicted, 2]
     distances = np.hypot(offsets[..., 0], offsets[..., 1])
     matches: list[Match] = []
     taken: set[int] = set()
     for target, candidate in np.argwhere(distances < MATCH_DISTANCE).tolist():
-        if candidate in taken or (matches and matches[-1].wanted == target):
+        if candidate in taken or (matches and matches[-1].true == target):
             continue
         taken.add(candidate)
         matches.append(Match(target, candidate, float(distances[target, candidate])))
@@ -89,6 +89,7 @@ def match(wanted: Objects, found: Objects) -> list[Match]:
 
 
 def _with_gaps(occupied: NDArray[np.bool_] | np.bool_) -> NDArray[np.intp]:
+    """Indices of the occupied rows or columns, and of one empty one after each run of them."""
     kept = np.array(occupied)
     kept[1:] |= kept[:-1].copy()
     return np.flatnonzero(kept)

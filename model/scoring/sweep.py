@@ -1,4 +1,4 @@
-"""Pd and Fa over thresholds: what a threshold costs and what it buys. NumPy and SciPy only."""
+"""Pd and Fa as functions of the decision threshold."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from model.scoring.metrics import false_objects
 from model.scoring.objects import OccupiedRegion, match
 
-# even in the log-odds, as probabilities of a trained network lie; nothing is above 1, which ends the curve at (0, 0)
+# about even in log-odds, as probabilities of a trained network are; no pixel is above 1, so the curve ends at (0, 0)
 THRESHOLDS: Final = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
     *(0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 1.0),
@@ -18,7 +18,7 @@ THRESHOLDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Counts at each of ``THRESHOLDS``, of one frame or the sum of many. Arrays are ``[T]``, areas in pixels."""
+    """Counts at each of the T ``THRESHOLDS``, of one frame or summed over many. Arrays are ``[T]``, areas in pixels."""
 
     pixels: int
     targets: int
@@ -37,35 +37,35 @@ class Sweep:
 
     @classmethod
     def empty(cls) -> "Sweep":
-        """Of no frame."""
+        """The sweep of no frames."""
         nothing = np.zeros(len(THRESHOLDS), np.int64)
         return cls(0, 0, nothing, nothing, nothing)
 
     def pd(self) -> NDArray[np.float64]:
-        """``[T]`` 0..1; NaN without targets."""
+        """Share of detected targets ``[T]``, 0..1; NaN if there are no targets."""
         return self.detected / self.targets if self.targets else np.full(len(THRESHOLDS), np.nan)
 
     def fa_identity(self) -> NDArray[np.float64]:
-        """``[T]`` pixels per million that belong to no detected target."""
+        """Pixels of false objects per million pixels, ``[T]``."""
         return 1e6 * self.false_area / max(self.pixels, 1)
 
 
 def sweep_frame(probabilities: NDArray[np.float32], mask: NDArray[np.bool_]) -> Sweep:
-    """Count one frame at every threshold; a pixel above it is predicted.
+    """Count one frame at every threshold. Pixels above the threshold are predicted.
 
     Args:
         probabilities: ``[H, W]``, 0 to 1.
-        mask: ``[H, W]``.
+        mask: ``[H, W]``, True on targets.
     """
-    around_targets = OccupiedRegion.around(mask)
-    wanted = around_targets.objects(around_targets.crop(mask))
-    window, inside = OccupiedRegion.around(np.ones_like(mask)), probabilities
+    of_targets = OccupiedRegion.around(mask)
+    true = of_targets.objects(of_targets.crop(mask))
+    region, inside = OccupiedRegion.around(np.ones_like(mask)), probabilities
     counts = np.zeros((3, len(THRESHOLDS)), np.int64)
     for index, threshold in enumerate(THRESHOLDS):
-        window, inner = window.narrowed(inside > threshold)  # what is above one threshold holds what is above the next
+        region, inner = region.narrowed(inside > threshold)  # thresholds rise, so the region can only shrink
         inside = inner.crop(inside)
-        found = window.objects(inside > threshold)
-        matches = match(wanted, found)
-        false = false_objects(found, matches).areas
+        predicted = region.objects(inside > threshold)
+        matches = match(true, predicted)
+        false = false_objects(predicted, matches).areas
         counts[:, index] = len(matches), false.size, false.sum()
-    return Sweep(mask.size, len(wanted.areas), *counts)
+    return Sweep(mask.size, len(true.areas), *counts)

@@ -1,4 +1,11 @@
-"""DpT-k: Dice, plus Poly-1 cross-entropy over the hardest k percent of pixels (arXiv 2506.02393)."""
+"""DpT-k: Dice loss plus Poly-1 cross-entropy over the hardest k percent of pixels.
+
+This file needs only PyTorch, so it can be copied into any project.
+
+Papers: Liu et al., "RRCANet", arXiv 2506.02393; Poly-1: Leng et al., "PolyLoss", arXiv 2204.12511.
+Provenance: written from the papers.
+Licence: Apache-2.0.
+"""
 
 from collections.abc import Callable
 
@@ -6,17 +13,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # float32 logits, targets 0 to 1 of the same shape -> a scalar
+Loss = Callable[[Tensor, Tensor], Tensor]  # (float32 logits, targets 0 to 1 of the same shape) -> scalar
 
 
 def dptk_loss(logits: Tensor, targets: Tensor, k: float = 10.0, epsilon: float = 3.1) -> Tensor:
-    """Dice plus Poly-1 top-k, both over all pixels of the batch at once.
+    """Dice plus Poly-1 top-k. Both terms are computed over all pixels of the batch together.
 
     Args:
-        logits: any shape.
-        targets: same shape, 0 to 1.
-        k: percentage of pixels, the hardest ones, that the second term averages.
-        epsilon: weight of the Poly-1 term (Leng et al., PolyLoss, arXiv 2204.12511).
+        logits: logits of any shape.
+        targets: true values of the same shape, 0 to 1.
+        k: the second term averages over this percentage of the pixels, those with the highest loss.
+        epsilon: weight of the Poly-1 term.
 
     Returns:
         A scalar.
@@ -26,15 +33,15 @@ def dptk_loss(logits: Tensor, targets: Tensor, k: float = 10.0, epsilon: float =
 
 
 def dice_loss(logits: Tensor, targets: Tensor, smooth: float = 1.0) -> Tensor:
-    """1 - Dice of the probabilities, over the whole batch."""
+    """1 - Dice coefficient of the probabilities, over all pixels of the batch together; a scalar."""
     probabilities = torch.sigmoid(logits)
     overlap = (probabilities * targets).sum()
     return 1 - (2 * overlap + smooth) / (probabilities.sum() + targets.sum() + smooth)
 
 
 def poly_topk_loss(logits: Tensor, targets: Tensor, k: float = 10.0, epsilon: float = 3.1) -> Tensor:
-    """Mean Poly-1 cross-entropy of the hardest ``k`` percent of pixels."""
-    entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").flatten()
-    poly = entropy + epsilon * -torch.expm1(-entropy)  # -expm1(-b) = 1 - p_t, exact for small b
+    """Mean Poly-1 cross-entropy of the ``k`` percent of pixels with the highest loss; a scalar."""
+    entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").flatten()  # [number of pixels]
+    poly = entropy + epsilon * -torch.expm1(-entropy)  # 1 - p_t = -expm1(-entropy), which is exact for small values
     kept = max(1, int(poly.numel() * k / 100))
     return poly.topk(kept, sorted=False).values.mean()

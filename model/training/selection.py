@@ -1,4 +1,4 @@
-"""Which frames a recipe trains on, and what its checkpoints will say of that."""
+"""Selects the frames that a recipe trains on, and makes the record of its checkpoints."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,27 +14,27 @@ from model.recipe import Recipe
 from model.training.commit import commit
 from model.training.start import starting_checkpoint
 
-SPLIT_SEPARATOR: Final = ", "  # of a run that began with weights trained on a split of another name
+SPLIT_SEPARATOR: Final = ", "  # in a record with several splits: the initial weights were trained on another split
 
 
 def read_frames(recipe: Recipe, data: Path) -> Iterator[Sample]:
-    """Every frame that the recipe trains on.
+    """The frames that the recipe trains on.
 
     Raises:
-        DataError: what is missing or wrong, before the first frame is read.
+        DataError: a dataset is incomplete or wrong. This is raised before the first frame is read.
     """
     folders = [FrameFolder(data / name, recipe.split) for name in recipe.datasets]
     return _read(folders, excluded_names(recipe, data), recipe)
 
 
 def excluded_names(recipe: Recipe, data: Path) -> set[str]:
-    """Names that must not be trained on, whichever data set they stand in."""
+    """Names of frames that must not be trained on, in any dataset."""
     splits = (split.rpartition("/") for split in recipe.exclude)
     return {name for folder, _, split in splits for name in FrameFolder(data / folder, split).names}
 
 
 def is_held_out(name: str, recipe: Recipe) -> bool:
-    """Whether a frame of this name is kept back."""
+    """Whether the recipe holds a frame of this name out of training."""
     return any(fnmatchcase(name, pattern) for pattern in recipe.held_out)
 
 
@@ -49,21 +49,21 @@ def _read(folders: Iterable[FrameFolder], excluded: set[str], recipe: Recipe) ->
 
 
 def refuse_unmatched_patterns(recipe: Recipe, names: list[str]) -> None:
-    """Scenes that a typing error does not hold out would be trained on.
+    """Refuse patterns that match nothing: after a typing error the scenes would be trained on.
 
     Raises:
-        DataError: a pattern of ``held_out`` fits none of ``names``.
+        DataError: a pattern of ``held_out`` matches none of ``names``.
     """
-    idle = [pattern for pattern in recipe.held_out if not any(fnmatchcase(name, pattern) for name in names)]
-    if idle:
-        raise DataError(f"recipe {recipe.name}: no frame of its data has a name like held_out {', '.join(idle)}")
+    unmatched = [pattern for pattern in recipe.held_out if not any(fnmatchcase(name, pattern) for name in names)]
+    if unmatched:
+        raise DataError(f"recipe {recipe.name}: no frame of its data matches held_out {', '.join(unmatched)}")
 
 
 def training_record(recipe: Recipe, seed: int) -> TrainingRecord:
-    """What the checkpoints of a run say of it: the data of the run it starts from count too.
+    """The record for the checkpoints of a run. It includes the datasets and splits of the initial weights.
 
     Raises:
-        RecipeError: what it starts from cannot be used.
+        RecipeError: the initial weights cannot be used.
     """
     before = starting_checkpoint(recipe)
     splits = (_stem(recipe.split), *(before.record.split.split(SPLIT_SEPARATOR) if before else ()))
@@ -81,5 +81,5 @@ def training_record(recipe: Recipe, seed: int) -> TrainingRecord:
 
 
 def _stem(split: str) -> str:
-    """A list may be named by its file; its name may hold dots of its own."""
+    """Name of a split that may be given as a file. Only ``.txt`` is removed, since a name may contain dots."""
     return Path(split).name.removesuffix(".txt")

@@ -1,4 +1,4 @@
-"""The network that a run begins with: random weights, or those of an earlier run."""
+"""The initial network of a run, with random weights or the weights of an earlier run."""
 
 from importlib import resources
 from pathlib import Path
@@ -11,11 +11,10 @@ from model.recipe import Initialisation, Recipe, RecipeError
 
 
 def initial_network(recipe: Recipe) -> RRCANet:
-    """The recipe's network before its first step.
+    """The network of a recipe before its first step.
 
     Raises:
-        RecipeError: the weights to start from are not there, are no weights, or were trained under another shape or
-            normalisation.
+        RecipeError: the initial weights are missing, are no checkpoint, or belong to another shape or normalisation.
     """
     before = starting_checkpoint(recipe)
     if before is not None:
@@ -27,14 +26,14 @@ def initial_network(recipe: Recipe) -> RRCANet:
 
 
 def _initialise(network: RRCANet) -> None:
-    """Glorot & Bengio, AISTATS 2010, normal, on the kernels of every convolution; biases as PyTorch draws them."""
+    """Glorot's normal initialisation (AISTATS 2010) of all convolution kernels. Biases keep PyTorch's values."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.xavier_normal_(module.weight)
 
 
 def starting_checkpoint(recipe: Recipe) -> Checkpoint | None:
-    """What the recipe starts from, None for random weights.
+    """The checkpoint with the initial weights of a recipe; None for random weights.
 
     Raises:
         RecipeError: see ``initial_network``.
@@ -47,7 +46,7 @@ def starting_checkpoint(recipe: Recipe) -> Checkpoint | None:
         raise RecipeError(f"recipe {recipe.name} cannot start: {error}") from error
     record = before.record
     if (record.network, record.mean, record.std) != (recipe.network, recipe.mean, recipe.std):
-        raise RecipeError(f"recipe {recipe.name} starts from {recipe.start}, of another shape or normalisation")
+        raise RecipeError(f"recipe {recipe.name}: {recipe.start} has another shape or normalisation than the recipe")
     return before
 
 

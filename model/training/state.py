@@ -1,4 +1,4 @@
-"""Everything a training run must remember to go on exactly where it was killed."""
+"""The complete state of a training run. A run that was killed resumes from it exactly where it stopped."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +16,14 @@ FINGERPRINT_KEY, DATA_KEY = "rrcanet.run", "rrcanet.data"
 
 
 class ResumeError(Exception):
-    """A state file that does not belong to this run."""
+    """The state file cannot be used for this run. The message says why."""
 
 
 @dataclass
 class TrainingState:
-    """Weights, their running average, the optimiser's moments, the sampler's memory and the number of steps done.
+    """Weights, their running average, the optimiser's moments, the sampler's memory and the number of finished steps.
 
-    There is no random state: every step draws from a generator seeded by the run's seed and the step.
+    No random state is needed: every step uses a generator seeded by the run's seed and the step.
     """
 
     network: nn.Module
@@ -35,21 +35,21 @@ class TrainingState:
 
     @property
     def device(self) -> torch.device:
-        """Where everything but ``step`` lives."""
+        """The device of all tensors."""
         return self.learning_rate.device
 
     def averaged_weights(self) -> dict[str, Tensor]:
-        """What a run is for: averages, and the counters as they are."""
+        """The result of a run: averaged weights, and counters of batch norm as they are."""
         current = self.network.state_dict()
         return {k: v if v.is_floating_point() else current[k] for k, v in self.average.items()}
 
     def snapshot(self) -> dict[str, Tensor]:
-        """A copy of every tensor that training moves."""
+        """A copy of every tensor that training changes."""
         return {name: value.detach().clone() for name, value in self._tensors().items()}
 
     @torch.no_grad()
     def restore(self, before: dict[str, Tensor]) -> None:
-        """Write a snapshot back in place; what did not exist when it was taken starts from zero."""
+        """Write a snapshot back in place. Tensors that were created after it are set to zero."""
         for name, value in self._tensors().items():
             value.copy_(before[name]) if name in before else value.zero_()
 
@@ -63,34 +63,34 @@ class TrainingState:
         return tensors
 
     def is_finite(self) -> bool:
-        """Whether weights and averages are numbers; waits for the device."""
+        """Whether all weights and averages are finite. The call waits for the device."""
         weights = (*self.network.state_dict().values(), *self.average.values())
         return bool(torch.stack([value.isfinite().all() for value in weights if value.is_floating_point()]).all())
 
     def save(self, path: Path, recipe: Recipe, seed: int, data: str, record: TrainingRecord) -> None:
-        """Write the state in one file that is never half written; ``data`` is the digest of its frames."""
+        """Write the state to one file in one atomic step. ``data`` is the digest of the training frames."""
         tensors = self._tensors()
         tensors["step"] = torch.tensor(self.step)
         whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-        of_run = {FINGERPRINT_KEY: fingerprint(recipe, seed), DATA_KEY: data, METADATA_KEY: record.model_dump_json()}
-        write_atomically(path, save(whole, of_run))
+        metadata = {FINGERPRINT_KEY: fingerprint(recipe, seed), DATA_KEY: data, METADATA_KEY: record.model_dump_json()}
+        write_atomically(path, save(whole, metadata))
 
     def load(self, path: Path, recipe: Recipe, seed: int, data: str) -> TrainingRecord | None:
-        """Take up a state written by ``save`` under the same recipe and seed, on the same frames.
+        """Load a state that ``save`` wrote with the same recipe, seed and frames.
 
         Returns:
-            How it came about; states of before do not tell.
+            The record of the run; None for a state of an old version, which had none.
 
         Raises:
-            ResumeError: the file is no state, cannot be read, or is of another recipe, seed or data.
+            ResumeError: the file is no state, cannot be read, or belongs to another recipe, seed or data.
         """
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 if metadata.get(FINGERPRINT_KEY) != fingerprint(recipe, seed):
-                    raise ResumeError(f"{path} was written under another recipe or seed; use another --out")
-                if metadata.get(DATA_KEY, data) != data:  # states of before tell nothing of theirs
-                    raise ResumeError(f"{path} was written while training on other frames; use the same --data")
+                    raise ResumeError(f"{path} belongs to another recipe or seed; use another --out")
+                if metadata.get(DATA_KEY, data) != data:  # states of old versions have no digest
+                    raise ResumeError(f"{path} belongs to a run on other frames; use the same --data")
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
             raise ResumeError(f"{path} is no training state: {error}") from error
@@ -113,9 +113,9 @@ class TrainingState:
 
 
 def fingerprint(recipe: Recipe, seed: int) -> str:
-    """What must be equal for a run to go on; which weights are kept on the way decides nothing."""
-    decisive = recipe.model_dump_json(exclude={"optimisation": {"keep_every"}})
-    return f"{seed}:{decisive}"
+    """Text that must be equal for a run to resume: seed and recipe, without ``keep_every``, which changes no weight."""
+    relevant = recipe.model_dump_json(exclude={"optimisation": {"keep_every"}})
+    return f"{seed}:{relevant}"
 
 
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

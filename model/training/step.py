@@ -1,7 +1,7 @@
-"""One training step, all of it on the device: crops, loss, gradients, weights and their averages.
+"""One training step on the device: crops, loss, gradients, weights and their averages.
 
-On a GPU this network is so small that launching its kernels takes longer than running them. So the step is captured
-once as a CUDA graph; a replay costs the host a few dozen microseconds.
+This network is so small that on a GPU launching its kernels takes longer than running them. So the step is captured
+once as a CUDA graph; a replay takes the host a few dozen microseconds.
 """
 
 import gc
@@ -22,16 +22,20 @@ from model.training.losses import Loss, dptk_loss
 from model.training.state import TrainingState
 
 Maps = Callable[[Tensor], Tensor | tuple[Tensor, ...]]
-WARM_UP: Final = 3  # steps before a capture, so that libraries have chosen their kernels
+WARM_UP: Final = 3  # steps before a capture, in which libraries choose their kernels
 
 
 class TrainingStep:
-    """Moves ``state`` by one step at a time.
+    """Runs training steps that change ``state``.
 
     Args:
-        hard: told of every crop's worst background, if any.
-        compile_network: fuse the network's pointwise operations; takes a minute, pays on a GPU.
-        loss: of one map of logits; several supervised maps share it evenly.
+        recipe: the recipe of the run.
+        state: the state to change.
+        sampler: draws the crops.
+        seed: the run's seed.
+        hard: stores the worst background pixel of every crop, if the recipe uses hard negatives.
+        compile_network: fuse the network's pointwise operations. Compiling takes a minute and is worth it on a GPU.
+        loss: loss of one map of logits. If the network has several maps, the mean of their losses is used.
     """
 
     def __init__(
@@ -61,14 +65,14 @@ class TrainingStep:
         self._graph: torch.cuda.CUDAGraph | None = None
         self._stream = torch.cuda.Stream() if self._device.type == "cuda" else None
         if self._stream is not None:  # pragma: cuda
-            self._stream.wait_stream(torch.cuda.current_stream())  # what was made above is filled there
+            self._stream.wait_stream(torch.cuda.current_stream())  # it fills the tensors created above
 
     def run(self, step: int, learning_rate: float) -> Tensor:
-        """Do step ``step``, counted from 0; returns its loss, a tensor that the next step overwrites."""
+        """Run step ``step``, counted from 0. The returned loss is a tensor that the next step overwrites."""
         with self._on_stream():
             self._numbers.fill(self._seed, step)
             self._state.learning_rate.fill_(learning_rate)
-            # short-sighted at the start, or the first random weights would stay in the average for long
+            # a smaller decay at the start, so that the random initial weights leave the average quickly
             self._decay.fill_(min(self._plan.average_decay, (1 + step) / (10 + step)))
             if self._stream is None:
                 self._seed_dropout(step)
@@ -78,13 +82,13 @@ class TrainingStep:
         return self._loss
 
     def wait(self) -> None:
-        """Until every step handed to the device is done: other streams may see half of one before."""
+        """Wait until the device has finished all steps. Before that, other streams may see half a step."""
         if self._stream is not None:  # pragma: cuda
             self._stream.synchronize()
 
     def _replay(self, step: int) -> None:  # pragma: cuda
         if self._graph is None:
-            torch.cuda.synchronize()  # a state to go on from is written on another stream than this one
+            torch.cuda.synchronize()  # a resumed state was written on another stream
             before = self._state.snapshot()
             for _ in range(WARM_UP):
                 self._compute()
@@ -92,7 +96,7 @@ class TrainingStep:
             torch.cuda.synchronize()
             self._state.optimiser.zero_grad(set_to_none=True)
             self._graph = torch.cuda.CUDAGraph()
-            gc.collect()  # a dead graph that is freed in the middle of a capture ends it
+            gc.collect()  # freeing an old graph during a capture would abort the capture
             with torch.cuda.graph(self._graph, stream=self._stream):
                 self._compute()
         self._seed_dropout(step)
@@ -114,14 +118,14 @@ class TrainingStep:
         self._average()
 
     def _forward(self, intensities: Tensor) -> tuple[Tensor, ...]:
-        """Intensities ``[N, 1, S, S]`` (0 to 255) -> logits of that shape: each map supervised, the prediction last."""
+        """Intensities ``[N, 1, S, S]``, 0 to 255 -> supervised maps of logits ``[N, 1, S, S]``, the prediction last."""
         inputs = self._normalised(intensities)
         with self._arithmetic():
             logits = self._maps(inputs.contiguous(memory_format=torch.channels_last))
         return logits if isinstance(logits, tuple) else (logits,)
 
     def _seed_dropout(self, step: int) -> None:
-        """Dropout draws from PyTorch's own generator: a resumed run must find it as it was."""
+        """Seed PyTorch's own generator, from which dropout draws, so that a resumed run repeats the draws."""
         if self._drops_out:
             torch.manual_seed(mixed_seed(self._seed, step, 2))
 

@@ -22,16 +22,16 @@ from model.training.step import TrainingStep
 
 STATE_FILE, WEIGHTS_FILE = "state.safetensors", "weights.safetensors"
 ADVICE = "lower the learning rate or use fp32"
-READ_EVERY = {"cpu": 1, "cuda": 50}  # steps between two looks at the loss: each makes the host wait for the device
+READ_EVERY = {"cpu": 1, "cuda": 50}  # steps between two reads of the loss; a read makes the host wait for the device
 
 
 class TrainingError(Exception):
-    """A run that cannot go on, and why."""
+    """The run cannot continue. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step of a run; ``loss`` is the last one read."""
+    """Progress after a step. ``loss`` is the last loss that was read from the device; NaN before the first read."""
 
     step: int
     loss: float
@@ -42,14 +42,14 @@ class Trainer:
     """One run of one recipe.
 
     Args:
-        recipe: what to do.
+        recipe: the recipe of the run.
         frames: the packed training frames.
-        record: what the checkpoints will say of themselves; ``steps`` is filled in.
-        seed: of the initial weights and of every draw.
-        device: where weights and frames live.
-        out: folder for ``state.safetensors`` (to resume), ``weights.safetensors`` (the averaged weights) and those that
-            the recipe keeps on the way.
-        network: trained in place of the recipe's RRCA-Net: a host of the plug-ins, or an ablation.
+        record: record for the checkpoints; ``steps`` is filled in.
+        seed: seed of the initial weights and of every random draw.
+        device: device of weights and frames.
+        out: folder for ``state.safetensors`` (to resume), ``weights.safetensors`` (the averaged weights) and the copies
+            of weights that the recipe keeps.
+        network: makes a network to train in place of the recipe's RRCA-Net, such as a host network or an ablation.
         compile_network, loss: see ``TrainingStep``.
     """
 
@@ -68,7 +68,7 @@ class Trainer:
         self._recipe, self._record, self._seed, self._device, self._out = recipe, record, seed, device, out
         self._plan = recipe.optimisation
         torch.manual_seed(seed)
-        torch.backends.cudnn.allow_tf32 = False  # float32 means float32; who wants less has bfloat16
+        torch.backends.cudnn.allow_tf32 = False  # fp32 in a recipe means full float32; bf16 is there for less precision
         built: nn.Module = (network or (lambda: initial_network(recipe)))().to(device)
         built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if device.type == "cpu":
@@ -83,10 +83,10 @@ class Trainer:
         self._step = TrainingStep(recipe, self.state, sampler, seed, hard, compile_network, loss)
 
     def resume(self) -> int:
-        """Go on from the state in ``out``; returns the number of steps already done.
+        """Resume from the state in ``out`` and return the number of finished steps.
 
         Raises:
-            ResumeError: it is of another run, or cannot be read.
+            ResumeError: the state belongs to another run or cannot be read.
         """
         before = self.state.load(self._out / STATE_FILE, self._recipe, self._seed, self._data)
         if before is not None:
@@ -94,10 +94,10 @@ class Trainer:
         return self.state.step
 
     def run(self, checkpoint_every: int, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
-        """Train to the end of the recipe, or until ``stop`` says so, saving on the way.
+        """Train to the end of the recipe, or until ``stop`` returns True. A checkpoint is saved every so many steps.
 
         Raises:
-            TrainingError: the loss or a weight is no finite number, or a checkpoint cannot be written.
+            TrainingError: the loss or a weight is not finite, or a checkpoint cannot be written.
         """
         self.state.network.train()
         loss, every = float("nan"), READ_EVERY[self._device.type]
@@ -113,7 +113,7 @@ class Trainer:
             if due:
                 self.save()
             yield Progress(self.state.step, loss, learning_rate)
-        if unread is not None:  # stopped between two looks
+        if unread is not None:  # stopped between two reads of the loss
             self._read(unread, self.state.step - 1)
         self.save()
 
@@ -121,11 +121,11 @@ class Trainer:
         """Write the state and the averaged weights.
 
         Raises:
-            TrainingError: a weight is no finite number, the disk is full or the folder cannot be written.
+            TrainingError: a weight is not finite, the disk is full or the folder is not writable.
         """
         self._step.wait()
         if not self.state.is_finite():
-            raise TrainingError(f"a weight is no finite number after {self.state.step} steps; {ADVICE}")
+            raise TrainingError(f"a weight is not finite after {self.state.step} steps; {ADVICE}")
         record = self._record.model_copy(update={"steps": self.state.step})
         try:
             save_checkpoint(self._out / WEIGHTS_FILE, self.state.averaged_weights(), record)
@@ -145,24 +145,28 @@ class Trainer:
 
 
 def refuse_to_overwrite(out: Path) -> None:
-    """Weights without the state behind them are all that a run has left: one that begins anew must not replace them.
+    """Refuse a folder with weights but without a state: these weights are all that is left of a run.
 
     Raises:
         TrainingError: ``out`` holds such weights.
     """
     kept = sorted(out.glob(f"{Path(WEIGHTS_FILE).stem}*{Path(WEIGHTS_FILE).suffix}"))
     if kept and not (out / STATE_FILE).exists():
-        raise TrainingError(f"{kept[-1]} is of a run without a state to go on from: use another --out, or move it")
+        raise TrainingError(f"{kept[-1]} would be overwritten, and its run has no state: use another --out, or move it")
 
 
 def _continued(before: TrainingRecord, now: TrainingRecord) -> TrainingRecord:
-    """A run that another commit goes on with tells of both."""
+    """The record of a run that was resumed with another commit of the code: it names both commits."""
     commits = dict.fromkeys([*before.commit.split(", "), now.commit])
     return now.model_copy(update={"commit": ", ".join(commits)})
 
 
 def learning_rate_at(step: int, plan: Optimisation) -> float:
-    """One cycle: cosine up over the warm-up share, cosine down over the rest. Or the peak all along."""
+    """Learning rate at a step.
+
+    One cycle rises as a cosine over the warm-up share and falls as a cosine over the rest. The constant schedule is
+    always at the peak.
+    """
     if plan.schedule is Schedule.CONSTANT:
         return plan.peak_learning_rate
     top = plan.warm_up * plan.steps

@@ -1,4 +1,7 @@
-"""Networks that RuCB and DIAAM plug into, plain and plugged: input channels -> network."""
+"""Host networks: networks of other papers, each in its plain version and with RuCB or DIAAM plugged in.
+
+``HOSTS`` maps a name to a function: number of input channels -> network.
+"""
 
 from collections.abc import Callable
 from functools import partial

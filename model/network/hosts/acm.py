@@ -1,9 +1,11 @@
 """ACM: a small residual U-Net at a quarter of the size, its skips joined by asymmetric contextual modulation.
 
-Dai et al., "Asymmetric Contextual Modulation for Infrared Small Target Detection", WACV 2021, arXiv 2009.14530
-(code YimianDai/open-acm). Written from the paper; the copy in yongxianLiu/RRCANet (no licence file) served only to
-check the layout. Their port carries MXNet's batch norm momentum 0.9 over to PyTorch, where it means the opposite:
-PyTorch's 0.1 here. The RRCA-Net paper has no version with RuCB; the layout here is ours.
+Paper: Dai et al., "Asymmetric Contextual Modulation for Infrared Small Target Detection", WACV 2021, arXiv 2009.14530
+(authors' code: YimianDai/open-acm).
+Provenance: written from the paper; the copy in yongxianLiu/RRCANet (no licence file) served only to check the layout.
+That copy uses MXNet's batch norm momentum of 0.9 in PyTorch, where it has the opposite meaning; this file uses
+PyTorch's 0.1. The RRCA-Net paper has no version with RuCB: its layout was designed for this project.
+Licence: Apache-2.0.
 """
 
 from collections.abc import Sequence
@@ -34,12 +36,12 @@ class StridedUnit(nn.Module):
             self.shortcut = nn.Sequential(narrow, nn.BatchNorm2d(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = torch.relu(self.norm1(self.conv1(x)))
+        inner = torch.relu(self.norm1(self.conv1(x)))  # [N, out_channels, H / stride, W / stride]
         return torch.relu(self.norm2(self.conv2(inner)) + self.shortcut(x))
 
 
 class AsymmetricModulation(nn.Module):
-    """The deep branch weighs the shallow one by channel, the shallow branch weighs the deep one by pixel.
+    """Deep features weight the shallow ones per channel; shallow features weight the deep ones per channel and pixel.
 
     Shapes: low and high ``[N, C, H, W] -> [N, C, H, W]``.
     """
@@ -77,14 +79,14 @@ class ACM(Host):
             skips.append(encoder(skips[-1]))  # level l: [N, WIDTHS[l], H / 4 / 2^l, W / 4 / 2^l]
         x = skips.pop()
         for up, join, decoder in zip(self.ups[::-1], self.joins[::-1], self.decoders[::-1], strict=True):
-            x = decoder(join(skips.pop(), up(x)))
+            x = decoder(join(skips.pop(), up(x)))  # level l: [N, WIDTHS[l], H / 4 / 2^l, W / 4 / 2^l]
         return (upsampled(self.head(x), 4),)  # [N, 16, H / 4, W / 4] -> [N, 1, H, W]
 
 
 class ACMRuCB(Host):
-    """RuCBs for the residual stages, DIAAM for the modulation; the part at a quarter of the size runs repeatedly.
+    """ACM with RuCBs as residual stages and DIAAM as modulation. The U-Net at a quarter of the size runs several times.
 
-    Max pooling stands for the strides, which RuCB has not; the transposed convolutions are shared like its kernels.
+    RuCB has no strides, so max pooling replaces them. The transposed convolutions are shared by all passes.
     """
 
     stride = 16
@@ -105,11 +107,13 @@ class ACMRuCB(Host):
         x = self.stem(x)  # [N, 16, H / 4, W / 4]
         outputs = []
         for pass_index in range(self.passes):
-            x = self._unet(x, pass_index)
+            x = self._unet(x, pass_index)  # [N, 16, H / 4, W / 4]
             outputs.append(x)
-        return (upsampled(self.head(self.fuse(torch.cat(outputs, 1))), 4),)
+        fused = self.fuse(torch.cat(outputs, 1))  # [N, 48, H / 4, W / 4] -> [N, 16, H / 4, W / 4]
+        return (upsampled(self.head(fused), 4),)  # [N, 1, H, W]
 
     def _unet(self, x: Tensor, pass_index: int) -> Tensor:
+        """One pass: ``[N, 16, H / 4, W / 4] -> [N, 16, H / 4, W / 4]``."""
         skips: list[Tensor] = []
         for encoder in self.encoders:
             x = encoder(F.max_pool2d(x, 2) if skips else x, pass_index)
@@ -133,6 +137,7 @@ def _stem(in_channels: int) -> nn.Sequential:
 
 
 def _head() -> nn.Sequential:
+    """``[N, 16, H / 4, W / 4] -> [N, 1, H / 4, W / 4]``."""
     return nn.Sequential(*_conv_norm(16, 4), nn.Dropout(0.1), nn.Conv2d(4, 1, 1))
 
 

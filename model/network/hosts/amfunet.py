@@ -1,9 +1,11 @@
 """AMFU-Net: a U-Net with full-scale skip connections and attention, half a million parameters.
 
-Chung et al., "Lightweight Infrared Small Target Detection Network Using Full-Scale Skip Connection U-Net",
-IEEE GRSL 2023; full-scale skips: UNet 3+, Huang et al., arXiv 2004.08790. Written from the papers; the copy in
-yongxianLiu/RRCANet (no licence file) served only to check sizes: 472,969 parameters plain (3 channels). The RRCA-Net
-paper gives 0.489 M with RuCB but no layout; the one here is ours.
+Papers: Chung et al., "Lightweight Infrared Small Target Detection Network Using Full-Scale Skip Connection U-Net",
+IEEE GRSL 2023; full-scale skip connections: UNet 3+, Huang et al., arXiv 2004.08790.
+Provenance: written from the papers; the copy in yongxianLiu/RRCANet (no licence file) served only to check sizes: the
+plain network has 472,969 parameters (3 channels). The RRCA-Net paper gives 0.489 M parameters with RuCB but no layout:
+the layout was designed for this project.
+Licence: Apache-2.0.
 """
 
 from collections.abc import Sequence
@@ -18,15 +20,15 @@ from model.network.hosts.cbam import ResidualCBAM
 from model.network.hosts.host import Block, Host, ReusableConv, plain, reusable, upsampled
 
 WIDTHS = (8, 16, 32, 64, 128)
-BRANCH = WIDTHS[0]  # every level gives this many channels to a decoder stage
+BRANCH = WIDTHS[0]  # channels that each level contributes to a decoder stage
 MERGED = BRANCH * len(WIDTHS)
 residual_unit = partial(ResidualCBAM, reduction=8, kernel=3)
 
 
 class FullScaleUNet(nn.Module):
-    """Encoder, then decoder stages that each see all five levels.
+    """An encoder, and decoder stages that each read all five levels.
 
-    Shapes: ``[N, in_channels, H, W]`` -> one map a level, ``[N, 40, H / 2^l, W / 2^l]`` for l = 0..3 and
+    Shapes: ``[N, in_channels, H, W]`` -> one map per level, ``[N, 40, H / 2^l, W / 2^l]`` for l = 0..3 and
     ``[N, 128, H / 16, W / 16]`` for l = 4.
     """
 
@@ -37,7 +39,7 @@ class FullScaleUNet(nn.Module):
         self.branches = nn.ModuleList(  # [stage][source level]
             nn.ModuleList(ReusableConv(width, BRANCH, passes) for width in _source_widths(stage)) for stage in range(4)
         )
-        self.attend = residual_unit(MERGED, MERGED)  # one for all stages, as the host has it
+        self.attend = residual_unit(MERGED, MERGED)  # shared by all stages, as in the original network
         self.merges = nn.ModuleList(ReusableConv(MERGED, MERGED, passes) for _ in range(4))
 
     def forward(self, x: Tensor, pass_index: int) -> list[Tensor]:
@@ -45,17 +47,18 @@ class FullScaleUNet(nn.Module):
         for encoder in self.encoders:
             x = encoder(F.max_pool2d(x, 2) if levels else x, pass_index)
             levels.append(x)  # [N, WIDTHS[l], H / 2^l, W / 2^l]
-        for stage in reversed(range(4)):  # what is deeper than the stage has been decoded already
+        for stage in reversed(range(4)):  # levels between the stage and the deepest one are decoded already
             branches: nn.ModuleList = self.branches[stage]  # type: ignore[assignment]
             parts = [
                 branch(_resized(levels[source], source, stage), pass_index) for source, branch in enumerate(branches)
             ]
-            levels[stage] = self.merges[stage](self.attend(torch.cat(parts, 1)), pass_index)
+            merged = self.attend(torch.cat(parts, 1))  # 5 x [N, 8, h, w] -> [N, 40, h, w], h = H / 2^stage
+            levels[stage] = self.merges[stage](merged, pass_index)
         return levels
 
 
 class AMFUNet(Host):
-    """The plain network; the prediction is the mean of the five side maps."""
+    """The plain network. The prediction is the mean of the five side maps."""
 
     stride = 16
 
@@ -72,9 +75,10 @@ class AMFUNet(Host):
 
 
 class AMFUNetRuCB(Host):
-    """RuCBs in the encoder, decoder kernels shared alike; DIAAM leads each pass's output back to the stem's width.
+    """AMFU-Net with RuCBs in the encoder. The decoder kernels are shared by all passes, too.
 
-    The side maps of the last pass join that of all passes together.
+    DIAAM reduces the output of each pass to the width of the stem. The first side map comes from the fused outputs of
+    all passes, the other four from the last pass.
     """
 
     stride = 16
@@ -93,7 +97,7 @@ class AMFUNetRuCB(Host):
         outputs: list[Tensor] = []
         levels: list[Tensor] = []
         for pass_index in range(self.passes):
-            levels = self.unet(x, pass_index)
+            levels = self.unet(x, pass_index)  # levels[0]: [N, 40, H, W]
             x = self.returns[pass_index](x, levels[0])  # [N, 8, H, W]
             outputs.append(x)
         levels[0] = self.fuse(torch.cat(outputs, 1))  # [N, 24, H, W] -> [N, 8, H, W]
@@ -103,12 +107,15 @@ class AMFUNetRuCB(Host):
 
 
 def _source_widths(stage: int) -> list[int]:
-    """Channels of the levels as a stage finds them: encoded down to its own, decoded below, the deepest encoded."""
+    """Channels of each level that a decoder stage reads.
+
+    Levels down to the stage and the deepest one come from the encoder, the levels between from earlier stages.
+    """
     return [*WIDTHS[: stage + 1], *[MERGED] * (3 - stage), WIDTHS[-1]]
 
 
 def _resized(x: Tensor, source: int, stage: int) -> Tensor:
-    """The map of one level at the size of another."""
+    """A map of level ``source`` resized to the size of level ``stage``."""
     return F.max_pool2d(x, 2 ** (stage - source)) if source < stage else upsampled(x, 2 ** (source - stage))
 
 
@@ -117,5 +124,5 @@ def _heads(widths: Sequence[int]) -> nn.ModuleList:
 
 
 def _with_mean(maps: list[Tensor]) -> tuple[Tensor, ...]:
-    """Deepest first, their mean last."""
+    """The side maps, deepest first, and their mean at the end."""
     return (*reversed(maps), torch.stack(maps).mean(0))

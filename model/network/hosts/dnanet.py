@@ -1,9 +1,11 @@
-"""DNANet: U-Nets of every depth nested in each other, each node attending to channels and pixels.
+"""DNANet: nested U-Nets of every depth, whose nodes have channel and spatial attention.
 
-Li et al., "Dense Nested Attention Network for Infrared Small Target Detection", IEEE TIP 2022, arXiv 2106.00487
-(code YeRen123455/Infrared-Small-Target-Detection). Written from the paper; the copy in yongxianLiu/RRCANet (no licence
-file) served only to check sizes: 4,696,888 parameters plain (3 channels). The RRCA-Net paper prints the same 4.697 M
-with RuCB, which norms and shortcuts of their own for each pass cannot give; the layout here is ours.
+Paper: Li et al., "Dense Nested Attention Network for Infrared Small Target Detection", IEEE TIP 2022, arXiv 2106.00487
+(authors' code: YeRen123455/Infrared-Small-Target-Detection).
+Provenance: written from the paper; the copy in yongxianLiu/RRCANet (no licence file) served only to check sizes: the
+plain network has 4,696,888 parameters (3 channels). The RRCA-Net paper gives the same 4.697 M for the version with
+RuCB, which is impossible if each pass has its own norms and shortcuts: the layout was designed for this project.
+Licence: Apache-2.0.
 """
 
 import torch
@@ -19,10 +21,10 @@ DEPTH, TOP = len(WIDTHS), WIDTHS[0]
 
 
 class Nest(nn.Module):
-    """A triangle of nodes: row l works at 1 / 2^l of the size, each column reads what stands left, below and above.
+    """A triangle of nodes. Row l has 1 / 2^l of the size; a node reads its row so far, the row below and the row above.
 
     Shapes: ``[N, in_channels, H, W]`` -> four maps ``[N, 16, H, W]``: the outputs of the three shallower U-Nets, then
-    the one fused from every row's last node.
+    the map fused from the last node of every row.
     """
 
     def __init__(self, in_channels: int, block: Block) -> None:
@@ -42,7 +44,7 @@ class Nest(nn.Module):
         for column in range(DEPTH):
             for row in range(DEPTH - column):
                 grid[row].append(self.nodes[f"{row}_{column}"](_node_input(grid, row, column, x), pass_index))
-        rows = [grid[0][-1]]
+        rows = [grid[0][-1]]  # [N, 16, H, W], like each of the enlarged rows
         rows += [aligned(lateral(grid[row][-1]), 2**row) for row, lateral in enumerate(self.laterals, 1)]
         return [*grid[0][1:-1], self.pyramid(torch.cat(rows, 1), pass_index)]
 
@@ -62,9 +64,9 @@ class DNANet(Host):
 
 
 class DNANetRuCB(Host):
-    """A RuCB for every node; the nest runs over its own output. Stem and fusion keep the host's attention.
+    """DNANet with a RuCB as every node. The nest runs several times over its own output.
 
-    The side maps are those of the last pass.
+    Stem and fusion keep the attention of the plain network. The side maps are those of the last pass.
     """
 
     stride = 16
@@ -89,14 +91,14 @@ class DNANetRuCB(Host):
 
 
 def _input_channels(row: int, column: int, in_channels: int) -> int:
-    """Channels that reach a node."""
+    """Number of input channels of a node."""
     if column == 0:
         return WIDTHS[row - 1] if row else in_channels
     return WIDTHS[row] * column + WIDTHS[row + 1] + (WIDTHS[row - 1] if row else 0)
 
 
 def _node_input(grid: list[list[Tensor]], row: int, column: int, x: Tensor) -> Tensor:
-    """What reaches a node: the row so far, the node below and to the left, the node above."""
+    """Input of a node: the nodes of its row so far, the node below in the column before, and the node above."""
     if column == 0:
         return F.max_pool2d(grid[row - 1][0], 2) if row else x
     above = [aligned(grid[row - 1][column], 0.5)] if row else []

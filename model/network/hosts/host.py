@@ -1,4 +1,8 @@
-"""What the networks that RuCB and DIAAM plug into have in common."""
+"""Base class and building blocks of the host networks.
+
+Provenance: written for this project.
+Licence: Apache-2.0.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -9,30 +13,31 @@ from torch.nn import functional as F
 
 from model.network.blocks import RuCB
 
-# (in_channels, out_channels, units) -> a module that is called with (features, pass_index)
+# (in_channels, out_channels, units) -> a module that takes (features, pass_index)
 Block = Callable[[int, int, int], nn.Module]
 
 
 class Host(nn.Module, ABC):
-    """Infrared frame to target logits.
+    """A network: normalised frames in, logits of target pixels out.
 
-    Shapes: ``[N, in_channels, H, W] -> [N, 1, H, W]``; H and W multiples of ``stride``.
+    Shapes: ``[N, in_channels, H, W] -> [N, 1, H, W]``; H and W are multiples of ``stride``.
 
-    Train on the mean loss over ``forward_all``; ``forward`` is its last map, the prediction.
+    The training loss is the mean of the losses of all maps of ``forward_all``. ``forward`` returns the last map, the
+    prediction.
     """
 
     stride: int
 
     @abstractmethod
     def forward_all(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Every map that is supervised, ``[N, 1, H, W]`` each, the prediction last."""
+        """All supervised maps, ``[N, 1, H, W]`` each; the last one is the prediction."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_all(x)[-1]
 
 
 class Stack(nn.Sequential):
-    """Units in a row that know of no passes."""
+    """A sequence of units that ignores the pass index."""
 
     def forward(self, x: Tensor, pass_index: int = 0) -> Tensor:
         for unit in self:
@@ -41,7 +46,7 @@ class Stack(nn.Sequential):
 
 
 class ReusableConv(nn.Module):
-    """3x3 convolution, batch norm, ReLU: RuCB's rule for a single kernel, shared by the passes that own a norm each.
+    """3x3 convolution, batch norm and ReLU. As in RuCB, all passes share the kernel and each pass has its own norm.
 
     Shapes: ``[N, in_channels, H, W] -> [N, out_channels, H, W]``.
     """
@@ -56,7 +61,7 @@ class ReusableConv(nn.Module):
 
 
 def plain(unit: Callable[[int, int], nn.Module]) -> Block:
-    """Blocks of the host's own residual units."""
+    """A function that makes blocks of a host's own residual units."""
 
     def block(in_channels: int, out_channels: int, units: int) -> nn.Module:
         return Stack(unit(in_channels, out_channels), *(unit(out_channels, out_channels) for _ in range(units - 1)))
@@ -65,7 +70,7 @@ def plain(unit: Callable[[int, int], nn.Module]) -> Block:
 
 
 def reusable(passes: int) -> Block:
-    """RuCBs in their place."""
+    """A function that makes RuCBs in place of a host's own blocks."""
 
     def block(in_channels: int, out_channels: int, units: int) -> nn.Module:
         return RuCB(in_channels, out_channels, units, passes)
@@ -74,10 +79,10 @@ def reusable(passes: int) -> Block:
 
 
 def aligned(x: Tensor, scale: float) -> Tensor:
-    """Bilinear resize that maps corner pixels on corner pixels."""
+    """Bilinear resize with aligned corners: ``[N, C, H, W] -> [N, C, scale H, scale W]``."""
     return F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=True)
 
 
 def upsampled(x: Tensor, scale: int) -> Tensor:
-    """Bilinear enlargement that maps pixel areas on pixel areas."""
+    """Bilinear enlargement without aligned corners: ``[N, C, H, W] -> [N, C, scale H, scale W]``."""
     return F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False) if scale > 1 else x

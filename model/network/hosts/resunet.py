@@ -1,8 +1,10 @@
-"""ResUNet: a five-level U-Net of residual blocks, the plainest host of the RRCA-Net paper's transfer table.
+"""ResUNet: a five-level U-Net of residual blocks, the simplest host in the RRCA-Net paper's transfer table.
 
-U-Net: Ronneberger et al., arXiv 1505.04597; residual blocks: He et al., arXiv 1512.03385; sizes and the version with
-RuCB: Liu et al., arXiv 2506.02393. Written from the papers; the authors' code (yongxianLiu/RRCANet, no licence file)
-served only to check sizes: 914,057 parameters plain, 979,249 with RuCB (3 channels).
+Papers: U-Net, Ronneberger et al., arXiv 1505.04597; residual blocks, He et al., arXiv 1512.03385; sizes and the version
+with RuCB, Liu et al., arXiv 2506.02393.
+Provenance: written from the papers; the authors' code (yongxianLiu/RRCANet, no licence file) served only to check
+sizes: 914,057 parameters plain, 979,249 with RuCB (3 channels).
+Licence: Apache-2.0.
 """
 
 from collections.abc import Sequence
@@ -21,7 +23,7 @@ UNITS = (1, 2, 2, 2, 2)
 
 
 class UNet(nn.Module):
-    """One way down and up. Shapes: ``[N, in_channels, H, W] -> [N, widths[0], H, W]``."""
+    """An encoder and a decoder. Shapes: ``[N, in_channels, H, W] -> [N, widths[0], H, W]``."""
 
     def __init__(self, in_channels: int, widths: Sequence[int], units: Sequence[int], block: Block) -> None:
         super().__init__()
@@ -36,7 +38,7 @@ class UNet(nn.Module):
             skips.append(x)  # level l: [N, widths[l], H / 2^l, W / 2^l]
         x = skips.pop()
         for decoder in reversed(self.decoders):
-            x = decoder(torch.cat([skips.pop(), aligned(x, 2)], 1), pass_index)
+            x = decoder(torch.cat([skips.pop(), aligned(x, 2)], 1), pass_index)  # [N, widths[l], H / 2^l, W / 2^l]
         return x
 
 
@@ -55,7 +57,7 @@ class ResUNet(Host):
 
 
 class ResUNetRuCB(Host):
-    """The paper's plug-in: every block but stem and fusion is a RuCB, the U-Net runs over its own output."""
+    """The version of the RRCA-Net paper: all blocks but stem and fusion are RuCBs, and the U-Net runs several times."""
 
     stride = 16
 
@@ -77,7 +79,7 @@ class ResUNetRuCB(Host):
 
 
 class ResUNetRuCBDIAAM(Host):
-    """RuCB in the encoder and DIAAM for the decoder: RRCA-Net at ResUNet's depth and widths."""
+    """RuCBs as encoder and DIAAM as decoder: RRCA-Net with the depth and widths of ResUNet."""
 
     stride = 16
 

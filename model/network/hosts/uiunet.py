@@ -1,9 +1,10 @@
-"""UIU-Net: a U-Net whose every stage is a residual U-Net itself, 50 million parameters.
+"""UIU-Net: a U-Net in which every stage is a residual U-Net, 50 million parameters.
 
-Wu et al., "UIU-Net: U-Net in U-Net for Infrared Small Object Detection", IEEE TIP 2023, arXiv 2212.00968; the inner
-U-Nets are U2-Net's, Qin et al., arXiv 2005.09007. Written from the papers; the authors' code
-(danfenghong/IEEE_TIP_UIU-Net) is GPL-3.0 and served only to check the layout. The RRCA-Net paper has no version with
-RuCB; the layout here is ours.
+Papers: Wu et al., "UIU-Net: U-Net in U-Net for Infrared Small Object Detection", IEEE TIP 2023, arXiv 2212.00968; the
+inner U-Nets are those of U2-Net, Qin et al., arXiv 2005.09007.
+Provenance: written from the papers; the authors' code (danfenghong/IEEE_TIP_UIU-Net) is GPL-3.0 and served only to
+check the layout. The RRCA-Net paper has no version with RuCB: its layout was designed for this project.
+Licence: Apache-2.0.
 """
 
 from itertools import pairwise
@@ -20,12 +21,12 @@ class RSU(nn.Module):
     """Residual U-block. Shapes: ``[N, in_channels, H, W] -> [N, out_channels, H, W]``.
 
     Args:
-        in_channels: channels that come in.
-        middle: channels inside the U.
-        out_channels: channels that leave.
-        depth: 3x3 convolutions on the way down.
-        dilated: widen the kernels instead of shrinking the map.
-        passes: how often the U runs over its own output, kernels shared and norms not, as in RuCB.
+        in_channels: channels of the input.
+        middle: channels inside the inner U-Net.
+        out_channels: channels of the output.
+        depth: number of 3x3 convolutions in the inner encoder.
+        dilated: use dilated kernels and keep the size, in place of pooling.
+        passes: runs of the inner U-Net over its own output. As in RuCB, passes share kernels but not norms.
     """
 
     def __init__(
@@ -42,17 +43,18 @@ class RSU(nn.Module):
         self.up = nn.ModuleList(ReusableConv(2 * middle, c, passes, d) for c, d in zip(up, dilations, strict=True))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.entry(x)
+        x = self.entry(x)  # [N, out_channels, H, W]
         for pass_index in range(self.passes):
-            x = x + self._unet(x, pass_index)
+            x = x + self._unet(x, pass_index)  # [N, out_channels, H, W]
         return x
 
     def _unet(self, x: Tensor, pass_index: int) -> Tensor:
+        """One run of the inner U-Net: ``[N, out_channels, H, W] -> [N, out_channels, H, W]``."""
         scale = 1 if self.dilated else 2
         skips: list[Tensor] = []
         for conv in self.down:
             x = conv(F.max_pool2d(x, scale) if skips and scale > 1 else x, pass_index)
-            skips.append(x)
+            skips.append(x)  # level l: [N, middle, H / 2^l, W / 2^l]; all [N, middle, H, W] if dilated
         x = self.bottom(x, pass_index)
         for level in reversed(range(len(self.up))):
             x = self.up[level](torch.cat([x, skips[level]], 1), pass_index)
@@ -61,7 +63,7 @@ class RSU(nn.Module):
 
 
 class InteractiveCrossAttention(nn.Module):
-    """Deep features weigh the shallow ones by channel; what that leaves weighs the deep ones by pixel.
+    """Deep features weight the shallow ones per channel; the weighted shallow features weight the deep ones per pixel.
 
     Shapes: low and high ``[N, C, H, W] -> [N, 2C, H, W]``.
     """
@@ -85,11 +87,11 @@ class InteractiveCrossAttention(nn.Module):
 
 
 class UIUNet(Host):
-    """Six stages down, five up, a side map from each.
+    """Six encoder and five decoder stages. Each level gives a side map.
 
     Args:
         in_channels: channels of the frames.
-        passes: runs of each encoder stage's inner U-Net; 1 is the plain network.
+        passes: runs of the inner U-Net of each encoder stage; 1 is the plain network.
     """
 
     stride = 32
@@ -127,7 +129,7 @@ class UIUNet(Host):
         for level in reversed(range(5)):
             high = upsampled(levels[level + 1], 2)
             joined = self.joins[level - 1](levels[level], high) if level else torch.cat([levels[level], high], 1)
-            levels[level] = self.decoders[level](joined)
+            levels[level] = self.decoders[level](joined)  # [N, 64 to 512, H / 2^level, W / 2^level]
         maps = [upsampled(head(x), 2**level) for level, (head, x) in enumerate(zip(self.heads, levels, strict=True))]
         return (*reversed(maps), self.fuse(torch.cat(maps, 1)))
 

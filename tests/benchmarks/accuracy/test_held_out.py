@@ -52,7 +52,7 @@ def test_a_recipe_that_holds_nothing_out_is_named(tmp_path: Path) -> None:
 def test_a_pattern_that_fits_no_frame_is_named_here_and_before_training(tmp_path: Path) -> None:
     for name in ("sea", "land"):
         write_scenes(tmp_path / name, count=4)
-    said = "recipe general: no frame of its data has a name like held_out scen_*"
+    said = "recipe general: no frame of its data matches held_out scen_*"
     assert said in held_out(tmp_path, '"*_0000", "scen_*"').output
     with pytest.raises(DataError, match=re.escape(said)):
         next(iter(read_frames(load_recipe(str(tmp_path / "general.toml")), tmp_path)))

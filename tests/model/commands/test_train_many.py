@@ -127,7 +127,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_training(tmp_path: Path
 @pytest.mark.parametrize(
     ("runs", "words"),
     [
-        (("small:x",), "a seed is a whole number"),
+        (("small:x",), "SEED is a whole number"),
         (("small:-1",), "whole number"),
         (("small:99999999999999999999999999",), "whole number up to 2147483647"),
         (("small:\u0664",), "whole number"),

@@ -109,7 +109,7 @@ def test_a_frame_listed_twice_is_named(tmp_path: Path, write_sample: Write) -> N
 
 def test_a_list_that_is_no_text_is_named(tmp_path: Path, write_sample: Write) -> None:
     write_sample("a", FLAT, EMPTY)
-    with pytest.raises(DataError, match=r"a.png is no list of names"):
+    with pytest.raises(DataError, match=r"a.png is not a list of names"):
         FrameFolder(tmp_path, tmp_path / "images" / "a.png")
 
 

@@ -62,7 +62,7 @@ def test_a_list_in_the_root_comes_before_those_further_down(tmp_path: Path) -> N
 
 def test_two_lists_of_one_name_are_not_guessed_between(tmp_path: Path) -> None:
     root = lay(tmp_path, "images/NAME.png", "masks/NAME.png", {"idx_427/test.txt": "a", "50_50/test.txt": "b"})
-    with pytest.raises(DataError, match=r"'test' may be any of .*50_50/test.txt, .*idx_427/test.txt"):
+    with pytest.raises(DataError, match=r"'test' is ambiguous, name the file: .*50_50/test.txt, .*idx_427/test.txt"):
         FrameFolder(root, "test")
     assert FrameFolder(root, "50_50/test").names == ("b",)
 
@@ -78,7 +78,7 @@ def test_a_folder_without_lists_is_scored_as_a_whole(tmp_path: Path) -> None:
     assert FrameFolder(root, "all").names == ("a", "b")
     (root / "train.txt").write_text("a")
     assert default_split(root) == "test"
-    with pytest.raises(DataError, match=r"no split 'test'.*lists there: train.txt"):
+    with pytest.raises(DataError, match=r"no split 'test'.*available lists: train.txt"):
         FrameFolder(root, "test")
 
 
@@ -87,13 +87,13 @@ def test_a_text_that_names_no_frame_is_no_list(tmp_path: Path, note: str) -> Non
     root = lay(tmp_path, "images/NAME.png", "masks/NAME.png", {note: "Frames of a camera.\n\nEach a mask.\n"})
     (root / "notes.txt").write_bytes("a\n".encode("utf-16"))
     assert FrameFolder(root, default_split(root)).names == ("a", "b")
-    with pytest.raises(DataError, match="lists there: none"):
+    with pytest.raises(DataError, match="available lists: none"):
         FrameFolder(root, "test")
 
 
 def test_a_list_is_one_even_where_frames_that_it_names_are_gone(tmp_path: Path) -> None:
     root = lay(tmp_path, "images/NAME.png", "masks/NAME.png", {"train.txt": "a\nghost\n"})
-    with pytest.raises(DataError, match=r"no split 'test'.*lists there: train.txt"):
+    with pytest.raises(DataError, match=r"no split 'test'.*available lists: train.txt"):
         FrameFolder(root, default_split(root))
     (root / "test.txt").write_text("ghost\n")
     with pytest.raises(DataError, match=r"names of test have no frame: \['ghost'\]"):

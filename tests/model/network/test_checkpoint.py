@@ -38,7 +38,7 @@ def test_a_checkpoint_comes_back_with_its_record(tmp_path: Path) -> None:
 )
 def test_a_record_that_cannot_be_read_is_named(tmp_path: Path, record: str) -> None:
     save_file(build_network(Network()).state_dict(), tmp_path / "w.safetensors", {METADATA_KEY: record})
-    with pytest.raises(CheckpointError, match=r"w\.safetensors has a record that this version does not read"):
+    with pytest.raises(CheckpointError, match=r"w\.safetensors has a record that this version cannot read"):
         load_checkpoint(tmp_path / "w.safetensors")
 
 

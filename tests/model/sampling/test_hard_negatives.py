@@ -52,7 +52,7 @@ def test_places_that_are_no_longer_hard_are_left_alone() -> None:
     hard.tensors()["probability"].fill_(ALARM / 2)
     numbers = RandomNumbers.empty(64, 32, False, CPU)
     numbers.fill(0, 0)
-    assert not hard.draw(Draws(numbers)).known.any()
+    assert not hard.draw(Draws(numbers)).is_hard.any()
 
 
 def test_the_worst_places_come_first() -> None:

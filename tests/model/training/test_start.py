@@ -64,7 +64,7 @@ def test_a_run_tells_of_the_split_that_its_start_was_trained_on(data: Path, befo
     ("top", "reason"),
     [
         ('start = "nowhere"', "no checkpoint"),
-        ('start = "{before}"\nmean = 80.0', "of another shape or normalisation"),
+        ('start = "{before}"\nmean = 80.0', "has another shape or normalisation than the recipe"),
         ('start = "{recipe}"', "neither safetensors nor a PyTorch checkpoint"),
     ],
 )

@@ -131,7 +131,7 @@ def test_weights_of_a_run_whose_state_is_gone_are_not_overwritten(data: Path) ->
     before = (data / "out" / WEIGHTS_FILE).read_bytes()
     result = _train(data, steps=2)
     assert result.exit_code == 1
-    assert f"{data / 'out' / WEIGHTS_FILE} is of a run without a state to go on from" in result.output
+    assert f"{data / 'out' / WEIGHTS_FILE} would be overwritten, and its run has no state" in result.output
     assert (data / "out" / WEIGHTS_FILE).read_bytes() == before
 
 
@@ -164,7 +164,7 @@ def test_a_state_of_other_frames_is_not_resumed(data: Path) -> None:
 def test_there_must_be_something_to_go_on_from(data: Path) -> None:
     result = _train(data, "--resume", steps=2)
     assert result.exit_code == 1
-    assert f"nothing to go on from: there is no {data / 'out' / STATE_FILE}" in result.output
+    assert f"nothing to resume: there is no {data / 'out' / STATE_FILE}" in result.output
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_last_step_that_ends_in_no_numbers_keeps_the_weights_of_before(tmp_pat
     trainer.save()
     weight = next(iter(trainer.state.network.parameters()))
     weight.register_hook(lambda gradient: torch.full_like(gradient, torch.nan))
-    with pytest.raises(TrainingError, match="a weight is no finite number after 1 steps"):
+    with pytest.raises(TrainingError, match="a weight is not finite after 1 steps"):
         list(trainer.run(100))
     assert _steps(tmp_path / TrainingPrecision.FP32) == 0
 
