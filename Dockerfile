@@ -3,28 +3,28 @@
 # docker build -t rrcanet-serve:otel --build-arg RUNTIME=cpu,otel .
 ARG BASE=python:3.11-slim-bookworm
 
-FROM ${BASE} AS wanted
+# what others wrote: built anew only if a pin changes, whatever else is new in pyproject.toml
+FROM ${BASE} AS dependencies
 # cpu or gpu: the build of ONNX Runtime; gpu brings the CUDA libraries as wheels. cpu,otel or gpu,otel: OpenTelemetry too
 ARG RUNTIME=cpu
-COPY pyproject.toml requirements/of_runtime.py /source/
-RUN python3 /source/of_runtime.py /source/pyproject.toml "${RUNTIME}" > /wanted.txt
-
-# what others wrote: built anew only if what is wanted of it changes, whatever else is new in pyproject.toml
-FROM ${BASE} AS dependencies
+RUN case "${RUNTIME}" in cpu|gpu|cpu,otel|gpu,otel) ;; \
+    *) echo "RUNTIME=${RUNTIME}: must be cpu, gpu, cpu,otel or gpu,otel" >&2; exit 1 ;; esac
 RUN python3 -m venv /venv
-COPY requirements/serve.txt /source/requirements/
-COPY --from=wanted /wanted.txt /source/
 WORKDIR /source
+COPY requirements/cpu.txt requirements/gpu.txt requirements/otel.txt requirements/
 RUN --mount=type=cache,target=/pip-cache \
-    /venv/bin/pip install --cache-dir /pip-cache --no-compile --constraint requirements/serve.txt --requirement wanted.txt
+    /venv/bin/pip install --cache-dir /pip-cache --no-compile --require-hashes \
+    $(echo "${RUNTIME}" | tr , '\n' | sed 's|.*|-r requirements/&.txt|')
 # bytecode of unchecked hashes: valid whatever a registry or builder does to the times of files
 RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib
 
 # the package alone, below /package as it will lie below /
 FROM dependencies AS package
-COPY . .
+COPY requirements/build.txt requirements/
 RUN --mount=type=cache,target=/pip-cache \
-    /venv/bin/pip install --cache-dir /pip-cache --no-compile --no-deps --root /package .
+    /venv/bin/pip install --cache-dir /pip-cache --require-hashes -r requirements/build.txt
+COPY . .
+RUN /venv/bin/pip install --no-cache-dir --no-compile --no-deps --no-build-isolation --root /package .
 RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash -s /package -p / /package/venv/lib
 
 FROM ${BASE}

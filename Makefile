@@ -1,5 +1,8 @@
 PYTHON ?= python3
-PIP := -m pip --disable-pip-version-check --require-virtualenv -q install
+INSTALL := -m pip --disable-pip-version-check --require-virtualenv -q install
+PINNED := $(INSTALL) --require-hashes
+# the package itself: requirements/build.txt holds what builds it
+EDITABLE := $(INSTALL) --no-deps --no-build-isolation -e .
 
 # DEVICE, then the environment, then .env, as the service has it; the service reads the last two itself
 DOTENV := $(lastword $(shell sed -nE 's/^(export )? *RRCANET_DEVICE *= *["'\'']?([a-z]+).*/\2/p' .env 2>/dev/null))
@@ -15,7 +18,7 @@ ifeq ($(RUNTIME),)
 $(error device $(WANTED): must be auto, cuda or cpu)
 endif
 
-.PHONY: serve test check format fuzz clean
+.PHONY: serve test check format fuzz lock clean
 .DEFAULT_GOAL := serve
 
 serve: .venv/installed-$(RUNTIME)
@@ -37,17 +40,40 @@ format: .venv-dev/installed
 fuzz: .venv-dev/installed
 	.venv-dev/bin/python -m tests.attacks.fuzz
 
+# after a change of a range in pyproject.toml; UPGRADE=1 takes the newest releases that the ranges allow
+lock: .venv-lock/installed
+	.venv-lock/bin/python requirements/lock.py --uv .venv-lock/bin/uv $(if $(UPGRADE),--upgrade)
+
 clean:
-	rm -rf .venv .venv-dev build *.egg-info
+	rm -rf .venv .venv-dev .venv-gpu .venv-lock build *.egg-info
 
 # both builds are the same Python package, so a change of build starts from an empty environment
-.venv/installed-$(RUNTIME): pyproject.toml requirements/serve.txt
+.venv/installed-$(RUNTIME): pyproject.toml requirements/build.txt requirements/$(RUNTIME).txt
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
-	.venv/bin/python $(PIP) -c requirements/serve.txt -e '.[$(RUNTIME)]'
+	.venv/bin/python $(PINNED) -r requirements/build.txt -r requirements/$(RUNTIME).txt
+	.venv/bin/python $(EDITABLE)
 	touch $@
 
-.venv-dev/installed: pyproject.toml requirements/dev.txt
+# torch for the CPU where pip can find it, or else as the index has it, with the libraries of CUDA
+.venv-dev/installed: pyproject.toml requirements/dev.txt requirements/torch-cpu.txt requirements/torch-cuda.txt
 	test -d .venv-dev || $(PYTHON) -m venv .venv-dev
-	.venv-dev/bin/python $(PIP) -c requirements/dev.txt -e '.[cpu,train,test]'
+	.venv-dev/bin/python $(PINNED) --no-deps -r requirements/dev.txt
+	.venv-dev/bin/python $(PINNED) --no-deps -r requirements/torch-cpu.txt 2>/dev/null \
+	|| .venv-dev/bin/python $(PINNED) --no-deps -r requirements/torch-cuda.txt
+	.venv-dev/bin/python $(EDITABLE)
+	.venv-dev/bin/python -m pip check
+	touch $@
+
+# the same as .venv-dev, for a machine with an NVIDIA GPU
+.venv-gpu/installed: pyproject.toml requirements/dev-gpu.txt
+	rm -rf .venv-gpu
+	$(PYTHON) -m venv .venv-gpu
+	.venv-gpu/bin/python $(PINNED) -r requirements/dev-gpu.txt
+	.venv-gpu/bin/python $(EDITABLE)
+	touch $@
+
+.venv-lock/installed: requirements/lock.txt
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python $(PINNED) -r requirements/lock.txt
 	touch $@

@@ -12,7 +12,6 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from service.api.detect.work import Part
-from service.api.interrupt import Interrupt, Interrupted
 from service.errors import Reason, ServiceError
 from service.frames import RAW_TYPE, RawLayout
 
@@ -63,19 +62,16 @@ async def read_parts(
     _refuse_encoding(request)
     _refuse_announced_size(request, limit)
     media_type = _media_type(request.headers.get("content-type"))
-    arriving, interrupt = _Arriving(request, limit), Interrupt()
-    timer = asyncio.get_running_loop().call_later(max(0.0, deadline - time.monotonic()), interrupt.end)
+    arriving = _Arriving(request, limit)
     try:
-        with interrupt:
+        async with asyncio.timeout(deadline - time.monotonic()):
             if media_type == MULTIPART:
                 return await _read_multipart(request.headers, arriving, max_parts, raw)
             content = await arriving.read()
-    except Interrupted as error:
+    except TimeoutError as error:
         raise ServiceError(late, "the body did not arrive in time") from error
     except ClientDisconnect as error:
         raise ServiceError(Reason.REQUEST_TIMEOUT, "the client left before the body was complete") from error
-    finally:
-        timer.cancel()
     return [Part(content, media_type, None, _layout_for(media_type, raw))]
 
 

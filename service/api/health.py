@@ -7,7 +7,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import Response
 
 from service.api.openapi.errors import CLOSED, problems
-from service.server.state import Serving
+from service.server.state import ServerState
 
 router: Final = APIRouter()
 
@@ -21,8 +21,8 @@ async def livez() -> dict[str, str]:
 @router.get("/readyz", summary="Whether requests should be sent here", responses=problems(*CLOSED))
 async def readyz(request: Request) -> dict[str, str]:
     """200 once every model has answered its golden frame as PyTorch did; 503 before, and while draining."""
-    serving: Serving = request.app.state.serving
-    serving.check_ready()
+    server: ServerState = request.app.state.server
+    server.check_ready()
     return {"status": "ready"}
 
 
@@ -34,5 +34,5 @@ async def readyz(request: Request) -> dict[str, str]:
 )
 async def metrics(request: Request) -> Response:
     """Prometheus' text format 0.0.4."""
-    serving: Serving = request.app.state.serving
-    return Response(serving.telemetry.exposition(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+    server: ServerState = request.app.state.server
+    return Response(server.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

@@ -9,7 +9,7 @@ from service.api.openapi.schemas import ModelCard, ModelCards
 from service.detection.detector import Detector
 from service.errors import Reason
 from service.models.repository import Repository
-from service.server.state import Serving
+from service.server.state import ServerState
 
 router: Final = APIRouter(responses=problems(*CLOSED))
 
@@ -17,16 +17,16 @@ router: Final = APIRouter(responses=problems(*CLOSED))
 @router.get("/v1/models", summary="Every model served")
 async def list_models(request: Request) -> ModelCards:
     """The name of the first serves requests that name none."""
-    serving: Serving = request.app.state.serving
-    repository = serving.repository
+    server: ServerState = request.app.state.server
+    repository = server.repository
     return ModelCards(models=[_describe(detector, repository) for detector in repository])
 
 
 @router.get("/v1/models/{name}", summary="One model", responses=problems(Reason.UNKNOWN_MODEL))
 async def show_model(request: Request, name: Annotated[str, Path(examples=["rrcanet"])]) -> ModelCard:
     """By `NAME` or `NAME@VERSION`."""
-    serving: Serving = request.app.state.serving
-    repository = serving.repository
+    server: ServerState = request.app.state.server
+    repository = server.repository
     return _describe(repository.find(name), repository)
 
 

@@ -1,4 +1,4 @@
-"""How many frames may be inside at once, from the first byte of a body to the last of its answer."""
+"""Admission: how many frames may be in the service at once, from the first byte of a body to the last of its answer."""
 
 import math
 from collections import deque
@@ -8,12 +8,12 @@ from typing import Final
 
 from service.errors import Reason, ServiceError
 
-REMEMBERED: Final = 64  # releases from which the drain rate is measured
+REMEMBERED: Final = 64  # releases that the drain rate is measured from
 LONGEST_WAIT_S: Final = 60.0
 
 
 class Admission:
-    """A bounded count of frames; what does not fit is refused at once, and told when to come again.
+    """A bounded number of frames. A request that does not fit is refused at once, with the time of a useful retry.
 
     Args:
         capacity: frames.
@@ -30,14 +30,14 @@ class Admission:
     def inside(self) -> int:
         return self._inside
 
-    def enter(self) -> "Pass":
+    def enter(self) -> "Places":
         """Take the place of one frame.
 
         Raises:
-            ServiceError: ``queue_full``, with the time after which a place should be free.
+            ServiceError: ``queue_full``, with the seconds after which a place should be free.
         """
         self.take(1)
-        return Pass(self)
+        return Places(self)
 
     def take(self, frames: int) -> None:
         """Take places, all or none."""
@@ -64,14 +64,14 @@ class Admission:
         return float(min(max(1, math.ceil(frames / rate)), LONGEST_WAIT_S))
 
 
-class Pass:
-    """The places of one request; leaving gives all of them back."""
+class Places:
+    """The places of one request. Leaving the ``with`` block gives all of them back."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission, self._frames = admission, 1
         self._lock, self._left = Lock(), False
 
-    def __enter__(self) -> "Pass":
+    def __enter__(self) -> "Places":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,8 +79,8 @@ class Pass:
             self._left = True
             self._admission.release(self._frames)
 
-    def hold(self, frames: int) -> None:
-        """Now that the body is read: take as many places as it has frames; none if its client has left meanwhile.
+    def extend_to(self, frames: int) -> None:
+        """Take more places, now that the number of frames is known. A request that has ended takes none.
 
         Raises:
             ServiceError: ``queue_full``.

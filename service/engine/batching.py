@@ -1,240 +1,148 @@
-"""What waits while the device is busy becomes the next batch: no delay when idle, no polling.
+"""The batching policy: which of the tensors that wait for the device run together. No threads and no clock.
 
-``Queue`` is the policy, without threads and clocks. ``Worker`` is the device's thread; a lone job need not go there.
+Tensors that arrive while the device is busy become the next batch. An idle device waits for nothing.
 """
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from queue import SimpleQueue
-from threading import Lock, Thread
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final, Generic, NamedTuple, TypeVar
 
-from service.engine.pace import Paces
 from service.errors import Reason, ServiceError
 
 K = TypeVar("K", bound=Hashable)
 X = TypeVar("X")
-W = TypeVar("W", covariant=True)
 Y = TypeVar("Y")
 
+LATEST_SHARE: Final = 0.3  # weight of the latest batch in the expected pace
+MAX_PACES: Final = 1024  # pairs of a model and a shape; beyond that all paces are measured anew
 
-@dataclass(frozen=True, slots=True)
-class Done(Generic[Y]):
-    """A result, with the clock's time when its batch was taken from the queue and when it was done."""
+
+class Done(NamedTuple, Generic[Y]):
+    """A result, and the clock's times when its batch began and ended."""
 
     result: Y
     began: float
     ended: float
 
 
-class Caller(Protocol[W, Y]):
-    """Who wants a job done, and keeps the work. Told of its end once, in the worker's thread; must raise nothing.
-
-    A future of each job would do too, with a lock and a condition of its own that nobody here waits for.
-    """
-
-    @property
-    def work(self) -> W | None:
-        """None where nobody waits any more: then the job never begins, and waits in the queue without its pixels."""
-
-    def keep(self, done: Done[Y], /) -> None:
-        """It is done."""
-
-    def lose(self, fault: Exception, /) -> None:
-        """It will never be done."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Job(Generic[K, X, Y]):
-    """One frame that waits.
+    """One tensor that waits for the device.
 
     Attributes:
         key: jobs with the same key may run together.
+        work: the tensor; None once nobody waits for the result, so that the queue keeps no pixels of it.
         size: pixels.
-        entered, deadline: the clock's times.
+        entered, deadline: seconds of the clock.
+        end: the request waits for this future.
     """
 
     key: K
+    work: X | None
     size: int
     entered: float
     deadline: float
-    caller: Caller[X, Y]
+    end: Future[Done[Y]] = field(default_factory=Future)
+
+    def abandon(self) -> None:
+        """Nobody waits for the result any more: a job that has not begun never runs."""
+        self.work = None
+        self.end.cancel()
+
+    def start(self) -> bool:
+        """Take the job out of the queue. False if it was abandoned."""
+        return self.end.set_running_or_notify_cancel()
 
 
 class Queue(Generic[K, X, Y]):
-    """The oldest job goes next, and takes along the oldest others that may run with it.
+    """The oldest job runs next, together with the oldest others of its key.
 
     Args:
-        max_batch: jobs a batch.
-        max_size: pixels a batch of this key; a job larger than that runs alone.
+        max_batch: jobs in a batch.
+        max_size: pixels in a batch of a key. A job that is larger than that runs alone.
     """
 
     def __init__(self, max_batch: int, max_size: Callable[[K], int]) -> None:
         self._max_batch, self._max_size = max_batch, max_size
         self._waiting: dict[K, deque[Job[K, X, Y]]] = {}
+        self._paces = Paces[K]()
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def put(self, job: Job[K, X, Y]) -> None:
-        """Add a job; how many may wait is not decided here."""
-        self._waiting.setdefault(job.key, deque()).append(job)
+    def put(self, jobs: Sequence[Job[K, X, Y]]) -> None:
+        """Add jobs. The admission decides how many may wait."""
+        for job in jobs:
+            self._waiting.setdefault(job.key, deque()).append(job)
 
-    def take(
-        self, now: float, pace: Callable[[K], float] = lambda _: 0.0, doubt: Callable[[K], object] = lambda _: None
-    ) -> list[Job[K, X, Y]]:
-        """The next batch; jobs whose caller has left, or whose deadline will have passed, are dropped on the way.
+    def learn(self, key: K, seconds: float, size: int) -> None:
+        """A batch of ``size`` pixels took ``seconds``."""
+        self._paces.learn(key, seconds, size)
 
-        Args:
-            now: the clock's time.
-            pace: seconds that the device is expected to need for a pixel of this key. A batch stays so small that none
-                of its jobs comes too late: work on an answer that nobody waits for any more is stolen from others.
-            doubt: told of a key whose expected pace left nothing to run.
+    def take(self, now: float) -> list[Job[K, X, Y]]:
+        """Start the next batch. Abandoned jobs and jobs that would miss their deadline are removed on the way.
+
+        A batch stays so small that each of its jobs is expected to meet its deadline.
         """
         batch: list[Job[K, X, Y]] = []
         while not batch and self._waiting:
             key = min(self._waiting, key=lambda key: self._waiting[key][0].entered)
-            batch, hopeless = self._take_from(self._waiting[key], self._max_size(key), now, pace(key))
-            if hopeless and not batch:
-                doubt(key)
+            batch, all_too_slow = self._take_from(key, now)
+            if all_too_slow:
+                self._paces.forget(key)
             if not self._waiting[key]:
                 del self._waiting[key]
         return batch
 
-    def _take_from(
-        self, waiting: deque[Job[K, X, Y]], max_size: int, now: float, pace: float
-    ) -> tuple[list[Job[K, X, Y]], int]:
-        """The batch, and how many jobs were given up only because of the pace."""
+    def _take_from(self, key: K, now: float) -> tuple[list[Job[K, X, Y]], bool]:
+        """The batch, and whether nothing but the expected pace kept it empty."""
+        waiting, max_size, pace = self._waiting[key], self._max_size(key), self._paces.expected(key)
         batch: list[Job[K, X, Y]] = []
-        hopeless = 0
-        size, earliest = 0, float("inf")
+        size, earliest, too_slow = 0, float("inf"), False
         while waiting and len(batch) < self._max_batch and (not batch or size + waiting[0].size <= max_size):
             ends = now + pace * (size + waiting[0].size)
             if batch and ends > min(earliest, waiting[0].deadline):
                 break
             job = waiting.popleft()
-            if job.caller.work is None:
+            if not job.start():
                 continue
             if job.deadline <= ends:
-                hopeless += job.deadline > now
-                told = "passed in the queue" if job.deadline <= now else "will have passed before the answer"
-                job.caller.lose(ServiceError(Reason.DEADLINE_EXCEEDED, f"the deadline {told}"))
+                too_slow = too_slow or job.deadline > now
+                job.end.set_exception(_missed(passed=job.deadline <= now))
                 continue
             size, earliest = size + job.size, min(earliest, job.deadline)
             batch.append(job)
-        return batch, hopeless
+        return batch, too_slow and not batch
 
 
-class Worker(Generic[K, X, Y]):
-    """A thread that runs batches until it is closed.
+def _missed(passed: bool) -> ServiceError:
+    when = "passed while the frame waited in the queue" if passed else "is too soon for the device to answer"
+    return ServiceError(Reason.DEADLINE_EXCEEDED, f"the deadline {when}")
 
-    Args:
-        run: computes a batch of one key; results in the order of the works.
-        queue: the policy.
-        clock: seconds, monotonic.
-        observe: told the number of jobs of every batch.
+
+class Paces(Generic[K]):
+    """Expected seconds a pixel of each key. A run has a fixed cost, so small frames say nothing about large ones.
+
+    The first run of a key is not counted, since the runtime also chooses kernels then. Keys are stored as hashes: a key
+    itself would keep a replaced model in memory.
     """
 
-    def __init__(
-        self,
-        run: Callable[[K, Sequence[X]], Iterable[Y]],
-        queue: Queue[K, X, Y],
-        clock: Callable[[], float],
-        observe: Callable[[int], object],
-    ) -> None:
-        self._run, self._queue, self._clock, self._observe = run, queue, clock, observe
-        self._arriving: SimpleQueue[Job[K, X, Y] | None] = SimpleQueue()
-        self._closed = False
-        self._device, self._paces = Lock(), Paces[K]()
-        self._began: float | None = None
-        self._thread = Thread(target=self._work, name="inference", daemon=True)
-        self._thread.start()
+    def __init__(self) -> None:
+        self._paces: dict[int, float] = {}
 
-    def submit(self, key: K, size: int, deadline: float, caller: Caller[X, Y]) -> None:
-        """Queue one job; it is dropped where nobody waits any more before its batch begins."""
-        self._arriving.put(Job(key, size, self._clock(), deadline, caller))
+    def expected(self, key: K) -> float:
+        """Seconds a pixel; 0 while nothing is known."""
+        return self._paces.get(hash(key), 0.0)
 
-    def submit_together(self, key: K, size: int, deadline: float, callers: Iterable[Caller[X, Y]]) -> None:
-        """Queue jobs of ``size`` that nothing comes between, once the device is free: one batch, as far as may be."""
-        with self._device:
-            for caller in callers:
-                self.submit(key, size, deadline, caller)
+    def learn(self, key: K, seconds: float, size: int) -> None:
+        """A batch of ``size`` pixels took ``seconds``."""
+        known = self._paces.get(hash(key))
+        if known is None and len(self._paces) == MAX_PACES:
+            self._paces.clear()
+        self._paces[hash(key)] = 0.0 if known is None else known + LATEST_SHARE * (seconds / size - known)
 
-    def run_here(self, key: K, work: X, size: int) -> Done[Y] | None:
-        """Run one job in the calling thread; None while the device is busy.
-
-        Raises:
-            Exception: what ``run`` raises.
-        """
-        if not self._device.acquire(blocking=False):
-            return None
-        try:
-            self._observe(1)
-            (done,) = self._time(key, [work], size)
-        finally:
-            self._device.release()
-        return done
-
-    @property
-    def running_since(self) -> float | None:
-        """The clock's time when the run that is on the device began; None where none is."""
-        return self._began
-
-    def close(self, within_s: float | None = None) -> bool:
-        """Run what waits, then end; False where that takes longer, or for ever."""
-        self._arriving.put(None)
-        self._thread.join(within_s)
-        return not self._thread.is_alive()
-
-    def _work(self) -> None:
-        while self._take_in():
-            with self._device:
-                self._take_in()  # what has arrived while a lone job ran
-                self._run_next()
-
-    def _run_next(self) -> None:
-        batch = self._queue.take(self._clock(), self._paces.of, self._paces.forget)
-        if batch:
-            self._observe(len(batch))
-            self._answer(batch)
-
-    def _take_in(self) -> bool:
-        """Queue what has arrived, and wait for it where nothing is queued; False where nothing will come any more."""
-        while not self._arriving.empty() or not (self._queue or self._closed):
-            job = self._arriving.get()
-            if job is None:
-                self._closed = True
-            else:
-                self._queue.put(job)
-        return bool(self._queue)
-
-    def _answer(self, batch: list[Job[K, X, Y]]) -> None:
-        """A batch that fails is halved: a bad job fails alone, and what found no room at once still runs."""
-        held = [(job, work) for job in batch if (work := job.caller.work) is not None]  # others have left just now
-        if not held:
-            return
-        jobs, works = [job for job, _ in held], [work for _, work in held]
-        try:
-            answers = list(zip(jobs, self._time(jobs[0].key, works, sum(job.size for job in jobs)), strict=True))
-        except Exception as fault:
-            if len(jobs) == 1:
-                jobs[0].caller.lose(fault)
-            else:
-                middle = len(jobs) // 2
-                self._answer(jobs[:middle])
-                self._answer(jobs[middle:])
-            return
-        for job, done in answers:
-            job.caller.keep(done)
-
-    def _time(self, key: K, works: Sequence[X], size: int) -> list[Done[Y]]:
-        """Run a batch on the device, which the calling thread holds, and learn its pace."""
-        self._began = began = self._clock()
-        try:
-            results = list(self._run(key, works))
-        finally:
-            self._began = None
-        ended = self._clock()
-        self._paces.learn(key, ended - began, size)
-        return [Done(result, began, ended) for result in results]
+    def forget(self, key: K) -> None:
+        """Measure this key anew: one slow run must not refuse every request that follows."""
+        self._paces.pop(hash(key), None)

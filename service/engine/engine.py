@@ -1,114 +1,105 @@
-"""Everything between a request's frames and its answer, free of HTTP: admitted, read, batched, answered."""
+"""The engine: limits and threads that all requests share. ``request.py`` shows what happens to one request."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from service.detection.detector import Detection, Detector
-from service.engine.admission import Admission, Pass
-from service.engine.batching import Caller, Done, Queue, Worker
-from service.engine.orders import Order, Tensor, Work
-from service.engine.pool import Pool
-from service.engine.readahead import ReadAhead
-from service.engine.request import Errand
+from service.detection.detector import Detector
+from service.engine.admission import Admission, Places
+from service.engine.batching import Queue
+from service.engine.request import LATE, Key, ReadAhead, Request, Shared, Tensor, Work
 from service.engine.warm_up import warm_up
+from service.engine.worker import Worker
 from service.errors import Reason, ServiceError
 from service.frames import Budget
-from service.observability.metrics import Metrics as Telemetry
+from service.observability.metrics import Metrics
 from service.observability.timing import Timing
 from service.runtime import DeviceLost
 from service.runtime.cpus import available_cpus
 from service.settings import Settings
 
 A = TypeVar("A")
-Key = tuple[Detector, tuple[int, ...]]
 READ_AHEAD: Final = 1 << 25  # pixels: 64 frames of 640x512, more than any batch
 
 
 class Engine:
-    """The stages and the threads they run in: one for the device, one a CPU for all else.
+    """One thread for the device, and a bounded number of threads for requests.
+
+    A request keeps its thread while it waits for the device. So there are threads for two full batches, one that runs
+    and one that is read meanwhile. Further requests wait for a thread in the order of their arrival.
 
     Args:
-        on_device_lost: told why, in the device's thread, when no run will succeed any more.
+        on_device_lost: called in the device's thread, with the reason, when no run can succeed any more.
     """
 
     def __init__(
-        self, settings: Settings, telemetry: Telemetry, on_device_lost: Callable[[str], object] = lambda _: None
+        self, settings: Settings, metrics: Metrics, on_device_lost: Callable[[str], object] = lambda _: None
     ) -> None:
-        self._settings, self._telemetry, self._on_device_lost = settings, telemetry, on_device_lost
+        self._on_device_lost = on_device_lost
+        self._max_batch = settings.max_batch
         self.admission = Admission(settings.queue_size, time.monotonic)
-        threads = available_cpus()
-        self._pool = Pool(threads, "frames")
-        self._ahead = ReadAhead(self._pool.submit, threads, READ_AHEAD)
+        cpus = available_cpus()
+        self._threads = ThreadPoolExecutor(cpus + 2 * settings.max_batch, "request")
         queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, lambda key: key[0].runtime.batch_pixels)
         self._worker: Worker[Key, Tensor, Tensor] = Worker(
-            self._run, queue, time.monotonic, telemetry.batch_frames.observe
+            self._infer, queue, time.monotonic, metrics.batch_frames.observe
         )
+        self._shared = Shared(settings, metrics, ReadAhead(cpus, READ_AHEAD), self._worker)
+        self._running: set[Request[Any]] = set()
 
     @property
     def running_since(self) -> float | None:
-        """time.monotonic when the run that is on the device began; None where none is."""
+        """time.monotonic when the current run of the device began; None while the device is idle."""
         return self._worker.running_since
 
+    @property
+    def is_stuck(self) -> bool:
+        """After ``close``: a thread may never end."""
+        return self.running_since is not None or bool(self._running)
+
     def close(self, within_s: float | None = None) -> None:
-        """Finish what was accepted; a run that takes longer is left behind."""
-        if self._worker.close(within_s):
-            self._pool.close(within_s)
+        """Finish what was accepted. A run that takes longer is left behind."""
+        self._worker.close(within_s)
+        self._threads.shutdown(wait=within_s is None, cancel_futures=True)
 
     def warm_up(self, detectors: Sequence[Detector]) -> None:
-        """Run what first requests would wait for, in the device's thread; returns when that is done."""
+        """Run what the first requests would otherwise wait for, in the device's thread."""
+        warm_up(detectors, self._max_batch, self._worker.submit)
 
-        def submit(detector: Detector, tensor: Tensor, callers: Sequence[Caller[Tensor, Tensor]]) -> None:
-            self._worker.submit_together((detector, tensor.shape), tensor.size, float("inf"), callers)
-
-        warm_up(detectors, self._settings.max_batch, submit)
-
-    async def answer(self, read: Callable[[Budget], Work[A]], places: Pass, timing: Timing, latest: float) -> A:
-        """The answer to a request.
+    async def answer(self, read: Callable[[Budget], Work[A]], places: Places, timing: Timing, latest: float) -> A:
+        """The answer to one request.
 
         Args:
-            read: makes the work of its bytes, off the event loop.
-            latest: time.monotonic at which nobody waits any more; the work may turn out to be due earlier.
+            read: reads its frames; called in a thread.
+            latest: time.monotonic of the deadline. The plan of the work may have an earlier one.
 
         Raises:
-            ServiceError: what ``read`` or the work raises, a limit, or the deadline.
+            ServiceError: what reading or answering raises, a limit, or the deadline.
         """
-
-        def read_admitted() -> Work[A]:
-            work = read(Budget(self._settings.max_frames, self._settings.max_pixels))
-            self._admit(work, places)
-            return work
-
-        def answer(work: Work[A], probabilities: Sequence[Tensor]) -> A:
-            made = work.answer(probabilities, lambda: self._detect(work, probabilities), timing)
-            self._telemetry.frames_ok.inc(len(probabilities))
-            return made
-
+        timing.begin()
+        request = Request(self._shared, read, places, timing, latest)
         try:
-            return await Errand(
-                self._pool, self._ahead, read_admitted, self._infer, self._infer_here, answer, latest, timing
-            ).run()
+            async with asyncio.timeout(latest - time.monotonic()):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, request)
+        except TimeoutError:
+            raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE) from None
         finally:
+            request.end()
             self._observe(timing)
 
-    def _admit(self, work: Work[object], places: Pass) -> None:
-        if work.unreadable:
-            self._telemetry.frames_error.inc(work.unreadable)
-        places.hold(len(work.ready))
+    def _run(self, request: Request[A]) -> A:
+        self._running.add(request)
+        try:
+            return request.run()
+        finally:
+            self._running.discard(request)
 
-    def _infer(self, order: Order, tensor: Tensor, caller: Caller[Tensor, Tensor]) -> None:
-        self._worker.submit((order.detector, tensor.shape), tensor.size, order.deadline, caller)
-
-    def _infer_here(self, order: Order, tensor: Tensor) -> Done[Tensor] | None:
-        """While nobody else is inside: two hand-overs less are a sixth of what a request costs beside its frame."""
-        if self.admission.inside > 1 or not order.detector.runtime.runs_in_any_thread:
-            return None
-        return self._worker.run_here((order.detector, tensor.shape), tensor, tensor.size)
-
-    def _run(self, key: Key, tensors: Sequence[Tensor]) -> Iterable[Tensor]:
-        """One batch of one model and one size."""
+    def _infer(self, key: Key, tensors: Sequence[Tensor]) -> Iterable[Tensor]:
+        """One batch of one model and one shape, in the device's thread."""
         stack = tensors[0] if len(tensors) == 1 else np.concatenate(tensors)
         try:
             return key[0].runtime.probabilities(stack)
@@ -116,20 +107,7 @@ class Engine:
             self._on_device_lost(str(lost))
             raise ServiceError(Reason.NOT_READY, "the device is lost; this process ends", retry_after_s=1) from lost
 
-    def _detect(self, work: Work[object], probabilities: Sequence[Tensor]) -> list[Detection]:
-        order = work.order
-        found = [
-            order.detector.finish(one, answer, order.options)
-            for one, answer in zip(work.ready, probabilities, strict=True)
-        ]
-        confidences = [target.confidence for detection in found for target in detection.found.targets]
-        self._telemetry.targets.inc(len(confidences))
-        for confidence in confidences:
-            self._telemetry.target_confidence.observe(confidence)
-        return found
-
     def _observe(self, timing: Timing) -> None:
-        for stage, histogram in self._telemetry.stages.items():
-            milliseconds = timing.stages.get(stage)
-            if milliseconds is not None:
+        for stage, histogram in self._shared.metrics.stages.items():
+            if (milliseconds := timing.stages.get(stage)) is not None:
                 histogram.observe(milliseconds / 1e3)

@@ -1,193 +1,221 @@
-"""One request on its way through the threads."""
+"""One request, from its bytes to its answer: read, wait for the device, infer, answer. Free of HTTP.
 
-from collections.abc import Callable, Iterator, Sequence
+Everything happens in one thread, which waits while the device works. The event loop hears only of the end: each time it
+wakes between two stages costs a request about 0.1 ms.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
-from typing import Generic, NamedTuple, TypeVar
+from threading import Condition
+from traceback import clear_frames
+from typing import Final, Generic, Protocol, TypeVar
 
-from service.detection.detector import Prepared
-from service.engine.batching import Caller, Done
-from service.engine.orders import Order, Tensor, Work
-from service.engine.pool import Pool, Step
-from service.engine.promise import Promise
-from service.engine.readahead import ReadAhead, Turn
-from service.errors import ServiceError
+import numpy as np
+from numpy.typing import NDArray
+
+from service.detection.detector import Detection, Detector, Prepared
+from service.detection.options import Options
+from service.engine.admission import Places
+from service.engine.batching import Done, Job
+from service.engine.worker import Worker
+from service.errors import Reason, ServiceError
+from service.frames import Budget
+from service.observability.metrics import Metrics
 from service.observability.timing import Timing
+from service.settings import Settings
 
 A = TypeVar("A")
-
-
-class Errand(Generic[A]):
-    """Frames are read in the pool, wait for the device, and are answered in the pool.
-
-    Each thread hands over to the next, and the event loop hears of the end alone: to wake it between the stages would
-    cost a request more than all its routing.
-
-    Args:
-        ahead: when to begin with reading.
-        read: makes the work of a request's bytes.
-        infer: queues tensors for the device.
-        infer_here: runs a lone tensor in the calling thread, or gives None where it has to be queued.
-        answer: makes the answer of the work and of ``[H, W]`` of each of its frames.
-        latest: time.monotonic at which nobody waits any more; the work may turn out to be due earlier.
-    """
-
-    def __init__(
-        self,
-        pool: Pool,
-        ahead: ReadAhead,
-        read: Callable[[], Work[A]],
-        infer: Callable[[Order, Tensor, Caller[Tensor, Tensor]], None],
-        infer_here: Callable[[Order, Tensor], Done[Tensor] | None],
-        answer: Callable[[Work[A], Sequence[Tensor]], A],
-        latest: float,
-        timing: Timing,
-    ) -> None:
-        self._pool, self._ahead, self._timing = pool, ahead, timing
-        self._read, self._infer, self._infer_here, self._answer = read, infer, infer_here, answer
-        self._end: Promise[A] = Promise(latest)
-        self._waiting: _Waiting[A] | None = None
-
-    async def run(self) -> A:
-        """Set out, and wait for the answer.
-
-        Raises:
-            ServiceError: the deadline passed, or whatever one of the steps raised.
-        """
-        self._timing.mark()
-        turn = Turn(self._begin, self._fail)
-        self._ahead.enter(turn)
-        try:
-            return await self._end.wait()
-        finally:
-            self._forget()  # as the account of what is read does: the device may be busy for long
-            self._ahead.leave(turn)
-            del self, turn  # as in Promise.wait
-
-    def _begin(self, turn: Turn) -> None:
-        self._take(partial(self._read_frames, turn))
-
-    def _go_on(self, step: Step) -> None:
-        try:
-            self._pool.submit(partial(self._take, step))
-        except RuntimeError as fault:  # the process ends, and did not wait for this
-            self._fail(fault)
-
-    def _take(self, step: Step) -> None:
-        if self._end.over:
-            return
-        try:
-            step()
-        except Exception as fault:
-            self._fail(fault)
-
-    def _fail(self, fault: BaseException) -> None:
-        if isinstance(fault, ServiceError):
-            fault = fault.bare()
-        self._end.break_with(fault)
-
-    def _read_frames(self, turn: Turn) -> None:
-        self._timing.lap("queue")
-        work = self._read()
-        self._end.hasten(work.order.deadline)
-        self._timing.lap("decode")
-        inputs = [tensor for one in work.ready for tensor in one.inputs]
-        self._ahead.hold(turn, sum(tensor.size for tensor in inputs))
-        if self._end.over:
-            return
-        if not inputs:
-            self._answer_frames(work, ())
-            return
-        if len(inputs) == 1 and (done := self._infer_here(work.order, inputs[0])) is not None:
-            self._answer_frames(work, (done,))
-            return
-        self._waiting = waiting = _Waiting(inputs, self._end, partial(self._answer_later, work), self._fail)
-        for index, tensor in enumerate(inputs):
-            self._infer(work.order, tensor, _Place(waiting, index))
-        self._forget_if_over()  # it may have left meanwhile, and forgotten what was there by then
-
-    def _forget_if_over(self) -> None:
-        if self._end.over:
-            self._forget()
-
-    def _forget(self) -> None:
-        if self._waiting is not None:
-            self._waiting.forget()
-
-    def _answer_later(self, work: Work[A], done: Sequence[Done[Tensor]]) -> None:
-        self._go_on(partial(self._answer_frames, work, done))
-
-    def _answer_frames(self, work: Work[A], done: Sequence[Done[Tensor]]) -> None:
-        if done:
-            self._timing.lap_device(min(one.began for one in done), max(one.ended for one in done))
-        answer = self._answer(work, list(_join(work.ready, (one.result for one in done))))
-        self._timing.finish()
-        self._end.keep(answer)
-
-
-class _Waiting(Generic[A]):
-    """A request whose tensors are at the device; but for ``forget``, the device's thread alone tells it of them."""
-
-    def __init__(
-        self,
-        tensors: Sequence[Tensor],
-        end: Promise[A],
-        go_on: Callable[[Sequence[Done[Tensor]]], None],
-        fail: Callable[[Exception], None],
-    ) -> None:
-        self._number, self._end = len(tensors), end
-        self._held: _Held | None = _Held(tensors, go_on, fail, {})  # read once by each: it may go at any moment
-
-    def tensor(self, index: int) -> Tensor | None:
-        held = self._held
-        return None if held is None or self._end.over else held.tensors[index]
-
-    def keep(self, index: int, done: Done[Tensor]) -> None:
-        held = self._held
-        if held is None or self._end.over:
-            return
-        held.done[index] = done
-        if len(held.done) == self._number:
-            held.go_on([held.done[index] for index in range(self._number)])
-
-    def fail(self, fault: Exception) -> None:
-        if (held := self._held) is not None:
-            held.fail(fault)
-
-    def forget(self) -> None:
-        """Jobs of a request that is over stay in the queue until it is their turn: they must not hold its frames."""
-        self._held = None
-
-
-class _Held(NamedTuple):
-    """All through which a request's frames can be reached."""
-
-    tensors: Sequence[Tensor]
-    go_on: Callable[[Sequence[Done[Tensor]]], None]
-    fail: Callable[[Exception], None]
-    done: dict[int, Done[Tensor]]
+Content = TypeVar("Content", covariant=True)
+Tensor = NDArray[np.float32]
+Key = tuple[Detector, tuple[int, ...]]
+LATE: Final = "the deadline passed before every frame was answered"
 
 
 @dataclass(frozen=True, slots=True)
-class _Place(Generic[A]):
-    """Of one tensor among those of its request."""
+class Plan:
+    """Which model answers a request, how, and until when; ``deadline`` is a time of ``time.monotonic``."""
 
-    waiting: _Waiting[A]
-    index: int
+    detector: Detector
+    options: Options
+    deadline: float
+
+
+class Work(Protocol[Content]):
+    """The frames of a request once they are read. Its methods run off the event loop."""
 
     @property
-    def work(self) -> Tensor | None:
-        return self.waiting.tensor(self.index)
+    def plan(self) -> Plan: ...
 
-    def keep(self, done: Done[Tensor], /) -> None:
-        self.waiting.keep(self.index, done)
+    @property
+    def ready(self) -> Sequence[Prepared]: ...
 
-    def lose(self, fault: Exception, /) -> None:
-        self.waiting.fail(fault)
+    @property
+    def unreadable(self) -> int:
+        """How many frames could not be read."""
+
+    def answer(
+        self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]], timing: Timing
+    ) -> Content:
+        """Write the answer.
+
+        Args:
+            probabilities: ``[H, W]`` of each frame that is ready.
+            detect: finds the targets in them.
+
+        Raises:
+            ServiceError: nothing can be sent.
+        """
 
 
-def _join(ready: Sequence[Prepared], results: Iterator[Tensor]) -> Iterator[Tensor]:
-    """Probabilities ``[H, W]`` of each frame, of those of its windows."""
-    for one in ready:
-        yield one.join(list(islice(results, len(one.inputs))))
+class ReadAhead:
+    """How far reading runs ahead of the device. Frames that are read early wait all the same, and take memory.
+
+    Args:
+        threads: requests that read at the same time.
+        pixels: while so many pixels are read and not yet answered, no request begins to read. One may hold more.
+    """
+
+    def __init__(self, threads: int, pixels: int) -> None:
+        self._changed = Condition()
+        self._free, self._pixels = threads, pixels
+
+    def begin(self, is_over: Callable[[], bool]) -> None:
+        """Wait for a turn, or until the request is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: is_over() or (self._free > 0 and self._pixels > 0))
+            self._free -= 1
+
+    def finish(self, pixels: int) -> None:
+        """The turn ends. The request holds ``pixels`` from now on."""
+        with self._changed:
+            self._free += 1
+            self._pixels -= pixels
+            self._changed.notify_all()
+
+    def release(self, pixels: int) -> None:
+        """A request that held ``pixels`` is over."""
+        with self._changed:
+            self._pixels += pixels
+            self._changed.notify_all()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the requests of a process share."""
+
+    settings: Settings
+    metrics: Metrics
+    ahead: ReadAhead
+    worker: Worker[Key, Tensor, Tensor]
+
+
+@dataclass(slots=True, eq=False)
+class Request(Generic[A]):
+    """One request, in a thread of its own from the first stage to the last.
+
+    Attributes:
+        read: reads the frames; None once it has begun, so that nothing else keeps the body in memory.
+        places: places that the admission gave to it.
+        latest: time.monotonic after which nobody waits.
+        is_over: nobody waits for the answer any more.
+        jobs: the tensors at the device.
+        pixels: of the frames that were read.
+    """
+
+    shared: Shared
+    read: Callable[[Budget], Work[A]] | None
+    places: Places
+    timing: Timing
+    latest: float
+    is_over: bool = False
+    jobs: Sequence[Job[Key, Tensor, Tensor]] = ()
+    pixels: int = 0
+
+    def run(self) -> A:
+        """Read, infer and answer.
+
+        Raises:
+            ServiceError: what a stage raises, a limit, or the deadline.
+            CancelledError: the request is over.
+        """
+        try:
+            work = self._read_frames()
+            done = self._infer(work) if self.pixels else []
+            return self._answer(work, done)
+        except Exception as fault:
+            clear_frames(fault.__traceback__)  # the traceback must not keep the frames while the refusal is sent
+            raise
+        finally:
+            self.shared.ahead.release(self.pixels)
+
+    def end(self) -> None:
+        """Nobody waits any more: the frames leave the queue of the device at once."""
+        self.is_over, self.read = True, None
+        for job in self.jobs:
+            job.abandon()
+        self.shared.ahead.release(0)  # wakes it if it still waits for its turn
+
+    def _read_frames(self) -> Work[A]:
+        """Bytes become tensors, in turn with other requests."""
+        ahead, settings, metrics = self.shared.ahead, self.shared.settings, self.shared.metrics
+        ahead.begin(lambda: self.is_over)
+        try:
+            read, self.read = self.read, None
+            if read is None or time.monotonic() > self.latest:
+                raise CancelledError
+            self.timing.lap("queue")
+            work = read(Budget(settings.max_frames, settings.max_pixels))
+            self.timing.lap("decode")
+            self.pixels = sum(tensor.size for frame in work.ready for tensor in frame.inputs)
+        finally:
+            ahead.finish(self.pixels)
+        if work.unreadable:
+            metrics.frames_error.inc(work.unreadable)
+        self.places.extend_to(len(work.ready))
+        return work
+
+    def _infer(self, work: Work[A]) -> Sequence[Done[Tensor]]:
+        """Hand every tensor to the device, and wait for the results."""
+        detector, deadline, now = work.plan.detector, work.plan.deadline, time.monotonic()
+        self.jobs = [
+            Job((detector, tensor.shape), tensor, tensor.size, now, deadline)
+            for frame in work.ready
+            for tensor in frame.inputs
+        ]
+        self.shared.worker.submit(self.jobs)
+        try:
+            if self.is_over:  # ``end`` may have come before the jobs were there
+                raise CancelledError
+            done = [job.end.result(max(0.0, deadline - time.monotonic())) for job in self.jobs]
+        except TimeoutError:
+            raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE) from None
+        finally:
+            for job in self.jobs:
+                job.abandon()
+            self.jobs = ()
+        self.timing.lap_device(min(one.began for one in done), max(one.ended for one in done))
+        return done
+
+    def _answer(self, work: Work[A], done: Sequence[Done[Tensor]]) -> A:
+        """Probabilities of windows become probabilities of frames, then the answer."""
+        results = (one.result for one in done)
+        probabilities = [frame.join(list(islice(results, len(frame.inputs)))) for frame in work.ready]
+        answer = work.answer(probabilities, lambda: self._detect(work, probabilities), self.timing)
+        self.timing.finish()
+        self.shared.metrics.frames_ok.inc(len(probabilities))
+        return answer
+
+    def _detect(self, work: Work[A], probabilities: Sequence[Tensor]) -> list[Detection]:
+        plan, metrics = work.plan, self.shared.metrics
+        detections = [
+            plan.detector.finish(frame, answer, plan.options)
+            for frame, answer in zip(work.ready, probabilities, strict=True)
+        ]
+        confidences = [target.confidence for detection in detections for target in detection.found.targets]
+        metrics.targets.inc(len(confidences))
+        for confidence in confidences:
+            metrics.target_confidence.observe(confidence)
+        return detections

@@ -63,12 +63,12 @@ class Runtime:
         if self.provider == CUDA:  # pragma: cuda
             self.batch_pixels = BATCH_PIXELS_CUDA
             self._runs = BoundRuns(session, *names)
-            self.runs_in_any_thread = False  # ONNX Runtime captures CUDA graphs for each thread
+            self.needs_warm_up = True  # kernels are chosen and graphs captured
         else:
             single = open_session(path, content, Device.CPU, 1) if threads > 1 else session
             self.batch_pixels = BATCH_PIXELS_CPU
             self._runs = ThreadedRuns(session, single, threads, *names)
-            self.runs_in_any_thread = True
+            self.needs_warm_up = False
         logger.info("model %s (%s) runs on %s", self.card.name, path.name, self.provider)
 
     def probabilities(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:

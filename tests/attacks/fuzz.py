@@ -22,7 +22,7 @@ from benchmarks.serving.report import json_option, keep, show
 from benchmarks.serving.servers.cores import pinned, share_out
 from benchmarks.serving.servers.process import cpu_seconds, resident_mb
 from benchmarks.serving.servers.start import Served, serve
-from tests.support.bodies import FORMS, mutated
+from tests.attacks.bodies import FORMS, mutated
 from tests.support.small_models import write_small_model
 
 CLIENTS = 4

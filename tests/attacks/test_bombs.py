@@ -12,7 +12,7 @@ from benchmarks.serving.servers.process import resident_mb
 from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support import tiff_by_hand as by_hand
-from tests.support.process import running
+from tests.support.server import running
 
 GRAY = make_scene(1, 64, 64).counts(8).astype(np.uint8)
 SIDE = 60_000  # 3.6 gigapixels

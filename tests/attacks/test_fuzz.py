@@ -7,8 +7,8 @@ import click.testing
 import httpx
 import pytest
 
+from tests.attacks.bodies import FORMS, mutated
 from tests.attacks.fuzz import Fuzzed, fuzz, main
-from tests.support.bodies import FORMS, mutated
 
 FATES = {200, 400, 413, 415, 422}
 

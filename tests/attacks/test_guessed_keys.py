@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.keys import Keys, hash_of
-from tests.conftest import StartServer
+from tests.support.server import StartServer
 
 KEYS = [f"key-{number}-of-the-tower" for number in range(5)]
 GUESSES = ["", "k", KEYS[0][:-1], KEYS[0] + "x", KEYS[0].upper(), hash_of(KEYS[0]), "é" * 30, "x" * 4000]

@@ -8,12 +8,9 @@ import httpx
 import pytest
 
 import service.api.connection.protocol
-from service.simulation.scene import make_scene
-from tests.conftest import StartServer
-from tests.support import frames
+from tests.support.frames import GOOD
+from tests.support.server import StartServer
 from tests.support.wire import connection, read_all
-
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 
 
 @pytest.mark.parametrize(

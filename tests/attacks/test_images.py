@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.support.bodies import WHOLE, mutated, truncated
+from tests.attacks.bodies import WHOLE, mutated, truncated
 
 FATES = {200, 413, 415, 422}
 

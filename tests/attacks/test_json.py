@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from tests.support.process import running
+from tests.support.server import running
+from tests.support.waiting import wait_until
 
 INFER = "/v2/models/rrcanet-detector/infer"
 ANSWERS_WITHIN_S = 1.0  # on machines that are shared; lists of one value once took three and a half seconds
@@ -64,11 +65,9 @@ def asking(client: httpx.Client) -> Iterator[list[float]]:
 def test_others_are_answered_meanwhile(other: httpx.Client, case: str) -> None:
     body, status = BODIES[case]
     with asking(other) as took:
-        while len(took) < 3:
-            time.sleep(0.01)
+        wait_until(lambda: len(took) >= 3, "no answer")
         answer = other.post(INFER, content=body, timeout=60)
         before = len(took)
-        while len(took) < before + 3:
-            time.sleep(0.01)
+        wait_until(lambda: len(took) >= before + 3, "no answer after the body")
     assert answer.status_code == status, answer.text[:200]
     assert max(took) < ANSWERS_WITHIN_S

@@ -7,12 +7,10 @@ import httpx
 import pytest
 
 import service.api.connection.protocol
-from service.simulation.scene import make_scene
-from tests.conftest import StartServer
-from tests.support import frames
+from tests.support.frames import GOOD
+from tests.support.server import StartServer, wait_for_frames
 from tests.support.wire import connection, read_all
 
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 HEAD = f"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode()
 PLACES = 4
 TIMEOUT_S = 2.0
@@ -24,8 +22,7 @@ def test_places_that_slow_bodies_hold_are_free_again_after_the_timeout(start_ser
         slow = [stack.enter_context(connection(client)) for _ in range(PLACES)]
         for one in slow:
             one.sendall(HEAD + GOOD[:100])
-        while f"rrcanet_queue_frames {PLACES}.0" not in client.get("/metrics").text:
-            time.sleep(0.01)
+        wait_for_frames(client, PLACES)
         refused = client.post("/v1/detect", content=GOOD)
         assert (refused.status_code, refused.json()["reason"]) == (429, "queue_full")
         assert int(refused.headers["retry-after"]) >= 1

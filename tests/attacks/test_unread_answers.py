@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import service.api.connection.slow_client
-from tests.conftest import StartServer
-from tests.support.process import running
+from tests.support.server import StartServer, running
 from tests.support.small_models import write_small_model
+from tests.support.waiting import wait_until
 
 SIDE = 2048
 NOISE = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE)).astype(np.uint8).tobytes()
@@ -61,10 +61,7 @@ def test_an_answer_that_is_not_read_is_dropped(
     monkeypatch.setattr(service.api.connection.slow_client, "UNREAD_TIMEOUT_S", 0.5)
     client = start_server(models=models)
     with answered(client, 4096) as (opened, _, _):
-        deadline = time.monotonic() + 20
-        while is_taken(opened, b"\r\n"):
-            assert time.monotonic() < deadline, "the server keeps the connection"
-            time.sleep(0.1)
+        wait_until(lambda: not is_taken(opened, b"\r\n"), "the server keeps the connection", 0.1)
 
 
 def test_who_reads_slowly_gets_the_whole_answer(

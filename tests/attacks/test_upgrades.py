@@ -7,11 +7,9 @@ import time
 import httpx
 import pytest
 
-from service.simulation.scene import make_scene
-from tests.support import frames
+from tests.support.frames import GOOD
 from tests.support.wire import connection, read_all
 
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 OFFER = "Connection: Upgrade, HTTP2-Settings{more}\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\nUpgrade: h2c\r\n"
 CLOSING = OFFER.format(more=", close")
 

@@ -4,18 +4,17 @@ import re
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import httpx
 
-from tests.conftest import require_tool
 from tests.deploy.files import PROMETHEUS
+from tests.support.tools import require_tool
+from tests.support.waiting import WITHIN_S, wait_until
 
-WITHIN_S: Final = 60.0
 Series = dict[str, Any]
 
 
@@ -63,19 +62,11 @@ def scraping(server: httpx.Client, folder: Path, key: str = "") -> Iterator[Prom
     process = subprocess.Popen([*command, f"--web.listen-address={address}", "--log.level=error"])
     try:
         with httpx.Client(base_url=f"http://{address}", timeout=WITHIN_S) as client:
-            wait_until(lambda: process.poll() is None and _is_ready(client), "Prometheus does not start")
+            wait_until(lambda: process.poll() is None and _is_ready(client), "Prometheus does not start", 0.2)
             yield Prometheus(client)
     finally:
         process.terminate()
         process.wait(WITHIN_S)
-
-
-def wait_until(condition: Callable[[], bool], otherwise: object) -> None:
-    """Ask again and again, for a while; ``otherwise`` is what a failure tells."""
-    deadline = time.monotonic() + WITHIN_S
-    while not condition():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.2)
 
 
 def _is_ready(client: httpx.Client) -> bool:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import httpx
 
-from tests.conftest import require_tool
 from tests.deploy.files import ALERTS, DOCKER_PAGE
-from tests.deploy.prometheus import scraping, wait_until
+from tests.deploy.prometheus import scraping
+from tests.support.tools import require_tool
+from tests.support.waiting import wait_until
 
 CASES = Path(__file__).with_name("alerts_test.yml")
 

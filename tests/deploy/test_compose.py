@@ -3,11 +3,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # schemathesis brings it
+import yaml  # type: ignore[import-untyped]
 
 from service.runtime.driver import FITTING
 from service.settings import PREFIX, Settings, load_settings
-from tests.conftest import require_tool
 from tests.deploy.files import (
     COMPOSE,
     COMPOSE_WITH_KEYS,
@@ -20,6 +19,7 @@ from tests.deploy.files import (
     settings_in,
 )
 from tests.support.paths import ROOT
+from tests.support.tools import require_tool
 
 
 def test_prometheus_accepts_its_configuration() -> None:

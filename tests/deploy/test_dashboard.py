@@ -8,12 +8,11 @@ from typing import Any
 
 import httpx
 
-from service.simulation.scene import make_scene
 from tests.deploy.files import DASHBOARD, GRAFANA, PROMETHEUS
-from tests.deploy.prometheus import Prometheus, Series, scraping, wait_until
-from tests.support import frames
+from tests.deploy.prometheus import Prometheus, Series, scraping
+from tests.support.frames import GOOD
+from tests.support.waiting import wait_until
 
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 DATASOURCE = GRAFANA / "provisioning" / "datasources" / "prometheus.yml"
 
 

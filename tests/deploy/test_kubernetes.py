@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml  # type: ignore[import-untyped]  # schemathesis brings it
+import yaml  # type: ignore[import-untyped]
 
-from service.commands.serve import LAST_CALL_S
+from service.api.connection.server import LAST_ACCEPT_S
 from service.settings import PREFIX, Settings
-from tests.conftest import require_tool
 from tests.deploy.files import COMPOSE, DOCKERFILE, KUBERNETES, KUBERNETES_PAGE, PROMETHEUS, settings_in
 from tests.support.paths import ROOT
+from tests.support.tools import require_tool
 
 Manifest = dict[str, Any]
 GPU = "nvidia.com/gpu"
@@ -81,7 +81,7 @@ def test_a_pod_has_time_to_answer_everything_before_it_is_killed(
 ) -> None:
     settings = settings_of(deployment, monkeypatch)
     grace = pod_of(deployment)["terminationGracePeriodSeconds"]
-    assert grace > settings.drain_delay_s + settings.request_timeout_s + LAST_CALL_S + 1
+    assert grace > settings.drain_delay_s + settings.request_timeout_s + LAST_ACCEPT_S + 1
 
 
 def test_probes_and_scrapes_ask_what_a_server_answers(deployment: Manifest, client: httpx.Client) -> None:

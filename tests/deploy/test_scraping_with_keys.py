@@ -8,10 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import StartServer
 from tests.deploy.files import COMPOSE_WITH_KEYS, DOCKER_PAGE, PROMETHEUS, settings_in
-from tests.deploy.prometheus import scraping, wait_until
+from tests.deploy.prometheus import scraping
 from tests.support.paths import ROOT
+from tests.support.server import StartServer
+from tests.support.waiting import wait_until
 
 IN_A_CONTAINER = "docker run --rm rrcanet-serve:cpu"
 HERE = f"'{sys.executable}' -c 'from service.cli import main; main()'"

@@ -1,5 +1,7 @@
 """A small network exported once, and scenes to score it on."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from click.testing import CliRunner, Result
 from export.commands.export import export_command
 from model.network.checkpoint import TrainingRecord, build_network, save_checkpoint
 from model.recipe import Network
+from tests.support.paths import WEIGHTS
 from tests.support.scenes import write_scenes
 
 SMALL = Network(in_channels=1, widths=(8, 16), units=(1, 1), passes=2)
@@ -40,6 +43,30 @@ def write_checkpoint(path: Path, network: Network, seed: int = 0, **record: Any)
 def export(checkpoint: Path, output: Path, *options: str) -> Result:
     """``rrcanet export``."""
     return CliRunner().invoke(export_command, [str(checkpoint), "-o", str(output), *options])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _untraced_exporter() -> Iterator[None]:
+    """Measure no coverage inside ``torch.onnx.export``: its tens of millions of calls would take twice as long."""
+    exporter = torch.onnx.export
+
+    def untraced(*arguments: Any, **options: Any) -> Any:
+        tracer = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return exporter(*arguments, **options)
+        finally:
+            sys.settrace(tracer)
+
+    torch.onnx.export = untraced
+    yield
+    torch.onnx.export = exporter
+
+
+@pytest.fixture(scope="session")
+def shipped_checkpoint() -> Path:
+    """The weights that the shipped model was exported from."""
+    return WEIGHTS / "generalist-long.safetensors"
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from service.simulation.scene import make_scene
+
 
 def png(pixels: NDArray[np.generic]) -> bytes:
     """PNG of uint8 or uint16 gray, or uint8 colour."""
@@ -69,3 +71,6 @@ def _big_endian_tiff(page: NDArray[np.generic]) -> bytes:
         content = value.to_bytes(4, "big") if kind == long else value.to_bytes(2, "big") + b"\0\0"
         directory += tag.to_bytes(2, "big") + kind.to_bytes(2, "big") + (1).to_bytes(4, "big") + content
     return b"MM\0*" + (8 + len(samples)).to_bytes(4, "big") + samples + directory + bytes(4)
+
+
+GOOD = png(make_scene(1, 64, 64).counts(8))  # a small frame with targets that every server answers

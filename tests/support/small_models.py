@@ -74,6 +74,13 @@ def write_graph(path: Path, model: onnx.ModelProto, card: str | None) -> Path:
     return path
 
 
+def read_card(path: Path) -> Card:
+    """The card of any model file, without a session of ONNX Runtime."""
+    model = onnx.load(path, load_external_data=False)
+    (text,) = (entry.value for entry in model.metadata_props if entry.key == METADATA_KEY)
+    return Card.model_validate_json(text)
+
+
 def build_graph(
     rule: Rule = Rule.BRIGHTNESS, shape: Sequence[str | int] = FREE, kind: int = TensorProto.FLOAT
 ) -> onnx.ModelProto:

@@ -12,8 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.connection.slow_client import SlowClientTimer
 from service.api.connection.upgrade import Parser
-from service.api.disconnect import LEFT
 from service.api.middleware import request_log
+from service.api.middleware.envelope import LEFT
 from service.api.problems import MEDIA_TYPE, problem_body
 from service.errors import Reason, ServiceError
 

@@ -1,5 +1,7 @@
 """``POST /v1/detect``: frames in, targets out."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -10,15 +12,14 @@ from service.api.detect.accept import MediaType as Answer
 from service.api.detect.accept import negotiate
 from service.api.detect.query import PARAMETERS, read_query
 from service.api.detect.work import FramesWork, read_json_work, read_mask_work
-from service.api.disconnect import while_present
 from service.api.openapi.errors import OF_FRAMES, Responses, problems
 from service.api.openapi.headers import SERVER_TIMING, refer
 from service.api.openapi.schemas import DetectAnswer
-from service.engine.orders import Order
+from service.engine.request import Plan
 from service.errors import Reason
 from service.frames import ACCEPTED, Budget
 from service.observability.timing import Timing
-from service.server.state import Serving
+from service.server.state import ServerState
 
 PATH: Final = "/v1/detect"
 router: Final = APIRouter()
@@ -53,25 +54,22 @@ FOUND: Final[Responses] = {
 )
 async def detect(request: Request) -> Response:
     """One frame or many. Every page of a TIFF and every part of a multipart body is a frame."""
-    serving: Serving = request.app.state.serving
-    settings, timing = serving.settings, Timing()
+    server: ServerState = request.app.state.server
+    settings, timing = server.settings, Timing()
     query = read_query(request)
-    detector = serving.repository.find(query.model, request.state.request_id)
-    answer = negotiate(", ".join(request.headers.getlist("accept")))
+    detector = server.repository.find(query.model, request.state.request_id)
+    media_type = negotiate(", ".join(request.headers.getlist("accept")))
     latest = timing.began + settings.request_timeout_s
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
-    order = Order(detector, query.options, deadline)
-    with serving.engine.admission.enter() as places:
-        late = Reason.REQUEST_TIMEOUT if deadline == latest else Reason.DEADLINE_EXCEEDED
+    late = Reason.REQUEST_TIMEOUT if deadline == latest else Reason.DEADLINE_EXCEEDED
+    plan = Plan(detector, query.options, deadline)
+    with server.engine.admission.enter() as places:
         parts = await read_parts(request, settings.max_body_bytes, settings.max_frames, deadline, query.raw, late)
-
-        def read(budget: Budget) -> FramesWork:
-            taken = parts.copy()
-            parts.clear()  # so that nothing holds the body once it is read
-            if answer is Answer.MASK:
-                return read_mask_work(taken, order, budget)
-            return read_json_work(taken, order, query.mask, budget)
-
-        content = await while_present(request, serving.engine.answer(read, places, timing, deadline))
-    request.state.stages = timing.told
-    return Response(content, media_type=answer.value)
+        read: Callable[[Budget], FramesWork]
+        if media_type is Answer.MASK:
+            read = partial(read_mask_work, parts, plan)
+        else:
+            read = partial(read_json_work, parts, plan, query.mask)
+        content = await server.engine.answer(read, places, timing, deadline)
+    request.state.stages = timing.finish()
+    return Response(content, media_type=media_type.value)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from service.detection.description import MaskEncoding, describe_detection, describe_fault, describe_model
 from service.detection.detector import Detection, Prepared
 from service.detection.masks import encode_png
-from service.engine.orders import Order, Tensor
+from service.engine.request import Plan, Tensor
 from service.errors import Reason, ServiceError
 from service.frames import Budget, Frame, RawLayout, decode, undecodable
 from service.observability.timing import Timing
@@ -39,19 +39,22 @@ class Bad:
 Entry = Prepared | Bad
 
 
-def read_entries(parts: Sequence[Part], order: Order, budget: Budget) -> list[Entry]:
-    """Every frame of every part. What cannot be read stands in its place.
+def read_entries(parts: list[Part], plan: Plan, budget: Budget) -> list[Entry]:
+    """Every frame of every part. A fault stands in the place of a frame that cannot be read.
+
+    ``parts`` is emptied on the way, so that nothing keeps the body in memory.
 
     Raises:
         ServiceError: a limit, which fails the whole.
     """
     entries: list[Entry] = []
-    for part in parts:
+    while parts:
+        part = parts.pop(0)
         for frame in _decode_part(part, budget):
             if isinstance(frame, ServiceError):
                 entries.append(Bad(part.name, frame))
             else:
-                entries.append(order.detector.prepare(frame, order.options))
+                entries.append(plan.detector.prepare(frame, plan.options))
     return entries
 
 
@@ -59,7 +62,7 @@ def read_entries(parts: Sequence[Part], order: Order, budget: Budget) -> list[En
 class FramesWork(ABC):
     """Frames as they came, in the order of the request."""
 
-    order: Order
+    plan: Plan
     entries: Sequence[Entry]
 
     @property
@@ -100,11 +103,10 @@ class JsonWork(FramesWork):
             else describe_detection(index, next(found), self.mask)
             for index, entry in enumerate(self.entries)
         ]
-        timing.finish()
         answer = {
-            "model": describe_model(self.order.detector),
+            "model": describe_model(self.plan.detector),
             "frames": frames,
-            "timing_ms": {stage: round(milliseconds, 3) for stage, milliseconds in timing.told.items()},
+            "timing_ms": {stage: round(milliseconds, 3) for stage, milliseconds in timing.finish().items()},
         }
         return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
 
@@ -118,22 +120,22 @@ class MaskWork(FramesWork):
         return encode_png(detection.found.mask)
 
 
-def read_json_work(parts: Sequence[Part], order: Order, mask: MaskEncoding, budget: Budget) -> JsonWork:
+def read_json_work(parts: list[Part], plan: Plan, mask: MaskEncoding, budget: Budget) -> JsonWork:
     """Frames to be answered with JSON.
 
     Raises:
         ServiceError: as ``read_entries``.
     """
-    return JsonWork(order, read_entries(parts, order, budget), mask)
+    return JsonWork(plan, read_entries(parts, plan, budget), mask)
 
 
-def read_mask_work(parts: Sequence[Part], order: Order, budget: Budget) -> MaskWork:
+def read_mask_work(parts: list[Part], plan: Plan, budget: Budget) -> MaskWork:
     """A frame to be answered with its mask.
 
     Raises:
         ServiceError: as ``read_entries``, or ``not_acceptable`` for several frames.
     """
-    work = MaskWork(order, read_entries(parts, order, budget))
+    work = MaskWork(plan, read_entries(parts, plan, budget))
     if len(work.entries) != 1:
         detail = f"image/png carries one mask, the request has {len(work.entries)} frames"
         raise ServiceError(Reason.NOT_ACCEPTABLE, detail)

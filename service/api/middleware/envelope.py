@@ -11,14 +11,14 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.disconnect import LEFT
 from service.api.middleware import api_keys
 from service.api.middleware.request_log import UNMATCHED, RequestLog
 from service.api.problems import problem
 from service.errors import Reason, ServiceError
 
 ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
-CLIENT_LEFT: Final = 499  # before its answer began; no answer has this status
+LEFT: Final = "left"  # in the state of a request: a future, done when its connection is lost
+CLIENT_LEFT: Final = 499  # the client closed the connection before the answer began; only the log has this status
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,15 @@ class _Exchange:
         self._state["request_id"] = _request_id(scope["headers"])
 
     async def run(self, app: ASGIApp) -> None:
+        """Serve the request. A client that closes its connection cancels it, so that the device does no work for it."""
+        task, left = asyncio.current_task(), self._state.get(LEFT)
+        assert task is not None
+
+        def cancel(_: object) -> None:
+            task.cancel()
+
+        if isinstance(left, asyncio.Future):
+            left.add_done_callback(cancel)
         try:
             await app(self._scope, self._receive, self._send_dressed)
         except (Exception, asyncio.CancelledError) as fault:
@@ -56,10 +65,14 @@ class _Exchange:
                 raise  # half an answer is out: only closing the connection can say so
             await problem(Request(self._scope), error)(self._scope, self._receive, self._send_dressed)
         finally:
+            if isinstance(left, asyncio.Future):
+                left.remove_done_callback(cancel)
             self._tell()
 
     def _explain(self, fault: BaseException) -> ServiceError:
         if isinstance(fault, asyncio.CancelledError):
+            if self._client_left:
+                return ServiceError(Reason.REQUEST_TIMEOUT, "the client left before the answer was ready")
             return ServiceError(Reason.DRAINING, "this process was told to end without this answer", retry_after_s=1)
         logger.exception("internal error, request %s", self._state["request_id"])
         return ServiceError(Reason.INTERNAL, "a bug of this service; its log has more under the request id")

@@ -26,7 +26,7 @@ class Documented(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
         if self.openapi_schema is None:
-            _complete(super().openapi(), with_keys=self.state.serving.keys is not None)
+            _complete(super().openapi(), with_keys=self.state.server.keys is not None)
         assert self.openapi_schema is not None
         return self.openapi_schema
 

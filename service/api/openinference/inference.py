@@ -13,7 +13,7 @@ from service.api.openinference.response import write_response as write_answer
 from service.api.openinference.tensors import read_tensor
 from service.api.openinference.wire import InferRequest
 from service.detection.detector import Detection, Prepared
-from service.engine.orders import Order, Tensor
+from service.engine.request import Plan, Tensor
 from service.frames import Budget
 from service.observability.timing import Timing
 
@@ -25,7 +25,7 @@ class Inference:
     model: Model
     request: InferRequest
     wanted: Sequence[Wanted]
-    order: Order
+    plan: Plan
     ready: Sequence[Prepared]
     unreadable: ClassVar[int] = 0  # one frame that cannot be read fails its request
 
@@ -65,8 +65,8 @@ class Body:
         for _ in range(frames):
             budget.take(width, height)
         ready = model.prepare(read_tensor(tensor, binary), options)
-        order = Order(model.detector, options, self._deadline(request.parameters.timeout))
-        return Inference(model, request, wanted, order, ready)
+        plan = Plan(model.detector, options, self._deadline(request.parameters.timeout))
+        return Inference(model, request, wanted, plan, ready)
 
     def _deadline(self, timeout_us: int) -> float:
         asked = timeout_us and timeout_us < 1e6 * (self.latest - self.began)

@@ -1,12 +1,12 @@
 """The routes under ``/v2``."""
 
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from service.api.body import MULTIPART, read_parts
-from service.api.disconnect import while_present
 from service.api.openapi.errors import CLOSED, OF_FRAMES, Responses, faults
 from service.api.openapi.headers import SERVER_TIMING, refer
 from service.api.openinference.inference import Body
@@ -15,7 +15,7 @@ from service.api.openinference.request import JSON_LENGTH, read_json_length
 from service.api.openinference.wire import InferResponse, Live, ModelMetadata, Ready, ServerMetadata
 from service.errors import Reason, ServiceError
 from service.observability.timing import Timing
-from service.server.state import Serving
+from service.server.state import ServerState
 
 router: Final = APIRouter(prefix="/v2")
 
@@ -69,14 +69,14 @@ Name = Annotated[str, Path(examples=["rrcanet-detector"])]
 
 async def newest(request: Request, model: Name) -> Model:
     """The model of a name, its version chosen by the server."""
-    serving: Serving = request.app.state.serving
-    return find_model(serving.repository, model, request_id=request.state.request_id)
+    server: ServerState = request.app.state.server
+    return find_model(server.repository, model, request_id=request.state.request_id)
 
 
 async def pinned(request: Request, model: Name, version: Annotated[str, Path(examples=["1"])]) -> Model:
     """The model of a name and a version."""
-    serving: Serving = request.app.state.serving
-    return find_model(serving.repository, model, version)
+    server: ServerState = request.app.state.server
+    return find_model(server.repository, model, version)
 
 
 Newest = Annotated[Model, Depends(newest)]
@@ -84,7 +84,7 @@ Pinned = Annotated[Model, Depends(pinned)]
 
 
 @router.get("", summary="The server, as the Open Inference Protocol describes it")
-async def server(request: Request) -> ServerMetadata:
+async def server_metadata(request: Request) -> ServerMetadata:
     """Name, version and extensions."""
     return ServerMetadata(name="rrcanet-serve", version=request.app.version, extensions=["binary_tensor_data"])
 
@@ -155,31 +155,30 @@ async def version_infer(request: Request, model: Pinned) -> Response:
 
 
 def _metadata(request: Request, model: Model) -> ModelMetadata:
-    serving: Serving = request.app.state.serving
-    return model.describe(versions_of(serving.repository, model))
+    server: ServerState = request.app.state.server
+    return model.describe(versions_of(server.repository, model))
 
 
 def _ready(request: Request, model: Model | None = None) -> Ready:
-    serving: Serving = request.app.state.serving
-    serving.check_ready()
+    server: ServerState = request.app.state.server
+    server.check_ready()
     return Ready(name=None if model is None else model.name, ready=True)
 
 
 async def _infer(request: Request, model: Model) -> Response:
-    serving: Serving = request.app.state.serving
-    engine, settings, timing = serving.engine, serving.settings, Timing()
+    server: ServerState = request.app.state.server
+    engine, settings, timing = server.engine, server.settings, Timing()
     latest = timing.began + settings.request_timeout_s
     json_length = read_json_length(request.headers.get(JSON_LENGTH))
     with engine.admission.enter() as places:
         body = Body(await _read(request, settings.max_body_bytes, latest), json_length, timing.began, latest)
-        work = engine.answer(lambda budget: body.read(model, budget), places, timing, latest)
         try:
-            answer = await while_present(request, work)
+            answer = await engine.answer(partial(body.read, model), places, timing, latest)
         except ServiceError as fault:
             if fault.reason is Reason.UNDECODABLE_FRAME:
-                serving.telemetry.frames_error.inc()  # the one that failed the request
+                server.metrics.frames_error.inc()  # the one that failed the request
             raise
-    request.state.stages = timing.told
+    request.state.stages = timing.finish()
     return Response(answer.content, headers=answer.headers)
 
 

@@ -15,7 +15,7 @@ from export.bench.ceilings import Ceilings
 from export.bench.roofline import Work, count_work, least_seconds
 from export.commands.bench import bench_command
 from service.extras import how_to_install
-from tests.conftest import StartServer
+from tests.support.server import StartServer
 
 QUICK = ("--seconds", "0.2", "--turns", "2")
 Exported = tuple[Path, Path, Result]

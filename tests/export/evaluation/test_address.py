@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from export.commands.bench import bench_command
 from export.commands.evaluate import evaluate_command
 from service.pretrained import SHIPPED
-from tests.conftest import StartServer
+from tests.support.server import StartServer
 
 Ask = Callable[..., Result]
 SPECIALIST = "nuaa-sirst"

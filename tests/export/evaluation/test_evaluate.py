@@ -16,10 +16,10 @@ from export.commands.calibrate import calibrate_command
 from export.commands.evaluate import evaluate_command
 from export.onnx.card import read_model
 from service.keys import hash_of
-from tests.conftest import StartServer
 from tests.export.evaluation.scored import evaluate, row
 from tests.support import tiff_by_hand as by_hand
 from tests.support.scenes import write_scenes
+from tests.support.server import StartServer
 
 
 def test_the_shipped_model_finds_the_targets_of_scenes(model_file: Path, scenes: Path, tmp_path: Path) -> None:

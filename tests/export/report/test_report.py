@@ -21,8 +21,8 @@ from export.evaluation.source import FileSource
 from export.onnx.card import read_model, write_model
 from service.extras import how_to_install
 from service.runtime import Device
-from tests.conftest import StartServer
 from tests.support.scenes import write_scenes
+from tests.support.server import StartServer
 
 Tables = dict[str, list[dict[str, str]]]
 NO_TARGET = "scene_0005"

@@ -10,7 +10,7 @@ import pytest
 
 from model.training import commit as module
 from model.training.commit import VARIABLE
-from tests.conftest import require_tool
+from tests.support.tools import require_tool
 
 TELL = "from model.training.commit import commit; print(commit())"
 

@@ -1,7 +1,6 @@
 """Health, readiness, metrics and model cards as an orchestrator and Prometheus see them."""
 
 import subprocess
-import time
 from pathlib import Path
 
 import httpx
@@ -10,10 +9,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.simulation.scene import make_scene
-from tests.conftest import StartServer, require_tool
 from tests.support import frames
-
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
+from tests.support.frames import GOOD
+from tests.support.server import StartServer
+from tests.support.tools import require_tool
+from tests.support.waiting import wait_until
 
 
 def samples(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -115,9 +115,9 @@ def test_pages_are_counted_under_routes_of_their_own(client: httpx.Client, path:
         value(client, "rrcanet_requests_total", route=one, status="200") for one in (route, "unmatched")
     )
     client.get(path)
-    deadline = time.monotonic() + 10  # a file is closed, in a thread, before its request is counted
-    while value(client, "rrcanet_requests_total", route=route, status="200") != before + 1:
-        assert time.monotonic() < deadline
+    wait_until(  # a file is closed, in a thread, before its request is counted
+        lambda: value(client, "rrcanet_requests_total", route=route, status="200") == before + 1, "it is not counted"
+    )
     assert value(client, "rrcanet_requests_total", route="unmatched", status="200") == unmatched
 
 

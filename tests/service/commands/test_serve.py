@@ -7,7 +7,7 @@ from pathlib import Path
 
 from service.simulation.scene import make_scene
 from tests.support import frames
-from tests.support.process import CODE, failing, running
+from tests.support.server import CODE, failing, running
 
 
 def test_it_serves_until_sigterm_and_exits_with_0() -> None:

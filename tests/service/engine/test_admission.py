@@ -37,9 +37,9 @@ def test_a_request_gives_back_all_its_places_when_it_ends() -> None:
     admission = Admission(5, Clock())
     with admission.enter() as places:
         assert admission.inside == 1
-        places.hold(4)
+        places.extend_to(4)
         assert admission.inside == 4
-        places.hold(2)
+        places.extend_to(2)
         assert admission.inside == 4, "the places it has are enough"
     assert admission.inside == 0
 
@@ -47,7 +47,7 @@ def test_a_request_gives_back_all_its_places_when_it_ends() -> None:
 def test_a_request_whose_frames_do_not_fit_gives_back_the_place_it_had() -> None:
     admission = Admission(5, Clock())
     with pytest.raises(ServiceError) as caught, admission.enter() as places:
-        places.hold(6)
+        places.extend_to(6)
     assert caught.value.reason is Reason.QUEUE_FULL
     assert admission.inside == 0
 
@@ -55,7 +55,7 @@ def test_a_request_whose_frames_do_not_fit_gives_back_the_place_it_had() -> None
 def test_a_request_that_fails_gives_back_its_places() -> None:
     admission = Admission(5, Clock())
     with contextlib.suppress(ZeroDivisionError), admission.enter() as places:
-        places.hold(3)
+        places.extend_to(3)
         raise ZeroDivisionError
     assert admission.inside == 0
 

@@ -1,130 +1,76 @@
-"""Who reads when: steps are run by hand here, so that every order can be tried."""
+"""Which requests may read, and when: few at the same time, and none while enough has been read already."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
 
-from service.engine.readahead import ReadAhead, Turn
+from service.engine.request import ReadAhead
 
 LIMIT = 100  # pixels
+WITHIN_S, NOT_WITHIN_S = 10.0, 0.05
 
 
 class Bench:
-    """Two threads that the test plays itself."""
+    """Two requests may read at the same time."""
 
     def __init__(self) -> None:
-        self.begun: list[str] = []
-        self.lost: list[str] = []
-        self.steps: list[Callable[[], None]] = []
-        self.closed = False
-        self.ahead = ReadAhead(self._submit, 2, LIMIT)
+        self.ahead, self.over = ReadAhead(2, LIMIT), False
+        self._threads = ThreadPoolExecutor(8)
 
-    def _submit(self, step: Callable[[], None]) -> None:
-        if self.closed:
-            raise RuntimeError("closed")
-        self.steps.append(step)
+    def begin(self) -> "Future[None]":
+        """A request that asks for its turn."""
+        return self._threads.submit(self.ahead.begin, lambda: self.over)
 
-    def enter(self, name: str, pixels: int = 0, then: Callable[[Turn], None] = lambda turn: None) -> Turn:
-        def read(turn: Turn) -> None:
-            self.begun.append(name)
-            self.ahead.hold(turn, pixels)
-            then(turn)
-
-        turn = Turn(read, lambda fault: self.lost.append(f"{name}: {fault}"))
-        self.ahead.enter(turn)
-        return turn
-
-    def run(self) -> list[str]:
-        """Run all that may run, and tell who has begun since the last time."""
-        while self.steps:
-            self.steps.pop(0)()
-        begun, self.begun = self.begun, []
-        return begun
+    def close(self) -> None:
+        self.over = True
+        self.ahead.release(0)
+        self._threads.shutdown()
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.close()
 
 
-def test_no_more_begin_than_there_are_threads(bench: Bench) -> None:
-    for name in "abc":
-        bench.enter(name)
-    assert len(bench.steps) == 2
-    assert bench.run() == ["a", "b", "c"]
+def begun(*turns: "Future[None]", within_s: float = WITHIN_S) -> int:
+    """How many have their turn; waits until all have."""
+    return len(wait(turns, within_s).done)
 
 
-def test_all_wait_while_enough_is_held_and_begin_in_order(bench: Bench) -> None:
-    first, second = bench.enter("a", LIMIT), bench.enter("b", 1)
-    later = [bench.enter(name, LIMIT) for name in "cdef"]
-    assert bench.run() == ["a", "b"]
-    bench.ahead.leave(second)
-    assert bench.run() == []
-    bench.ahead.leave(first)
-    assert bench.run() == ["c", "d"], "both threads begin before either knows how much it will hold"
-    bench.ahead.leave(later[0])
-    assert bench.run() == []
-    bench.ahead.leave(later[1])
-    assert bench.run() == ["e", "f"]
+def test_no_more_requests_read_at_the_same_time_than_there_are_cpus(bench: Bench) -> None:
+    turns = [bench.begin() for _ in range(3)]
+    assert begun(*turns, within_s=NOT_WITHIN_S) == 2
+    bench.ahead.finish(0)
+    assert begun(*turns) == 3
 
 
-def test_one_that_is_larger_than_the_limit_begins(bench: Bench) -> None:
-    large = bench.enter("a", 3 * LIMIT)
-    assert bench.run() == ["a"]
-    bench.enter("b")
-    assert bench.run() == []
-    bench.ahead.leave(large)
-    assert bench.run() == ["b"]
+def test_no_request_reads_while_enough_is_held(bench: Bench) -> None:
+    assert begun(bench.begin()) == 1
+    bench.ahead.finish(LIMIT)
+    later = bench.begin()
+    assert begun(later, within_s=NOT_WITHIN_S) == 0
+    bench.ahead.release(LIMIT)
+    assert begun(later) == 1
 
 
-def test_one_that_leaves_while_it_waits_never_begins(bench: Bench) -> None:
-    large = bench.enter("a", LIMIT)
-    bench.run()
-    left = bench.enter("b", LIMIT)
-    bench.enter("c")
-    bench.ahead.leave(left)
-    bench.ahead.leave(large)
-    assert bench.run() == ["c"]
+def test_a_request_that_is_larger_than_the_limit_reads_all_the_same(bench: Bench) -> None:
+    assert begun(bench.begin()) == 1
+    bench.ahead.finish(3 * LIMIT)
+    later = bench.begin()
+    assert begun(later, within_s=NOT_WITHIN_S) == 0
+    bench.ahead.release(3 * LIMIT)
+    assert begun(later) == 1
 
 
-def test_one_that_leaves_while_it_reads_holds_nothing(bench: Bench) -> None:
-    def go_and_hold(turn: Turn) -> None:
-        bench.ahead.leave(turn)
-        bench.ahead.hold(turn, LIMIT)
-
-    bench.enter("a", then=go_and_hold)
-    bench.run()
-    bench.enter("b")
-    assert bench.run() == ["b"]
-
-
-def test_leaving_twice_gives_back_once(bench: Bench) -> None:
-    first, _ = bench.enter("a", LIMIT), bench.run()
-    bench.ahead.leave(first)
-    bench.ahead.leave(first)
-    bench.enter("b", LIMIT)
-    bench.run()
-    bench.enter("c")
-    assert bench.run() == []
-
-
-def test_one_whose_reading_breaks_gives_its_thread_back(bench: Bench) -> None:
-    def break_down(_: Turn) -> None:
-        raise MemoryError
-
-    broken = [bench.enter(name, 0, break_down) for name in "ab"]
-    bench.enter("c")
-    for _ in broken:
-        with pytest.raises(MemoryError):
-            bench.steps.pop(0)()
-    assert bench.run() == ["a", "b", "c"]
-
-
-def test_who_cannot_begin_any_more_is_told(bench: Bench) -> None:
-    large = bench.enter("a", LIMIT)
-    bench.run()
-    for name in "bcd":
-        bench.enter(name)
-    bench.closed = True
-    bench.ahead.leave(large)
-    assert bench.lost == ["b: closed", "c: closed", "d: closed"]
+def test_a_request_that_is_over_stops_waiting(bench: Bench) -> None:
+    assert begun(bench.begin()) == 1
+    bench.ahead.finish(LIMIT)
+    left = bench.begin()
+    time.sleep(NOT_WITHIN_S)
+    bench.over = True
+    bench.ahead.release(0)
+    assert begun(left) == 1

@@ -15,7 +15,7 @@ from service.detection.description import MaskEncoding
 from service.detection.detector import Detector
 from service.detection.options import Options
 from service.engine.engine import Engine
-from service.engine.orders import Order
+from service.engine.request import Plan
 from service.errors import Reason, ServiceError
 from service.frames import Budget
 from service.observability.metrics import Metrics
@@ -33,7 +33,6 @@ class Held(Runtime):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, Device.CPU)
-        self.runs_in_any_thread = False  # as on CUDA: all go through the queue
         self.begun, self.go_on = Event(), Event()
 
     def probabilities(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -45,16 +44,16 @@ class Held(Runtime):
 async def ask(engine: Engine, detector: Detector, seconds: float) -> Reason | None:
     """One frame, and why it was not answered."""
     timing = Timing()
-    order = Order(detector, Options(), timing.began + seconds)
+    plan = Plan(detector, Options(), timing.began + seconds)
     frame = np.zeros((SIDE, SIDE), np.uint8)
     frame[::64] = 200
 
     def read(budget: Budget) -> FramesWork:
-        return read_json_work([Part(png(frame), None, None, None)], order, MaskEncoding.NONE, budget)
+        return read_json_work([Part(png(frame), None, None, None)], plan, MaskEncoding.NONE, budget)
 
     try:
         with engine.admission.enter() as places:
-            await engine.answer(read, places, timing, order.deadline)
+            await engine.answer(read, places, timing, plan.deadline)
     except ServiceError as fault:
         return fault.reason
     return None

@@ -13,7 +13,7 @@ from service.engine.engine import READ_AHEAD
 from service.runtime.cpus import available_cpus
 from service.simulation.scene import make_scene
 from tests.support import frames
-from tests.support.process import running
+from tests.support.server import running
 from tests.support.wire import connection, read_all
 
 WAITING = 6

@@ -24,9 +24,9 @@ Shape = tuple[int, ...]
 class Watched(Runtime):
     """Keeps the thread and the shape of every run."""
 
-    def __init__(self, *arguments: Any, in_any_thread: bool) -> None:
+    def __init__(self, *arguments: Any, needs_warm_up: bool) -> None:
         super().__init__(*arguments)
-        self.runs_in_any_thread = in_any_thread
+        self.needs_warm_up = needs_warm_up
         self.batch_pixels = BATCH_PIXELS_CUDA
         self.ran: list[tuple[str, Shape]] = []
 
@@ -35,9 +35,9 @@ class Watched(Runtime):
         return super().probabilities(intensities)
 
 
-def warm_up(model: Path, max_batch: int, in_any_thread: bool = False) -> list[tuple[str, Shape]]:
+def warm_up(model: Path, max_batch: int, needs_warm_up: bool = True) -> list[tuple[str, Shape]]:
     """Runs of a model that was warmed up."""
-    runtime = Watched(model, Device.CPU, in_any_thread=in_any_thread)
+    runtime = Watched(model, Device.CPU, needs_warm_up=needs_warm_up)
     engine = Engine(Settings(_env_file=None, max_batch=max_batch), Metrics())  # type: ignore[call-arg]
     engine.warm_up([Detector(runtime)])
     engine.close()
@@ -54,8 +54,8 @@ def test_usual_frames_run_in_the_batches_to_come_in_the_thread_of_the_device(
     assert Counter(shape for _, shape in ran) == Counter(shapes * RUNS)
 
 
-def test_where_any_thread_runs_a_model_nothing_is_warmed_up(brightness_model: Path) -> None:
-    assert warm_up(brightness_model, 4, in_any_thread=True) == []
+def test_a_model_that_gains_nothing_from_it_is_not_warmed_up(brightness_model: Path) -> None:
+    assert warm_up(brightness_model, 4, needs_warm_up=False) == []
 
 
 def test_what_finds_no_memory_keeps_nobody_from_being_ready(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

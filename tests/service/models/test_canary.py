@@ -1,7 +1,6 @@
 """A canary over HTTP: its share of the requests, what pins a version, and what happens where it is not there."""
 
 import logging
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -10,11 +9,11 @@ import pytest
 
 import service.server.state
 from service.simulation.scene import make_scene
-from tests.conftest import StartServer
 from tests.service.api.openinference.asking import as_json
 from tests.support import frames
-from tests.support.process import failing
+from tests.support.server import StartServer, failing
 from tests.support.small_models import write_small_model
+from tests.support.waiting import wait_until
 
 SCENE = make_scene(1, 16, 16, targets=1).counts(8)
 GOOD, TENSOR = frames.png(SCENE), as_json("frames", SCENE[None])
@@ -113,15 +112,10 @@ def test_a_reload_that_would_lose_the_canary_changes_nothing(
     monkeypatch.setattr(service.server.state, "LOOK_EVERY_S", 0.05)
     client = start_server(models=models, canary="small@2:1")
     (models / "small-2.onnx").rename(models / "small-2.gone")
-    deadline = time.monotonic() + 20
     with caplog.at_level(logging.ERROR):
-        while "CANARY small@2" not in caplog.text:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: "CANARY small@2" in caplog.text, "the lost canary is not logged")
     assert version(client, "any") == "2"
     write_small_model(models / "small-2.onnx", version="2")
     write_small_model(models / "small-3.onnx", version="3")
-    while "small@3" not in shares(client):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: "small@3" in shares(client), "small@3 does not come")
     assert shares(client) == {"small@1": 0.0, "small@2": 1.0, "small@3": 0.0, "zebra@1": 1.0}

@@ -12,7 +12,7 @@ from onnx import helper
 from service.cli import main
 from service.simulation.scene import make_scene
 from tests.support import frames
-from tests.support.process import failing
+from tests.support.server import failing
 from tests.support.small_models import build_graph, small_card, write_graph
 
 CARD: Final = small_card().model_dump(mode="json")

@@ -8,12 +8,10 @@ import httpx
 import pytest
 
 import service.server.state
-from service.simulation.scene import make_scene
-from tests.conftest import StartServer
-from tests.support import frames
+from tests.support.frames import GOOD
+from tests.support.server import StartServer
 from tests.support.small_models import write_small_model
-
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +32,8 @@ def replace(path: Path, name: str, version: str) -> None:
     beside.replace(path)
 
 
-def wait_for(client: httpx.Client, wanted: str) -> None:
-    deadline = time.monotonic() + 20
-    while version(client) != wanted:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def wait_for(client: httpx.Client, expected: str) -> None:
+    wait_until(lambda: version(client) == expected, f"version {expected} does not serve")
 
 
 def test_a_reload_under_load_fails_nothing_and_never_goes_back(start_server: StartServer, tmp_path: Path) -> None:
@@ -90,12 +85,9 @@ def test_models_come_and_go_with_their_files(start_server: StartServer, tmp_path
     write_small_model(tmp_path / "a.onnx", name="a", version="1")
     client = start_server(models=tmp_path)
     replace(tmp_path / "b.onnx", name="b", version="1")
-    deadline = time.monotonic() + 20
-    while client.post("/v1/detect?model=b", content=GOOD).status_code != 200:
-        assert time.monotonic() < deadline
+    wait_until(lambda: client.post("/v1/detect?model=b", content=GOOD).status_code == 200, "b does not come")
     (tmp_path / "b.onnx").unlink()
-    while client.post("/v1/detect?model=b", content=GOOD).status_code != 404:
-        assert time.monotonic() < deadline
+    wait_until(lambda: client.post("/v1/detect?model=b", content=GOOD).status_code == 404, "b does not go")
     (tmp_path / "a.onnx").unlink()
     time.sleep(0.3)
     assert version(client) == "1"  # the last one is kept: an empty folder is a slip
@@ -105,7 +97,5 @@ def test_a_file_that_changes_during_the_start_is_not_missed(start_server: StartS
     write_small_model(tmp_path / "a.onnx", name="a", version="1")
     client = start_server(wait_ready=False, models=tmp_path)
     replace(tmp_path / "a.onnx", name="a", version="2")
-    deadline = time.monotonic() + 20
-    while client.get("/readyz").status_code != 200:
-        assert time.monotonic() < deadline
+    wait_until(lambda: client.get("/readyz").status_code == 200, "the server does not become ready")
     wait_for(client, "2")

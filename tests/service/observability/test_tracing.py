@@ -1,7 +1,6 @@
 """OpenTelemetry by its own environment variables, as a collector receives it."""
 
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,15 +8,14 @@ from typing import Any
 
 import pytest
 
-from service.simulation.scene import make_scene
-from tests.support import frames
-from tests.support.process import CODE, failing, running
+from tests.support.frames import GOOD
+from tests.support.server import CODE, failing, running
+from tests.support.waiting import wait_until
 
 trace_service = pytest.importorskip(
     "opentelemetry.proto.collector.trace.v1.trace_service_pb2", reason="the extra otel is not installed"
 )
 
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 WITHOUT_SDK = f"import sys; sys.modules['opentelemetry.sdk'] = None; {CODE}"
 
@@ -70,6 +68,10 @@ def collector() -> Iterator[Collector]:
         thread.join()
 
 
+def detections(collector: Collector) -> list[Any]:
+    return [span for span in collector.spans if span.name == "POST /v1/detect"]
+
+
 def attributes(span: Any) -> dict[str, str | int]:
     return {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
 
@@ -79,11 +81,8 @@ def test_a_request_is_a_span_of_the_callers_trace(collector: Collector) -> None:
         headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
         assert client.post("/v1/detect", content=GOOD, headers=headers).status_code == 200
         assert client.post("/v1/detect", content=b"", headers=headers).status_code == 422
-        deadline = time.monotonic() + 20
-        while len(spans := [span for span in collector.spans if span.name == "POST /v1/detect"]) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-    for span, status in zip(spans, (200, 422), strict=True):
+        wait_until(lambda: len(detections(collector)) == 2, "the spans do not arrive")
+    for span, status in zip(detections(collector), (200, 422), strict=True):
         told = attributes(span)
         assert (told["http.route"], told["http.response.status_code"]) == ("/v1/detect", status)
         assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, PARENT)
@@ -96,7 +95,7 @@ def test_spans_that_wait_are_sent_before_the_process_ends(collector: Collector) 
         assert not collector.spans
         process.terminate()
         assert process.wait(20) == 0
-    assert any(span.name == "POST /v1/detect" for span in collector.spans)
+    assert detections(collector)
 
 
 def test_nothing_is_sent_anywhere_unless_a_collector_is_named(collector: Collector) -> None:

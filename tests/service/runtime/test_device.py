@@ -16,9 +16,9 @@ import service.runtime.device
 from service.runtime import CPU, CUDA, Device, ModelFault
 from service.runtime.device import open_session, settings_for
 from service.runtime.driver import why_no_libraries
-from tests.conftest import require_tool
-from tests.support.process import failing
+from tests.support.server import failing
 from tests.support.small_models import build_graph, write_graph, write_small_model
+from tests.support.tools import require_tool
 
 BUILD_KNOWS_CUDA = CUDA in ort.get_available_providers()
 DRIVER = "int cuDriverGetVersion(int *v) {{ *v = {version}; return 0; }} int cuInit(unsigned f) {{ return {init}; }}"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.support.frames import png
-from tests.support.process import CODE, running
+from tests.support.server import CODE, running
 from tests.support.small_models import Rule, write_small_model
 
 
@@ -54,14 +54,14 @@ def test_sigterm_ends_a_process_whose_device_hangs(endless: str) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
         assert process.stderr is not None
-        assert "a run has not ended, and is left behind" in process.stderr.read()
+        assert "a thread has not ended; the process ends without it" in process.stderr.read()
 
 
 def test_a_reload_while_the_device_hangs_changes_neither(endless: str) -> None:
     cold = (
         "import service.server.watchdog, service.engine.warm_up, numpy; service.server.watchdog.HANGS_S = 4.0\n"
         "from service.runtime import Runtime\n"
-        "Runtime.runs_in_any_thread = property(lambda self: False, lambda self, value: None)  # as on CUDA\n"
+        "Runtime.needs_warm_up = property(lambda self: True, lambda self, value: None)  # as on CUDA\n"
         "tensor = numpy.zeros((1, 1, 8, 8), 'f4')\n"
         "chosen = lambda one, most: iter([(tensor, 1)] if one.runtime.card.name == 'new' else [])\n"
         "service.engine.warm_up.batches = chosen\n"

@@ -9,12 +9,10 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from service.simulation.scene import make_scene
-from tests.support import frames
-from tests.support.process import running
+from tests.support.frames import GOOD
+from tests.support.server import running, wait_for_frames
+from tests.support.waiting import wait_until
 from tests.support.wire import connection, read_all
-
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 
 
 def post(client: httpx.Client) -> httpx.Response:
@@ -23,11 +21,14 @@ def post(client: httpx.Client) -> httpx.Response:
 
 
 def wait_for(client: httpx.Client, status: int) -> httpx.Response:
-    deadline = time.monotonic() + 20
-    while (answer := post(client)).status_code != status:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return answer
+    answers: list[httpx.Response] = []
+
+    def answered() -> bool:
+        answers.append(post(client))
+        return answers[-1].status_code == status
+
+    wait_until(answered, f"no answer is {status}")
+    return answers[-1]
 
 
 @contextmanager
@@ -36,8 +37,7 @@ def half_sent(client: httpx.Client) -> Iterator[socket.socket]:
     head = f"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: {len(GOOD)}\r\n\r\n"
     with connection(client) as opened:
         opened.sendall(head.encode() + GOOD[:100])
-        while "rrcanet_queue_frames 1.0" not in client.get("/metrics").text:
-            time.sleep(0.02)
+        wait_for_frames(client, 1)
         yield opened
 
 

@@ -12,12 +12,10 @@ import pytest
 
 from service.keys import hash_of
 from service.server.state import LOOK_EVERY_S
-from service.simulation.scene import make_scene
-from tests.support import frames
-from tests.support.process import Process, running
+from tests.support.frames import GOOD
+from tests.support.server import Process, running
 from tests.support.small_models import write_small_model
-
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -60,9 +58,7 @@ def test_models_are_loaded_again(model: Path, keys: Path) -> None:
         time.sleep(2 * LOOK_EVERY_S)
         assert version(client) == "1"
         process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 20
-        while version(client) != "2":
-            assert time.monotonic() < deadline
+        wait_until(lambda: version(client) == "2", "the model is not loaded again")
         assert process.poll() is None
 
 
@@ -72,9 +68,7 @@ def test_keys_are_read_again_and_a_broken_file_is_not(model: Path, keys: Path) -
             keys.write_text(f"tower {hash_of('other')}\n")
         assert post(client, "first").status_code == 200
         process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 20
-        while post(client, "other").status_code != 200:
-            assert time.monotonic() < deadline
+        wait_until(lambda: post(client, "other").status_code == 200, "the keys are not read again")
         assert post(client, "first").status_code == 401
         with unnoticed(process, keys):
             keys.write_text(f"tower {'x' * 64}\n")

@@ -13,10 +13,9 @@ from PIL import Image
 
 from service.api.openapi.schemas import Problem
 from service.simulation.scene import make_scene
-from tests.conftest import StartServer
 from tests.support import frames
-
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
+from tests.support.frames import GOOD
+from tests.support.server import StartServer
 
 
 def problem(response: httpx.Response, status: int, reason: str) -> Problem:

@@ -8,22 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from service.simulation.scene import make_scene
-from tests.support import frames
+from tests.support.frames import GOOD
 from tests.support.small_models import write_small_model
 
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 PROGRAM = """
 import gc, os, threading, sys, time, urllib.error, urllib.request
 from pathlib import Path
-from service.engine.request import Errand
-from service.commands.serve import Server
+from service.engine.request import Request
+from service.api.connection.server import Server
 from service.settings import Settings
 
 server = Server(Settings(_env_file=None, port=0, models=Path(sys.argv[1])))
 
 def ask():
-    while not server.started or server.serving.phase.name != "READY":
+    while not server.started or server.state.phase.name != "READY":
         time.sleep(0.05)
     port = server.servers[0].sockets[0].getsockname()[1]
     gc.disable()
@@ -33,7 +31,7 @@ def ask():
         except urllib.error.HTTPError as refusal:
             refusal.close()
     time.sleep(0.2)
-    print(sum(type(one) is Errand for one in gc.get_objects()))
+    print(sum(type(one) is Request for one in gc.get_objects()))
     os.kill(os.getpid(), 15)
 
 threading.Thread(target=ask).start()

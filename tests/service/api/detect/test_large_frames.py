@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from service.detection.windows import windows_of
-from tests.conftest import StartServer
+from tests.support.server import StartServer
 from tests.support.small_models import STRIDE, write_small_model
 
 WHOLE, CUT = (250, 256), (40, 1600)  # as many pixels each

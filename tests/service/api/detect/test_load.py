@@ -1,15 +1,14 @@
 """More than fits is refused at once, told when to come again, and health is never refused."""
 
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from service.simulation.scene import make_scene
-from tests.conftest import StartServer
 from tests.support import frames
+from tests.support.server import StartServer, wait_for_frames
 
 
 def test_what_does_not_fit_is_refused_with_retry_after(start_server: StartServer) -> None:
@@ -50,24 +49,18 @@ def test_frames_of_a_client_that_left_are_dropped_before_the_device_sees_them(
     slow = frames.png(make_scene(0, 400, 400).counts(8))
     with ThreadPoolExecutor(3) as pool:
         others = [pool.submit(client.post, "/v1/detect", content=slow) for _ in range(3)]
-        _wait_for_frames_inside(client, 3)
+        wait_for_frames(client, 3)
         body = slow + bytes(padding)
         head = f"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
         with socket.create_connection((client.base_url.host, client.base_url.port)) as leaving:
             leaving.sendall(head.encode() + body)
-            _wait_for_frames_inside(client, 4)
+            wait_for_frames(client, 4)
         answers = [other.result() for other in others]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     metrics = client.get("/metrics").text
     assert 'rrcanet_requests_total{route="/v1/detect",status="499"} 1.0' in metrics
     assert 'rrcanet_rejected_total{reason="request_timeout"} 0.0' in metrics
     assert "rrcanet_batch_frames_count 3.0" in metrics
-
-
-def _wait_for_frames_inside(client: httpx.Client, count: int) -> None:
-    deadline = time.monotonic() + 20
-    while f"rrcanet_queue_frames {count}.0" not in client.get("/metrics").text:
-        assert time.monotonic() < deadline
 
 
 def _targets(client: httpx.Client, body: bytes) -> list[dict]:

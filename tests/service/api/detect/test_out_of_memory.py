@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.conftest import StartServer
+from tests.support.server import StartServer
 from tests.support.small_models import Rule, write_small_model
 
 SMALL, LARGE = (20, 30), (96, 30)  # padded to 32 and 96 rows: the model has memory for a frame of the first

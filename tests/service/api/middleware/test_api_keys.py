@@ -9,11 +9,8 @@ from click.testing import CliRunner
 from service.cli import main
 from service.keys import hash_of
 from service.settings import SettingsFault, load_settings
-from service.simulation.scene import make_scene
-from tests.conftest import StartServer
-from tests.support import frames
-
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
+from tests.support.frames import GOOD
+from tests.support.server import StartServer
 
 
 @pytest.fixture

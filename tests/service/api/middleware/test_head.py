@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from service.keys import hash_of
-from tests.conftest import StartServer
 from tests.service.api.test_health import value
+from tests.support.server import StartServer
 from tests.support.wire import connection, read_all
 
 OWN = {"date", "x-request-id"}  # of each answer

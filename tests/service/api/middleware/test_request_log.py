@@ -9,8 +9,8 @@ from service.api.middleware.request_log import RequestLog
 from service.keys import hash_of
 from service.observability.metrics import Metrics
 from service.settings import LogFormat
-from tests.conftest import StartServer
 from tests.service.api.test_health import value
+from tests.support.server import StartServer
 
 PROBES = ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics")
 KEY = {"X-API-Key": "secret"}

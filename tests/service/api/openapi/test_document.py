@@ -9,11 +9,9 @@ import pytest
 
 from service.errors import Reason
 from service.keys import hash_of
-from service.simulation.scene import make_scene
-from tests.conftest import StartServer
-from tests.support import frames
+from tests.support.frames import GOOD
+from tests.support.server import StartServer
 
-GOOD = frames.png(make_scene(1, 64, 64).counts(8))
 OF_NO_ROUTE = {Reason.NOT_FOUND, Reason.METHOD_NOT_ALLOWED}
 NAMES = {"name": "rrcanet", "model": "rrcanet", "version": "1"}
 

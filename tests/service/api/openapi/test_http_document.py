@@ -11,13 +11,13 @@ import httpx
 import numpy as np
 import pytest
 
-from export.onnx.card import read_model
 from service.errors import Reason
 from service.pretrained import SHIPPED
 from service.settings import Settings
 from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support.markdown import names_in, read_document, read_table
+from tests.support.small_models import read_card
 
 HTTP = read_document("reference/http.md")
 OPEN_INFERENCE = read_document("reference/open-inference-protocol.md")
@@ -164,7 +164,7 @@ def test_a_connection_is_kept_as_long_as_the_page_says(client: httpx.Client) -> 
 
 def test_confidences_lie_between_the_ends_that_the_page_tells() -> None:
     text = " ".join(HTTP.split())
-    cards = [read_model(file)[1] for file in sorted(SHIPPED.rglob("*.onnx"))]
+    cards = [read_card(file) for file in sorted(SHIPPED.rglob("*.onnx"))]
     for card in cards:
         low, high = card.calibration.confidences[0], card.calibration.confidences[-1]
         assert re.search(rf"`{card.name}` (gives )?{low:.2f} to {high:.2f}\b", text), (card.name, low, high)

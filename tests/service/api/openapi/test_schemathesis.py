@@ -11,7 +11,7 @@ from schemathesis import openapi
 from schemathesis.checks import negative_data_rejection, positive_data_acceptance
 
 from service.api.app import create_app
-from service.server.state import Serving
+from service.server.state import ServerState
 from service.settings import Settings
 from service.simulation.scene import make_scene
 from tests.support import frames
@@ -36,9 +36,9 @@ for media_type, bodies in FRAMES.items():
 
 
 def document() -> dict[str, Any]:
-    serving = Serving(Settings(_env_file=None))  # type: ignore[call-arg]
-    serving.engine.close()
-    return create_app(serving).openapi()
+    state = ServerState(Settings(_env_file=None))  # type: ignore[call-arg]
+    state.engine.close()
+    return create_app(state).openapi()
 
 
 schema = openapi.from_dict(document(), config=schemathesis.Config.from_dict(CONFIG))

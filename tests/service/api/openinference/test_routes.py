@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from service.simulation.scene import make_scene
-from tests.conftest import StartServer
 from tests.service.api.openinference.asking import as_binary, as_json, described, fault, joined, outputs
+from tests.support.server import StartServer
 from tests.support.small_models import write_small_model
 
 DETECTOR, NETWORK = "/v2/models/rrcanet-detector/infer", "/v2/models/rrcanet/infer"

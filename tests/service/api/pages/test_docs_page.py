@@ -5,7 +5,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from service.keys import hash_of
-from tests.conftest import StartServer
+from tests.support.server import StartServer
 
 
 def test_a_key_that_is_typed_in_opens_the_routes(browser: Browser, start_server: StartServer, tmp_path: Path) -> None:

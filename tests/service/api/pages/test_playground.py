@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, Page, expect
 from intensity import Range, to_intensity
 from service.keys import hash_of
 from service.simulation.scene import make_scene
-from tests.conftest import StartServer
 from tests.support import frames
+from tests.support.server import StartServer
 
 SCENE = make_scene(3, 96, 128, targets=2)
 GRAYS = """(canvas) => Array.from(

@@ -9,8 +9,8 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from tests.service.commands.detect.detecting import BOXES, SCENE, Detect
 from tests.support import frames as files
-from tests.support.detecting import BOXES, SCENE, Detect
 
 SEQUENCES = {"seq1/0001.png": 1201, "seq2/0001.png": 1202}
 

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from tests.service.commands.detect.detecting import BOXES, SCENE, Detect, boxes, frames_of
 from tests.support import frames as files
-from tests.support.detecting import BOXES, SCENE, Detect, boxes, frames_of
 from tests.support.paths import ROOT
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy")

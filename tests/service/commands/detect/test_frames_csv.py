@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from service.detection.detector import Detector
+from tests.service.commands.detect.detecting import SCENE, Detect, names_of
 from tests.support import frames as files
-from tests.support.detecting import SCENE, Detect, names_of
 
 
 def rows(path: Path) -> list[dict[str, str]]:

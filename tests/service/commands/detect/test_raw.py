@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from service.commands.detect import reading
+from tests.service.commands.detect.detecting import BOXES, SCENE, Detect, boxes, frames_of, names_of
 from tests.support import frames as files
-from tests.support.detecting import BOXES, SCENE, Detect, boxes, frames_of, names_of
 
 TYPES = {"u8": "u1", "u16le": "<u2", "u16be": ">u2", "f32le": "<f4"}
 ROWS = ("--width", 30, "--height", 20, "--dtype", "u8")

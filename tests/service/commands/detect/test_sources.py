@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.service.commands.detect.detecting import BOXES, SCENE, Detect, boxes, frames_of, names_of
 from tests.support import frames as files
-from tests.support.detecting import BOXES, SCENE, Detect, boxes, frames_of, names_of
 
 
 def put(folder: Path, *names: str) -> Path:

@@ -13,8 +13,8 @@ import pytest
 
 from service.detection.detector import Detection, Detector
 from service.runtime import ModelFault
+from tests.service.commands.detect.detecting import BOXES, SCENE, Detect, boxes
 from tests.support import frames as files
-from tests.support.detecting import BOXES, SCENE, Detect, boxes
 
 FILES = {"json": "targets.json", "csv": "targets.csv", "coco": "results.json"}
 ENDS: dict[str, Callable[[], BaseException]] = {

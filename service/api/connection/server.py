@@ -1,0 +1,117 @@
+"""Uvicorn's server with a shutdown that loses no request."""
+
+import asyncio
+import logging
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from types import FrameType
+from typing import Final, NoReturn
+
+import uvicorn
+
+from service.api.app import create_app
+from service.api.connection.protocol import BoundedHttp
+from service.server.state import LAST_RUN_S, Phase, ServerState
+from service.settings import Settings
+
+LAST_ACCEPT_S: Final = 5.0  # at the end, connections are still accepted from the backlog for at most this long
+LAST_READ_S: Final = 0.1  # for the request of the connection that was accepted last
+
+logger = logging.getLogger(__name__)
+
+
+class Server(uvicorn.Server):
+    """Drains with an open listener; uvicorn's own shutdown refuses connections at once.
+
+    After the first signal readiness falls, and requests are still served for ``DRAIN_DELAY_S``. Then new requests are
+    answered with 503, until all accepted requests are answered.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.state = ServerState(settings, stop=self._stop)
+        self._drain_delay, self._signals = settings.drain_delay_s, 0
+        config = uvicorn.Config(
+            create_app(self.state),
+            host=settings.host,
+            port=settings.port,
+            http=BoundedHttp,
+            ws="none",
+            loop="uvloop",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # no answer depends on the address of the client
+            lifespan="on",
+            timeout_graceful_shutdown=int(settings.request_timeout_s) + 1,
+        )
+        super().__init__(config)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 and a line in the log that says why."""
+        if self.state.fault is None:
+            return 0
+        logger.critical("%s", self.state.fault)
+        return 1
+
+    def leave_stuck_threads(self) -> NoReturn:
+        """End the process at once: Python would wait for its threads, and CUDA for a run that never ends."""
+        exit_code = self.exit_code
+        logger.warning("a thread has not ended; the process ends without it")
+        logging.shutdown()
+        os._exit(exit_code)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """First signal: drain. Second: drain without delay. Third: end without answering accepted requests.
+
+        Uvicorn's own method raises the signal again at the end. A drained process exits with 0.
+        """
+        self.config.encoded_headers = [(b"connection", b"close")]  # so that clients connect to another process
+        self._signals += 1
+        if self._signals > 2:
+            self.force_exit = self.should_exit = True
+        elif self._signals == 1 and self.state.phase is Phase.READY and self._drain_delay > 0:
+            self.state.phase = Phase.DRAINING
+            asyncio.get_running_loop().call_soon_threadsafe(self._refuse_later)
+        else:
+            self._refuse()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to close the listener and end."""
+        if self.state.phase is Phase.REFUSING and not self.state.engine.admission.inside:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's. SIGHUP reloads the models."""
+        await super().startup(sockets)
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.state.reload_soon)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, after every connection in the backlog was accepted: closing the listener would reset them."""
+        deadline = time.monotonic() + LAST_ACCEPT_S
+        listeners = [listener for server in self.servers for listener in server.sockets]
+        while time.monotonic() < deadline and listeners and select.select(listeners, [], [], 0)[0]:
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(LAST_READ_S)
+        await super().shutdown(sockets)
+        if self.state.is_stuck:  # asyncio waits for its threads
+            timer = threading.Timer(LAST_RUN_S, self.leave_stuck_threads)
+            timer.daemon = True
+            timer.start()
+
+    def _refuse_later(self) -> None:
+        asyncio.get_running_loop().call_later(self._drain_delay, self._refuse)
+
+    def _refuse(self) -> None:
+        self.state.phase = Phase.REFUSING
+
+    def _stop(self) -> None:
+        self.should_exit = True
