@@ -1,0 +1,117 @@
+"""Which functions of this project a request runs through, and how often it moves from file to file.
+
+python -m benchmarks.serving.trace
+
+A real server runs in this process, with every thread profiled by ``sys.setprofile``. A client sends the same 8-bit PNG of
+256x256 pixels several times, and the last request is counted. A move is a call into another file than the call before
+it, in the order of time over all threads.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from service.cli import main as rrcanet
+from service.simulation.scene import make_scene
+from tests.support import frames
+
+ROOT = Path(__file__).parents[2]
+OURS = ("service", "intensity")
+WARM_UP = 3
+START_WITHIN_S = 60.0
+BODY = frames.png(make_scene(0, 256, 256).counts(8))
+
+
+class Recorder:
+    """Keeps the file and the name of every function of this project that is called while it is ``on``."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.calls: list[tuple[str, str]] = []
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> None:
+        """A hook for ``sys.setprofile``."""
+        if self.on and event == "call":
+            path = Path(frame.f_code.co_filename)
+            if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in OURS:
+                self.calls.append((str(path.relative_to(ROOT)), frame.f_code.co_qualname))
+
+
+def ask(address: str, recorder: Recorder) -> None:
+    """Wait for the server, send requests, and end the process."""
+    try:
+        _wait_until_ready(address)
+        for _ in range(WARM_UP):
+            _post(address)
+        time.sleep(0.5)  # the threads of the last request are done
+        recorder.on = True
+        _post(address)
+        time.sleep(0.5)
+        recorder.on = False
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def report(calls: Sequence[tuple[str, str]], show_calls: bool) -> None:
+    """Print the figures, and how often each file is entered."""
+    visits = [path for path, _ in groupby(path for path, _ in calls)]
+    click.echo(f"calls {len(calls)}, moves between files {len(visits) - 1}, files {len(set(visits))}")
+    for path, entered in Counter(visits).most_common():
+        click.echo(f"{entered:4}  {path}")
+    for path, name in calls if show_calls else ():
+        click.echo(f"{path}  {name}")
+
+
+@click.command(epilog="Example: python -m benchmarks.serving.trace --calls")
+@click.option("--calls", is_flag=True, help="Print every call, in order.")
+def main(calls: bool) -> None:
+    """Trace one request on the CPU."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    recorder = Recorder()
+    client = threading.Thread(target=ask, args=(f"http://127.0.0.1:{port}", recorder))
+    client.start()
+    threading.setprofile(recorder)
+    sys.setprofile(recorder)
+    try:
+        rrcanet(["serve", "--port", str(port), "--device", "cpu"], standalone_mode=False)
+    finally:
+        sys.setprofile(None)
+        client.join()
+    report(recorder.calls, calls)
+
+
+def _wait_until_ready(address: str) -> None:
+    deadline = time.monotonic() + START_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"{address}/readyz").close()
+        except urllib.error.HTTPError as refusal:
+            refusal.close()
+        except urllib.error.URLError:
+            pass
+        else:
+            return
+        time.sleep(0.05)
+    raise TimeoutError("the server is not ready")
+
+
+def _post(address: str) -> None:
+    request = urllib.request.Request(f"{address}/v1/detect", BODY, {"Content-Type": "image/png", "Accept": "*/*"})
+    urllib.request.urlopen(request).close()
+
+
+if __name__ == "__main__":
+    main()
