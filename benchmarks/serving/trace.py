@@ -2,9 +2,9 @@
 
 python -m benchmarks.serving.trace
 
-A real server runs in this process, with every thread profiled by ``sys.setprofile``. A client sends the same 8-bit PNG of
-256x256 pixels several times, and the last request is counted. A move is a call into another file than the call before
-it, in the order of time over all threads.
+A real server runs in this process, with every thread profiled by ``sys.setprofile``. A client sends an 8-bit PNG of
+256x256 pixels several times on one connection, and the last request is counted. Tasks that run from time to time are
+left out. A move is a call into another file than the call before it, in the order of time over all threads.
 """
 
 import os
@@ -13,15 +13,15 @@ import socket
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from types import FrameType
 
 import click
+import httpx
 
 from service.cli import main as rrcanet
 from service.simulation.scene import make_scene
@@ -29,6 +29,7 @@ from tests.support import frames
 
 ROOT = Path(__file__).parents[2]
 OURS = ("service", "intensity")
+PERIODIC = {"on_tick", "watch_models", "watch_device", "watch"}
 WARM_UP = 3
 START_WITHIN_S = 60.0
 BODY = frames.png(make_scene(0, 256, 256).counts(8))
@@ -43,7 +44,7 @@ class Recorder:
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
         """A hook for ``sys.setprofile``."""
-        if self.on and event == "call":
+        if self.on and event == "call" and not _is_periodic(frame):
             path = Path(frame.f_code.co_filename)
             if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in OURS:
                 self.calls.append((str(path.relative_to(ROOT)), frame.f_code.co_qualname))
@@ -52,14 +53,15 @@ class Recorder:
 def ask(address: str, recorder: Recorder) -> None:
     """Wait for the server, send requests, and end the process."""
     try:
-        _wait_until_ready(address)
-        for _ in range(WARM_UP):
-            _post(address)
-        time.sleep(0.5)  # the threads of the last request are done
-        recorder.on = True
-        _post(address)
-        time.sleep(0.5)
-        recorder.on = False
+        with httpx.Client(base_url=address, timeout=60) as client:
+            _wait_until_ready(client)
+            for _ in range(WARM_UP):
+                _post(client)
+            time.sleep(0.5)  # the threads of the last request are done
+            recorder.on = True
+            _post(client)
+            time.sleep(0.5)
+            recorder.on = False
     finally:
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -93,24 +95,28 @@ def main(calls: bool) -> None:
     report(recorder.calls, calls)
 
 
-def _wait_until_ready(address: str) -> None:
+def _wait_until_ready(client: httpx.Client) -> None:
     deadline = time.monotonic() + START_WITHIN_S
     while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{address}/readyz").close()
-        except urllib.error.HTTPError as refusal:
-            refusal.close()
-        except urllib.error.URLError:
-            pass
-        else:
-            return
+        with suppress(httpx.TransportError):
+            if client.get("/readyz").status_code == 200:
+                return
         time.sleep(0.05)
     raise TimeoutError("the server is not ready")
 
 
-def _post(address: str) -> None:
-    request = urllib.request.Request(f"{address}/v1/detect", BODY, {"Content-Type": "image/png", "Accept": "*/*"})
-    urllib.request.urlopen(request).close()
+def _post(client: httpx.Client) -> None:
+    client.post("/v1/detect", content=BODY, headers={"Content-Type": "image/png"}).raise_for_status()
+
+
+def _is_periodic(frame: FrameType) -> bool:
+    """Whether a function runs for a task of the server, not for a request."""
+    caller: FrameType | None = frame
+    while caller is not None:
+        if caller.f_code.co_name in PERIODIC:
+            return True
+        caller = caller.f_back
+    return False
 
 
 if __name__ == "__main__":

@@ -1,19 +1,27 @@
-"""The engine: limits and threads that all requests share. ``request.py`` shows what happens to one request."""
+"""The engine: from the bytes of a request to its answer. Free of HTTP.
+
+Read ``Request`` from top to bottom: wait for a turn, read, wait for the device, infer, answer. All of it happens in one
+thread, which sleeps while the device works. The event loop is woken only at the end: each wake-up between two stages
+would cost a request 0.1 ms. ``Engine`` has what all requests share: limits, threads, the device.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from threading import Condition
+from traceback import clear_frames
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 
-from service.detection.detector import Detector
+from service.detection.detector import Detection, Detector
 from service.engine.admission import Admission, Places
-from service.engine.batching import Queue
-from service.engine.request import LATE, Key, ReadAhead, Request, Shared, Tensor, Work
+from service.engine.batching import Done, Job, Queue, Worker
 from service.engine.warm_up import warm_up
-from service.engine.worker import Worker
+from service.engine.work import Key, Tensor, Work
 from service.errors import Reason, ServiceError
 from service.frames import Budget
 from service.observability.metrics import Metrics
@@ -24,6 +32,149 @@ from service.settings import Settings
 
 A = TypeVar("A")
 READ_AHEAD: Final = 1 << 25  # pixels: 64 frames of 640x512, more than any batch
+LATE: Final = "the deadline passed before every frame was answered"
+
+
+class ReadAhead:
+    """How far reading runs ahead of the device. Frames that are read early wait all the same, and take memory.
+
+    Args:
+        threads: requests that read at the same time.
+        pixels: while so many pixels are read and not yet answered, no request begins to read. One may hold more.
+    """
+
+    def __init__(self, threads: int, pixels: int) -> None:
+        self._changed = Condition()
+        self._free, self._pixels = threads, pixels
+
+    def begin(self, is_over: Callable[[], bool]) -> None:
+        """Wait for a turn, or until the request is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: is_over() or (self._free > 0 and self._pixels > 0))
+            self._free -= 1
+
+    def finish(self, pixels: int) -> None:
+        """The turn ends. The request holds ``pixels`` from now on."""
+        with self._changed:
+            self._free += 1
+            self._pixels -= pixels
+            self._changed.notify_all()
+
+    def release(self, pixels: int) -> None:
+        """A request that held ``pixels`` is over."""
+        with self._changed:
+            self._pixels += pixels
+            self._changed.notify_all()
+
+
+@dataclass(slots=True, eq=False)
+class Request(Generic[A]):
+    """One request, in a thread of its own from the first stage to the last.
+
+    Attributes:
+        read: reads the frames; None once it has begun, so that nothing else keeps the body in memory.
+        places: places that the admission gave to it.
+        latest: time.monotonic after which nobody waits.
+        is_over: nobody waits for the answer any more.
+        jobs: the tensors at the device.
+        pixels: of the frames that were read.
+    """
+
+    engine: "Engine"
+    read: Callable[[Budget], Work[A]] | None
+    places: Places
+    timing: Timing
+    latest: float
+    is_over: bool = False
+    jobs: Sequence[Job[Key, Tensor, Tensor]] = ()
+    pixels: int = 0
+
+    def run(self) -> A:
+        """Read, infer and answer.
+
+        Raises:
+            ServiceError: what a stage raises, a limit, or the deadline.
+            CancelledError: the request is over.
+        """
+        try:
+            work = self._read_frames()
+            done = self._infer(work) if self.pixels else []
+            return self._answer(work, done)
+        except Exception as fault:
+            clear_frames(fault.__traceback__)  # the traceback must not keep the frames while the refusal is sent
+            raise
+        finally:
+            self.engine.ahead.release(self.pixels)
+
+    def end(self) -> None:
+        """Nobody waits any more: the frames leave the queue of the device at once."""
+        self.is_over, self.read = True, None
+        for job in self.jobs:
+            job.abandon()
+        self.engine.ahead.release(0)  # wakes it if it still waits for its turn
+
+    def _read_frames(self) -> Work[A]:
+        """Bytes become tensors, in turn with other requests."""
+        ahead, settings, metrics = self.engine.ahead, self.engine.settings, self.engine.metrics
+        ahead.begin(lambda: self.is_over)
+        try:
+            read, self.read = self.read, None
+            if read is None or time.monotonic() > self.latest:
+                raise CancelledError
+            self.timing.read_began = time.monotonic()
+            work = read(Budget(settings.max_frames, settings.max_pixels))
+            self.timing.read_ended = time.monotonic()
+            self.pixels = sum(tensor.size for frame in work.ready for tensor in frame.inputs)
+        finally:
+            ahead.finish(self.pixels)
+        if work.unreadable:
+            metrics.frames_error.inc(work.unreadable)
+        self.places.extend_to(len(work.ready))
+        return work
+
+    def _infer(self, work: Work[A]) -> Sequence[Done[Tensor]]:
+        """Hand every tensor to the device, and wait for the results."""
+        detector, deadline, now = work.plan.detector, work.plan.deadline, time.monotonic()
+        self.jobs = [
+            Job((detector, tensor.shape), tensor, tensor.size, now, deadline)
+            for frame in work.ready
+            for tensor in frame.inputs
+        ]
+        self.engine.worker.submit(self.jobs)
+        try:
+            if self.is_over:  # ``end`` may have come before the jobs were there
+                raise CancelledError
+            done = [job.end.result(max(0.0, deadline - time.monotonic())) for job in self.jobs]
+        except TimeoutError:
+            raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE) from None
+        finally:
+            for job in self.jobs:
+                job.abandon()
+            self.jobs = ()
+        self.timing.device_began = min([one.began for one in done])
+        self.timing.device_ended = max([one.ended for one in done])
+        return done
+
+    def _answer(self, work: Work[A], done: Sequence[Done[Tensor]]) -> A:
+        """Probabilities of windows become probabilities of frames, then the answer."""
+        results = (one.result for one in done)
+        probabilities = [frame.join(list(islice(results, len(frame.inputs)))) for frame in work.ready]
+        answer = work.answer(probabilities, lambda: self._detect(work, probabilities), self.timing)
+        self.timing.finish()
+        self.engine.metrics.frames_ok.inc(len(probabilities))
+        return answer
+
+    def _detect(self, work: Work[A], probabilities: Sequence[Tensor]) -> list[Detection]:
+        plan, metrics = work.plan, self.engine.metrics
+        detections = [
+            plan.detector.finish(frame, answer, plan.options)
+            for frame, answer in zip(work.ready, probabilities, strict=True)
+        ]
+        confidences = [target.confidence for detection in detections for target in detection.found.targets]
+        metrics.targets.inc(len(confidences))
+        for confidence in confidences:
+            metrics.target_confidence.observe(confidence)
+        return detections
 
 
 class Engine:
@@ -39,22 +190,21 @@ class Engine:
     def __init__(
         self, settings: Settings, metrics: Metrics, on_device_lost: Callable[[str], object] = lambda _: None
     ) -> None:
-        self._on_device_lost = on_device_lost
-        self._max_batch = settings.max_batch
+        self.settings, self.metrics, self._on_device_lost = settings, metrics, on_device_lost
         self.admission = Admission(settings.queue_size, time.monotonic)
         cpus = available_cpus()
         self._threads = ThreadPoolExecutor(cpus + 2 * settings.max_batch, "request")
         queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, lambda key: key[0].runtime.batch_pixels)
-        self._worker: Worker[Key, Tensor, Tensor] = Worker(
+        self.worker: Worker[Key, Tensor, Tensor] = Worker(
             self._infer, queue, time.monotonic, metrics.batch_frames.observe
         )
-        self._shared = Shared(settings, metrics, ReadAhead(cpus, READ_AHEAD), self._worker)
+        self.ahead = ReadAhead(cpus, READ_AHEAD)
         self._running: set[Request[Any]] = set()
 
     @property
     def running_since(self) -> float | None:
         """time.monotonic when the current run of the device began; None while the device is idle."""
-        return self._worker.running_since
+        return self.worker.running_since
 
     @property
     def is_stuck(self) -> bool:
@@ -63,12 +213,12 @@ class Engine:
 
     def close(self, within_s: float | None = None) -> None:
         """Finish what was accepted. A run that takes longer is left behind."""
-        self._worker.close(within_s)
+        self.worker.close(within_s)
         self._threads.shutdown(wait=within_s is None, cancel_futures=True)
 
     def warm_up(self, detectors: Sequence[Detector]) -> None:
         """Run what the first requests would otherwise wait for, in the device's thread."""
-        warm_up(detectors, self._max_batch, self._worker.submit)
+        warm_up(detectors, self.settings.max_batch, self.worker.submit)
 
     async def answer(self, read: Callable[[Budget], Work[A]], places: Places, timing: Timing, latest: float) -> A:
         """The answer to one request.
@@ -80,8 +230,8 @@ class Engine:
         Raises:
             ServiceError: what reading or answering raises, a limit, or the deadline.
         """
-        timing.begin()
-        request = Request(self._shared, read, places, timing, latest)
+        timing.received = time.monotonic()
+        request = Request(self, read, places, timing, latest)
         try:
             async with asyncio.timeout(latest - time.monotonic()):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, request)
@@ -108,6 +258,5 @@ class Engine:
             raise ServiceError(Reason.NOT_READY, "the device is lost; this process ends", retry_after_s=1) from lost
 
     def _observe(self, timing: Timing) -> None:
-        for stage, histogram in self._shared.metrics.stages.items():
-            if (milliseconds := timing.stages.get(stage)) is not None:
-                histogram.observe(milliseconds / 1e3)
+        for stage, milliseconds in timing.stages().items():
+            self.metrics.stages[stage].observe(milliseconds / 1e3)

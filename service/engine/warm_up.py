@@ -14,7 +14,7 @@ import numpy as np
 from service.detection.detector import Detector
 from service.detection.windows import windows_of
 from service.engine.batching import Job
-from service.engine.request import Key, Tensor
+from service.engine.work import Key, Tensor
 
 USUAL: Final = ((256, 256), (512, 640))  # height, width; large batches of larger frames would hold gigabytes
 WITHIN_S: Final = 60.0  # for a batch; a worker that was closed in the meantime runs none

@@ -5,44 +5,44 @@ from dataclasses import dataclass, field
 from typing import Final
 
 STAGES: Final = ("decode", "queue", "inference", "postprocess")
-TOTAL: Final = "total"
 
 
 @dataclass(slots=True)
 class Timing:
-    """A stopwatch for stages that follow one another.
+    """When the stages of a request began and ended, in seconds of ``time.monotonic``; None for what has not happened.
 
     Attributes:
-        began: time.monotonic when the request began.
-        stages: milliseconds of the stages that ran.
+        began: of the request.
+        received: the body is complete.
+        read_began, read_ended: of decoding the frames.
+        device_began, device_ended: of the first batch and of the last.
+        ended: the answer is complete.
     """
 
     began: float = field(default_factory=time.monotonic)
-    stages: dict[str, float] = field(default_factory=dict)
-    _mark: float = field(default_factory=time.monotonic)
+    received: float | None = None
+    read_began: float | None = None
+    read_ended: float | None = None
+    device_began: float | None = None
+    device_ended: float | None = None
+    ended: float | None = None
 
-    def begin(self) -> None:
-        """The first stage begins now."""
-        self._mark = time.monotonic()
-
-    def lap(self, stage: str) -> None:
-        """A stage ends, and the next one begins."""
-        now = time.monotonic()
-        self.stages[stage] = 1e3 * (now - self._mark)
-        self._mark = now
-
-    def lap_device(self, began: float, ended: float) -> None:
-        """``queue`` lasts until the first batch begins, ``inference`` until the last batch ends."""
-        self.stages["queue"] = self.stages.get("queue", 0.0) + 1e3 * (began - self._mark)
-        self.stages["inference"] = 1e3 * (ended - began)
-        self._mark = ended
+    def stages(self) -> dict[str, float]:
+        """Milliseconds of the stages that ran."""
+        decode = _between(self.read_began, self.read_ended)
+        inference = _between(self.device_began, self.device_ended)
+        waits = [_between(self.received, self.read_began), _between(self.read_ended, self.device_began)]
+        queue = sum([wait for wait in waits if wait is not None]) if waits[0] is not None else None
+        postprocess = _between(self.device_ended or self.read_ended, self.ended)
+        found = {"decode": decode, "queue": queue, "inference": inference, "postprocess": postprocess}
+        return {stage: took for stage, took in found.items() if took is not None}
 
     def finish(self) -> dict[str, float]:
-        """End ``postprocess``, and return milliseconds of every stage and in total, 0 for one that did not run.
+        """Milliseconds of every stage and in total; 0 for a stage that did not run. The first call ends the request."""
+        if self.ended is None:
+            self.ended = time.monotonic()
+        return dict.fromkeys(STAGES, 0.0) | self.stages() | {"total": 1e3 * (self.ended - self.began)}
 
-        An answer that carries its own timing calls this first, so that a later call changes nothing.
-        """
-        if TOTAL not in self.stages:
-            self.lap("postprocess")
-            self.stages[TOTAL] = 1e3 * (time.monotonic() - self.began)
-        return {stage: self.stages.get(stage, 0.0) for stage in (*STAGES, TOTAL)}
+
+def _between(began: float | None, ended: float | None) -> float | None:
+    return None if began is None or ended is None else 1e3 * (ended - began)

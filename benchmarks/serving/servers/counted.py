@@ -58,7 +58,7 @@ def count(account: Account) -> None:
     """What any program must do with a frame: decode and prepare it, run the network, find targets, write the answer."""
     parts.read_entries = account.counting(parts.read_entries)
     Runtime.probabilities = account.counting(Runtime.probabilities)  # type: ignore[method-assign]
-    parts.FramesWork.answer = account.counting(parts.FramesWork.answer)  # type: ignore[method-assign]
+    parts.write_answer = account.counting(parts.write_answer)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """``POST /v1/detect``: frames in, targets out."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -8,16 +7,15 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.body import MULTIPART, PART_NAMES, read_parts
-from service.api.detect.accept import MediaType as Answer
 from service.api.detect.accept import negotiate
 from service.api.detect.query import PARAMETERS, read_query
-from service.api.detect.work import FramesWork, read_json_work, read_mask_work
+from service.api.detect.work import read_work
 from service.api.openapi.errors import OF_FRAMES, Responses, problems
 from service.api.openapi.headers import SERVER_TIMING, refer
 from service.api.openapi.schemas import DetectAnswer
-from service.engine.request import Plan
+from service.engine.work import Plan
 from service.errors import Reason
-from service.frames import ACCEPTED, Budget
+from service.frames import ACCEPTED
 from service.observability.timing import Timing
 from service.server.state import ServerState
 
@@ -65,11 +63,7 @@ async def detect(request: Request) -> Response:
     plan = Plan(detector, query.options, deadline)
     with server.engine.admission.enter() as places:
         parts = await read_parts(request, settings.max_body_bytes, settings.max_frames, deadline, query.raw, late)
-        read: Callable[[Budget], FramesWork]
-        if media_type is Answer.MASK:
-            read = partial(read_mask_work, parts, plan)
-        else:
-            read = partial(read_json_work, parts, plan, query.mask)
+        read = partial(read_work, parts, plan, media_type, query.mask)
         content = await server.engine.answer(read, places, timing, deadline)
     request.state.stages = timing.finish()
     return Response(content, media_type=media_type.value)

@@ -1,15 +1,16 @@
 """Bodies and parts of bodies: frames' bytes in, the contract's JSON or one mask out."""
 
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
+from service.api.detect.accept import MediaType
 from service.detection.description import MaskEncoding, describe_detection, describe_fault, describe_model
 from service.detection.detector import Detection, Prepared
 from service.detection.masks import encode_png
-from service.engine.request import Plan, Tensor
+from service.engine.work import Plan, Tensor, Work
 from service.errors import Reason, ServiceError
 from service.frames import Budget, Frame, RawLayout, decode, undecodable
 from service.observability.timing import Timing
@@ -58,88 +59,51 @@ def read_entries(parts: list[Part], plan: Plan, budget: Budget) -> list[Entry]:
     return entries
 
 
-@dataclass(frozen=True, slots=True)
-class FramesWork(ABC):
-    """Frames as they came, in the order of the request."""
-
-    plan: Plan
-    entries: Sequence[Entry]
-
-    @property
-    def ready(self) -> list[Prepared]:
-        return [entry for entry in self.entries if isinstance(entry, Prepared)]
-
-    @property
-    def unreadable(self) -> int:
-        return len(self.entries) - len(self.ready)
-
-    def answer(
-        self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]], timing: Timing
-    ) -> bytes:
-        """As ``Work.answer``.
-
-        Raises:
-            ServiceError: none of the frames could be read.
-        """
-        if not probabilities:
-            raise _nothing_decoded([entry for entry in self.entries if isinstance(entry, Bad)])
-        return self._write(detect(), timing)
-
-    @abstractmethod
-    def _write(self, detections: Sequence[Detection], timing: Timing) -> bytes: ...
-
-
-@dataclass(frozen=True, slots=True)
-class JsonWork(FramesWork):
-    """Answered with the contract's JSON."""
-
-    mask: MaskEncoding
-
-    def _write(self, detections: Sequence[Detection], timing: Timing) -> bytes:
-        found = iter(detections)
-        frames: list[dict[str, Any]] = [
-            describe_fault(index, entry.name, entry.fault)
-            if isinstance(entry, Bad)
-            else describe_detection(index, next(found), self.mask)
-            for index, entry in enumerate(self.entries)
-        ]
-        answer = {
-            "model": describe_model(self.plan.detector),
-            "frames": frames,
-            "timing_ms": {stage: round(milliseconds, 3) for stage, milliseconds in timing.finish().items()},
-        }
-        return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-@dataclass(frozen=True, slots=True)
-class MaskWork(FramesWork):
-    """Answered with the mask of the only frame, PNG."""
-
-    def _write(self, detections: Sequence[Detection], timing: Timing) -> bytes:
-        (detection,) = detections
-        return encode_png(detection.found.mask)
-
-
-def read_json_work(parts: list[Part], plan: Plan, mask: MaskEncoding, budget: Budget) -> JsonWork:
-    """Frames to be answered with JSON.
+def read_work(parts: list[Part], plan: Plan, media_type: MediaType, mask: MaskEncoding, budget: Budget) -> Work[bytes]:
+    """The frames of a request, to be answered with JSON or with the mask of the only frame.
 
     Raises:
-        ServiceError: as ``read_entries``.
+        ServiceError: as ``read_entries``, or ``not_acceptable`` if several frames should be answered with one mask.
     """
-    return JsonWork(plan, read_entries(parts, plan, budget), mask)
-
-
-def read_mask_work(parts: list[Part], plan: Plan, budget: Budget) -> MaskWork:
-    """A frame to be answered with its mask.
-
-    Raises:
-        ServiceError: as ``read_entries``, or ``not_acceptable`` for several frames.
-    """
-    work = MaskWork(plan, read_entries(parts, plan, budget))
-    if len(work.entries) != 1:
-        detail = f"image/png carries one mask, the request has {len(work.entries)} frames"
+    entries = read_entries(parts, plan, budget)
+    if media_type is MediaType.MASK and len(entries) != 1:
+        detail = f"image/png carries one mask, the request has {len(entries)} frames"
         raise ServiceError(Reason.NOT_ACCEPTABLE, detail)
-    return work
+    ready = [entry for entry in entries if isinstance(entry, Prepared)]
+    encoding = None if media_type is MediaType.MASK else mask
+    return Work(plan, ready, len(entries) - len(ready), partial(write_answer, plan, entries, encoding))
+
+
+def write_answer(
+    plan: Plan,
+    entries: Sequence[Entry],
+    encoding: MaskEncoding | None,
+    probabilities: Sequence[Tensor],
+    detect: Callable[[], Sequence[Detection]],
+    timing: Timing,
+) -> bytes:
+    """The contract's JSON with masks of this encoding, or, for None, the PNG mask of the only frame.
+
+    Raises:
+        ServiceError: none of the frames could be read.
+    """
+    if not probabilities:
+        raise _nothing_decoded([entry for entry in entries if isinstance(entry, Bad)])
+    detections = iter(detect())
+    if encoding is None:
+        return encode_png(next(detections).found.mask)
+    frames = [
+        describe_fault(index, entry.name, entry.fault)
+        if isinstance(entry, Bad)
+        else describe_detection(index, next(detections), encoding)
+        for index, entry in enumerate(entries)
+    ]
+    answer = {
+        "model": describe_model(plan.detector),
+        "frames": frames,
+        "timing_ms": {stage: round(milliseconds, 3) for stage, milliseconds in timing.finish().items()},
+    }
+    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _decode_part(part: Part, budget: Budget) -> list[Frame | ServiceError]:

@@ -16,7 +16,7 @@ from service.api.openinference.wire import ModelMetadata
 from service.detection.detector import Detection, Detector, Prepared
 from service.detection.options import Options
 from service.detection.windows import LONGEST, exact_window
-from service.engine.request import Tensor
+from service.engine.work import Tensor
 from service.errors import Reason, ServiceError
 from service.frames import Frame, undecodable
 from service.frames.frame import make_frame

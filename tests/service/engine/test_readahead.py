@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
 
-from service.engine.request import ReadAhead
+from service.engine.engine import ReadAhead
 
 LIMIT = 100  # pixels
 WITHIN_S, NOT_WITHIN_S = 10.0, 0.05

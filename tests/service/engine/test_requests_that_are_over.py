@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.api.detect.work import FramesWork, Part, read_json_work
+from service.api.detect.accept import MediaType
+from service.api.detect.work import Part, read_work
 from service.detection.description import MaskEncoding
 from service.detection.detector import Detector
 from service.detection.options import Options
 from service.engine.engine import Engine
-from service.engine.request import Plan
+from service.engine.work import Plan, Work
 from service.errors import Reason, ServiceError
 from service.frames import Budget
 from service.observability.metrics import Metrics
@@ -48,8 +49,8 @@ async def ask(engine: Engine, detector: Detector, seconds: float) -> Reason | No
     frame = np.zeros((SIDE, SIDE), np.uint8)
     frame[::64] = 200
 
-    def read(budget: Budget) -> FramesWork:
-        return read_json_work([Part(png(frame), None, None, None)], plan, MaskEncoding.NONE, budget)
+    def read(budget: Budget) -> Work[bytes]:
+        return read_work([Part(png(frame), None, None, None)], plan, MediaType.JSON, MaskEncoding.NONE, budget)
 
     try:
         with engine.admission.enter() as places:

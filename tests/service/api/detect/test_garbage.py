@@ -14,7 +14,7 @@ from tests.support.small_models import write_small_model
 PROGRAM = """
 import gc, os, threading, sys, time, urllib.error, urllib.request
 from pathlib import Path
-from service.engine.request import Request
+from service.engine.engine import Request
 from service.api.connection.server import Server
 from service.settings import Settings
 
