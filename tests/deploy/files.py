@@ -9,6 +9,7 @@ from tests.support.paths import ROOT
 DOCKERFILE: Final = ROOT / "Dockerfile"
 COMPOSE: Final = ROOT / "docker-compose.yml"
 DOCKER_PAGE: Final = ROOT / "docs" / "how-to" / "docker.md"
+MONITORING_PAGE: Final = ROOT / "docs" / "how-to" / "monitoring.md"
 COMPOSE_WITH_KEYS: Final = ROOT / "docker-compose.keys.yml"
 KUBERNETES: Final = ROOT / "deploy" / "kubernetes" / "rrcanet.yaml"
 KUBERNETES_PAGE: Final = ROOT / "docs" / "how-to" / "kubernetes.md"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.deploy.files import ALERTS, DOCKER_PAGE
+from tests.deploy.files import ALERTS, MONITORING_PAGE
 from tests.deploy.prometheus import scraping
 from tests.support.tools import require_tool
 from tests.support.waiting import wait_until
@@ -32,7 +32,7 @@ def test_every_alert_has_a_case_in_which_it_fires_and_a_row_on_the_page() -> Non
     alerts = re.findall(r"- alert: (\w+)", ALERTS.read_text())
     assert alerts
     assert set(alerts) == set(re.findall(r'alertname="(\w+)"', CASES.read_text()))
-    assert alerts == re.findall(r"^\| `(Rrcanet\w+)` \|", DOCKER_PAGE.read_text(), re.MULTILINE)
+    assert alerts == re.findall(r"^\| `(Rrcanet\w+)` \|", MONITORING_PAGE.read_text(), re.MULTILINE)
 
 
 def test_prometheus_evaluates_every_rule_on_metrics_that_a_server_has(client: httpx.Client, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ HERE = f"'{sys.executable}' -c 'from service.cli import main; main()'"
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
     """The folder in which the commands of the page were run."""
-    commands = re.search(r"^```\n(mkdir -p keys/.*?)^```$", DOCKER_PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    commands = re.search(r"^```sh\n(mkdir -p keys/.*?)^```$", DOCKER_PAGE.read_text(), re.MULTILINE | re.DOTALL)
     assert commands is not None
     script = f"export PYTHONPATH='{ROOT}'; cd '{tmp_path}'\n{commands[1].replace(IN_A_CONTAINER, HERE)}"
     subprocess.run(["sh", "-euc", script], check=True, timeout=60)
