@@ -34,11 +34,7 @@ def test_the_suffixes_of_frames_in_folders_are_told() -> None:
     assert {*SUFFIXES, *RAW_SUFFIXES} <= set(names_in(DOCUMENT))
 
 
-def test_options_that_are_told_exist_and_the_help_tells_of_files_and_fields() -> None:
-    told = {name.split()[0] for name in names_in(DOCUMENT) if name.startswith("--")}
-    parameters = [one for one in detect_command.params if isinstance(one, click.Option)]
-    options = {name for parameter in parameters for name in parameter.opts}
-    assert told <= options
+def test_the_help_names_the_files_and_the_page_of_their_fields() -> None:
     shown = " ".join(CliRunner().invoke(main, ["detect", "--help"]).output.split())
     for form, name in FILES.items():
         assert f"{form} writes {name}" in shown
