@@ -18,7 +18,7 @@ ifeq ($(RUNTIME),)
 $(error device $(WANTED): must be auto, cuda or cpu)
 endif
 
-.PHONY: serve test check format fuzz lock clean
+.PHONY: serve test check docs format fuzz lock clean
 .DEFAULT_GOAL := serve
 
 serve: .venv/installed-$(RUNTIME)
@@ -32,6 +32,10 @@ check: .venv-dev/installed
 	.venv-dev/bin/ruff check .
 	.venv-dev/bin/mypy
 	.venv-dev/bin/lint-imports
+
+# the documents as a site with search, in build/site; the notice of mkdocs-material about its successor is no warning
+docs: .venv-dev/installed
+	NO_MKDOCS_2_WARNING=1 .venv-dev/bin/mkdocs build --strict
 
 format: .venv-dev/installed
 	.venv-dev/bin/ruff check --fix .

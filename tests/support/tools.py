@@ -1,5 +1,6 @@
-"""Programs of the system that some tests need."""
+"""Programs and packages that some tests need."""
 
+import importlib.util
 import os
 import shutil
 
@@ -13,4 +14,13 @@ def require_tool(name: str) -> str:
         return path
     if os.environ.get("CI"):
         pytest.fail(f"{name} is not installed; .ci/run installs it")
+    pytest.skip(f"{name} is not installed")
+
+
+def require_module(name: str) -> None:
+    """See that a package can be imported; without it the test skips, and in CI it fails."""
+    if importlib.util.find_spec(name) is not None:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(f"{name} is not installed; make .venv-dev/installed installs it")
     pytest.skip(f"{name} is not installed")
