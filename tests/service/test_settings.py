@@ -1,7 +1,6 @@
 """Settings from the environment and ``.env``."""
 
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,8 @@ from pydantic.fields import FieldInfo
 from service.models.canary import Canary
 from service.pretrained import SHIPPED
 from service.settings import PREFIX, LogFormat, Settings, SettingsFault, load_settings
-from tests.support.paths import DOCS
+from tests.support.markdown import names_in, read_document, read_table
 
-SETTINGS_PAGE = DOCS / "reference" / "settings.md"
 DEFAULTS = {
     "host": "127.0.0.1",
     "port": 8000,
@@ -49,8 +47,9 @@ def test_every_default_is_as_documented() -> None:
 
 
 def test_the_page_of_settings_says_what_the_code_says() -> None:
-    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.+) \|$", SETTINGS_PAGE.read_text(), re.MULTILINE))
-    assert rows == {name.upper(): _row(field) for name, field in Settings.model_fields.items()}
+    rows = read_table(read_document("reference/settings.md"), "name", "default", "meaning")
+    shown = {names_in(row["name"])[0]: f"{row['default']} | {row['meaning']}" for row in rows}
+    assert shown == {name.upper(): _row(field) for name, field in Settings.model_fields.items()}
 
 
 def _row(field: FieldInfo) -> str:
