@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import service.api.connection.slow_client
-from tests.support.server import StartServer, running
+from tests.support.server import CODE, StartServer, running
 from tests.support.small_models import write_small_model
 from tests.support.waiting import wait_until
 
@@ -81,6 +81,7 @@ def test_who_reads_slowly_gets_the_whole_answer(
 
 
 def test_an_answer_that_is_not_read_keeps_no_process_from_ending(models: Path) -> None:
-    with running(MODELS=str(models)) as (process, client), answered(client, 4096):
+    code = f"import service.api.connection.slow_client as timer; timer.UNREAD_TIMEOUT_S = 1.0; {CODE}"
+    with running(code=code, MODELS=str(models)) as (process, client), answered(client, 4096):
         process.send_signal(signal.SIGTERM)
         assert process.wait(40) == 0

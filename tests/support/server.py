@@ -31,6 +31,8 @@ def serving(wait_ready: bool = True, **settings: Any) -> Iterator[httpx.Client]:
         settings: as ``Settings`` names them.
     """
     server = Server(Settings(_env_file=None, port=0, **settings))  # type: ignore[call-arg]
+    # a run that is slow to end must not end the process of the tests; a thread that never ends fails the test below
+    setattr(server, "leave_stuck_threads", lambda: None)  # noqa: B010, because mypy refuses to assign a method
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

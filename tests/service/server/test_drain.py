@@ -31,6 +31,10 @@ def wait_for(client: httpx.Client, status: int) -> httpx.Response:
     return answers[-1]
 
 
+def wait_until_not_ready(client: httpx.Client) -> None:
+    wait_until(lambda: client.get("/readyz").status_code == 503, "readiness does not fall")
+
+
 @contextmanager
 def half_sent(client: httpx.Client) -> Iterator[socket.socket]:
     """A request that is accepted, and in work for as long as the rest of its body does not come."""
@@ -77,7 +81,7 @@ def test_then_new_requests_are_refused_until_what_was_accepted_is_answered(delay
 def test_a_second_signal_ends_the_delay_but_not_the_work(second: signal.Signals) -> None:
     with running(DRAIN_DELAY_S="60") as (process, client), half_sent(client) as accepted:
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        wait_until_not_ready(client)
         assert post(client).status_code == 200
         process.send_signal(second)
         wait_for(client, 503)
@@ -88,9 +92,10 @@ def test_a_second_signal_ends_the_delay_but_not_the_work(second: signal.Signals)
 
 def test_without_a_delay_a_second_signal_ends_nothing() -> None:
     with running(DRAIN_DELAY_S="0") as (process, client), half_sent(client) as accepted:
-        for _ in range(2):
-            process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        wait_for(client, 503)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)  # nothing shows that it has arrived
         assert post(client).status_code == 503
         accepted.sendall(GOOD[100:])
         assert read_all(accepted).startswith(b"HTTP/1.1 200 ")
@@ -100,10 +105,13 @@ def test_without_a_delay_a_second_signal_ends_nothing() -> None:
 @pytest.mark.parametrize("delay", ["0", "60"])
 def test_a_third_signal_ends_the_work_too(delay: str) -> None:
     with running(DRAIN_DELAY_S=delay) as (process, client), half_sent(client) as accepted:
-        for _ in range(3):
-            process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        wait_until_not_ready(client)
+        process.send_signal(signal.SIGTERM)
+        wait_for(client, 503)
+        time.sleep(0.3)  # without a delay, nothing shows that the second signal has arrived
+        process.send_signal(signal.SIGTERM)
         answer = read_all(accepted)
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b'"reason": "draining"' in answer
-        assert process.wait(5) == 0
+        assert process.wait(20) == 0
