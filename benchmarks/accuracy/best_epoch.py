@@ -1,8 +1,9 @@
-"""Scores of all weights that a run has kept on a test split, and the best: how the authors select what they report.
+"""Scores of all weights that a training run has kept, on a test split, and the best of them.
 
 python -m benchmarks.accuracy.best_epoch runs/nuaa-sirst-authors --data datasets/NUAA-SIRST --grid 256
 
-A score selected on the test split flatters: it stands beside that of the last weights, never in its place.
+The paper's authors select the weights that they report in this way. A score that was selected on the test split is too
+good, so report it beside the score of the last weights, never alone.
 """
 
 from collections.abc import Iterator
@@ -30,14 +31,14 @@ HEAD: Final = ("steps", "IoU %", "nIoU %", "Pd %", "Fa identity e-6", "Fa legacy
 
 @click.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of one data set.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of one dataset.")
 @click.option("--split", default=TEST, show_default=True)
 @click.option("--grid", type=click.Choice([one.value for one in Grid]), default=Grid.NATIVE.value, show_default=True)
 @click.option("--range", "span", type=click.Choice([one.value for one in RangeMode]), default=RangeMode.AUTO.value)
 @click.option("--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value)
 def main(run: Path, data: Path, split: str, grid: Grid, span: RangeMode, device: Device) -> None:
-    """Score weights-STEP.safetensors of RUN, one after the other, and the last weights."""
-    files = sorted(run.glob("weights*.safetensors"))  # the last weights have no step in their name, and come last
+    """Score each weights-STEP.safetensors of RUN and the last weights."""
+    files = sorted(run.glob("weights*.safetensors"))  # the last weights have no step in their name and sort last
     if not files:
         raise click.ClickException(f"{run} holds no weights: rrcanet train writes them")
     try:
@@ -47,11 +48,11 @@ def main(run: Path, data: Path, split: str, grid: Grid, span: RangeMode, device:
         raise click.ClickException(str(error)) from error
     click.echo(Table(HEAD, tuple(_cells(scored))).markdown())
     steps, best = max(scored, key=lambda one: one[1].iou)
-    click.echo(f"\nselected on the {split} split itself: IoU {format_score(100 * best.iou)} after {steps} steps")
+    click.echo(f"\nbest, selected on the {split} split itself: IoU {format_score(100 * best.iou)} after {steps} steps")
 
 
 def _score(file: Path, folder: FrameFolder, grid: Grid, span: RangeMode, device: Device) -> tuple[int, Scores]:
-    """Steps and scores, through the very line that serves."""
+    """Steps and scores of one file, by the same code that serves."""
     trained = load_checkpoint(file)
     with TemporaryDirectory() as scratch:
         model = Path(scratch) / "model.onnx"

@@ -1,4 +1,4 @@
-"""Frames without any target, cut out of a data set, to measure false alarms where every alarm is false.
+"""Frames without targets, cut out of a dataset, to measure false alarms: every detection there is false.
 
 python -m benchmarks.accuracy.empty_frames datasets/NUAA-SIRST --out empty/NUAA-SIRST
 rrcanet evaluate MODEL --data empty/NUAA-SIRST --split test
@@ -23,7 +23,7 @@ MARGIN: Final = 16  # pixels between a window and any pixel of a mask
 
 
 class Window(NamedTuple):
-    """Pixels of the frame."""
+    """Position and size of a window, in pixels of the frame."""
 
     top: int
     left: int
@@ -33,14 +33,16 @@ class Window(NamedTuple):
 
 @click.command(epilog="Example: python -m benchmarks.accuracy.empty_frames datasets/IRSTD-1k --out empty/IRSTD-1k")
 @click.argument("data", type=click.Path(path_type=Path), metavar="DATA")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="A new data set.")
-@click.option("--split", default="test", show_default=True, help="Frames of DATA that are cut.")
-@click.option("--per-frame", type=click.IntRange(1), default=4, show_default=True, help="Windows at most.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the new dataset."
+)
+@click.option("--split", default="test", show_default=True, help="Frames of DATA to cut.")
+@click.option("--per-frame", type=click.IntRange(1), default=4, show_default=True, help="Most windows of a frame.")
 def empty_frames_command(data: Path, out: Path, split: str, per_frame: int) -> None:
-    """Cut windows at least 16 pixels from any target out of the frames of DATA; OUT gets them as its split `test`.
+    """Cut windows out of the frames of DATA, at least 16 pixels from any target; OUT gets them as its split `test`.
 
-    Windows of one frame do not overlap. They are 256 pixels wide and high, or 192 or 128 where the targets leave no
-    more room; of a frame that is narrower (128 pixels at least) they take the whole width.
+    Windows of one frame do not overlap. Their sides are 256 pixels, or 192 or 128 where the targets leave less
+    room. Where a frame is narrower (at least 128 pixels), a window takes its whole width.
     """
     try:
         if out.exists() and any(out.iterdir()):
@@ -76,14 +78,14 @@ def cut(folder: FrameFolder, out: Path, per_frame: int) -> list[str]:
 
 
 def _write(path: Path, counts: NDArray[np.generic]) -> None:
-    """As PNG; counts that it does not hold as a TIFF of float32."""
+    """Write a PNG, or a TIFF of float32 for counts that PNG cannot hold."""
     integers = counts.dtype in (np.uint8, np.uint16)
     image = Image.fromarray(counts if integers else counts.astype(np.float32))
     image.save(path.with_name(f"{path.name}.{'png' if integers else 'tif'}"))
 
 
 def windows(mask: NDArray[np.bool_], number: int) -> list[Window]:
-    """The first so many that lie clear of ``mask [H, W]``, in reading order, of the widest kind that fits at all."""
+    """The first ``number`` windows beside the targets of ``mask [H, W]``, of the largest side that fits."""
     if min(mask.shape) < SIDES[-1]:
         return []
     sizes = ((min(side, mask.shape[0]), min(side, mask.shape[1])) for side in SIDES)
@@ -92,7 +94,7 @@ def windows(mask: NDArray[np.bool_], number: int) -> list[Window]:
 
 
 def _clear(mask: NDArray[np.bool_], height: int, width: int) -> Iterator[Window]:
-    """Windows that overlap neither a target's surroundings nor each other."""
+    """Windows that overlap neither the surroundings of a target nor each other."""
     free = _target_pixels(mask, height, width) == 0
     while free.any():
         top, left = np.unravel_index(int(free.argmax()), free.shape)
@@ -101,7 +103,7 @@ def _clear(mask: NDArray[np.bool_], height: int, width: int) -> Iterator[Window]
 
 
 def _target_pixels(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.int64]:
-    """By a window's top left corner, how many pixels of ``mask`` lie in it or nearer than ``MARGIN``."""
+    """For each top left corner of a window: the pixels of ``mask`` inside the window or nearer than ``MARGIN``."""
     rows, columns = height + 2 * MARGIN, width + 2 * MARGIN
     sums = np.pad(np.pad(mask, MARGIN).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     return np.asarray(sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns] + sums[:-rows, :-columns])

@@ -1,4 +1,4 @@
-"""Lists of the training frames that a recipe holds out, for calibration and for a look at unseen sequences.
+"""Lists of the training frames that a recipe holds out, for calibration and for scores on unseen sequences.
 
 python -m benchmarks.accuracy.held_out generalist --data datasets
 rrcanet calibrate MODEL --data datasets/NUAA-SIRST --data datasets/IRSTD-1k --split generalist-held-out
@@ -16,9 +16,9 @@ from model.training.selection import excluded_names, is_held_out, refuse_unmatch
 
 @click.command(epilog="Example: python -m benchmarks.accuracy.held_out generalist --data datasets")
 @click.argument("recipe", metavar="RECIPE")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder that holds the data sets.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder that holds the datasets.")
 def held_out_command(recipe: str, data: Path) -> None:
-    """Write RECIPE-held-out.txt into each of RECIPE's data sets, a split for `evaluate` and `calibrate`."""
+    """Write RECIPE-held-out.txt into each dataset of RECIPE: a split for `evaluate` and `calibrate`."""
     try:
         for folder, names in held_out(load_recipe(recipe), data):
             target = folder.root / f"{load_recipe(recipe).name}-held-out.txt"
@@ -29,10 +29,10 @@ def held_out_command(recipe: str, data: Path) -> None:
 
 
 def held_out(recipe: Recipe, data: Path) -> list[tuple[FrameFolder, list[str]]]:
-    """Of each data set that has any, the names held out that no test split has either.
+    """For each dataset with such frames: the names that are held out and in no test split.
 
     Raises:
-        DataError: a data set is missing or wrong, a pattern fits no frame, or nothing is held out.
+        DataError: a dataset is missing or wrong, a pattern matches no frame, or no frame is held out.
     """
     excluded = excluded_names(recipe, data)
     folders = [FrameFolder(data / name, recipe.split) for name in recipe.datasets]

@@ -1,4 +1,4 @@
-"""How far the masks of a data set lie from the light that they mark: a habit of its annotators, or of its simulation.
+"""The offset between the masks of a dataset and the light that they mark: a habit of its annotators or simulation.
 
 python -m benchmarks.accuracy.mask_offset datasets/IRSTD-1k --split train
 """
@@ -15,16 +15,16 @@ from scipy import ndimage
 from model.data.dataset import DataError, FrameFolder, Sample
 
 MARGIN: Final = 4  # pixels around a target that show its background
-LARGEST: Final = 100  # pixels of a mask; larger targets have a shape, and light that is uneven by itself
-FLOOR: Final = 0.3  # of a target's height over its background: what lies below counts as background
-FARTHEST: Final = 3.0  # pixels; farther off is something else
+LARGEST: Final = 100  # pixels of a mask: larger targets have a shape, and their light is uneven
+FLOOR: Final = 0.3  # of the target's peak over the background: lower values count as background
+FARTHEST: Final = 3.0  # pixels: light at a greater offset belongs to something else
 
 
 @click.command(epilog="Example: python -m benchmarks.accuracy.mask_offset datasets/IRSTD-1k --split train")
 @click.argument("data", type=click.Path(path_type=Path), metavar="DATA")
 @click.option("--split", default="train", show_default=True)
 def mask_offset_command(data: Path, split: str) -> None:
-    """Print the mean of light's centroid minus mask's, in pixels, over the small targets of DATA."""
+    """Print the mean offset from mask to light, in pixels between centroids, over the small targets of DATA."""
     try:
         folder = FrameFolder(data, split)
         found = np.array([offset for name in folder.names for offset in offsets(folder.load(name))])
@@ -33,14 +33,14 @@ def mask_offset_command(data: Path, split: str) -> None:
     if len(found) < 2:
         raise click.ClickException(f"{data} has no small targets")
     mean, error_of_mean = found.mean(0), found.std(0) / np.sqrt(len(found))
-    click.echo(f"{len(found)} targets: light is off its mask by", nl=False)
+    click.echo(f"{len(found)} targets: offset of the light from its mask:", nl=False)
     click.echo(
         ",".join(f" {m:+.3f} +- {e:.3f} in {axis}" for axis, m, e in zip("yx", mean, error_of_mean, strict=True))
     )
 
 
 def offsets(sample: Sample) -> Iterator[NDArray[np.float64]]:
-    """``[2]`` (y, x) of each small target that has its surroundings inside the frame."""
+    """The offset (y, x) ``[2]`` of each small target whose surroundings lie inside the frame."""
     labels, _ = ndimage.label(sample.mask, np.ones((3, 3)))
     for label, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
         around = tuple(slice(side.start - MARGIN, side.stop + MARGIN) for side in (rows, columns))

@@ -1,9 +1,8 @@
-"""What padding to few sizes and cutting into windows cost in accuracy: the same frames, three ways, side by side.
+"""The accuracy that padding to few sizes and cutting into windows cost: the same frames in three ways.
 
-``tight`` pads to the network's stride and no further, ``listed`` is what the service does, ``cut`` cuts every frame
-into windows of at most ``--longest`` pixels a side, as the service does with frames that are far larger. With
-``--cut-outs`` each frame is first reduced to a part with random sides, so that targets stand at borders and sides fit
-no list.
+``tight`` pads to a multiple of the network's stride. ``listed`` is what the service does. ``cut`` cuts every frame into
+windows of at most ``--longest`` pixels a side, as the service does with much larger frames. With ``--cut-outs`` a part
+of random size replaces each frame: targets then lie at borders, and sides are not in the service's list of sizes.
 
     python -m benchmarks.accuracy.windows service/pretrained/rrcanet.onnx --data datasets/NUAA-SIRST
 """
@@ -33,10 +32,10 @@ SMALLEST_SHARE = 0.55  # of a frame's side that a cut-out keeps
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--split", default="test", show_default=True)
 @click.option("--device", type=click.Choice([one.value for one in Device]), default="cpu", show_default=True)
-@click.option("--cut-outs", is_flag=True, help="Score parts of frames, their sides drawn at random.")
-@click.option("--longest", default=256, show_default=True, help="Pixels of a side of the windows of the third way.")
-@click.option("--way", "only", multiple=True, type=click.Choice(WAYS), help="Of the ways; may be repeated.")
-@click.option("--limit", type=int, help="Frames to score; all by default.")
+@click.option("--cut-outs", is_flag=True, help="Score parts of the frames, of random size.")
+@click.option("--longest", default=256, show_default=True, help="Longest side of a window of the way `cut`, pixels.")
+@click.option("--way", "only", multiple=True, type=click.Choice(WAYS), help="Measure only this way; may be repeated.")
+@click.option("--limit", type=int, help="Number of frames to score; all by default.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the scores there.")
 def main(
     model: Path,
@@ -67,7 +66,7 @@ def main(
         if cut_outs:
             part = _cut_out(image.shape, draw)
             image, mask, valid = np.ascontiguousarray(image[part]), mask[part], valid[part]
-        counted: dict[tuple[Window, ...], Counts] = {}  # most frames are of a listed size: both ways are one there
+        counted: dict[tuple[Window, ...], Counts] = {}  # two ways are the same for frames of a listed size
         for way, windows in ways.items():
             cut = tuple(windows(*image.shape))
             if cut not in counted:

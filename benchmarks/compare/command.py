@@ -33,7 +33,7 @@ FAULTS = (DataError, RecipeError, ResumeError, TrainingError, UnknownContenderEr
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder that holds the data sets.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Each run gets a folder NAME-SEED in it.")
 @click.option("--recipe", default="nuaa-sirst", show_default=True, help="All of it counts but its network and budget.")
-@click.option("--split", default="test", show_default=True, help="Scored, of each data set of the recipe.")
+@click.option("--split", default="test", show_default=True, help="Split to score, of each dataset of the recipe.")
 @click.option("--only", multiple=True, metavar="NAME", help="Of the groups, this one; may be repeated.")
 @click.option("--steps", type=click.IntRange(1), default=2400, show_default=True)
 @click.option("--batch", type=click.IntRange(2), default=8, show_default=True)

@@ -1,4 +1,4 @@
-"""What is compared: a network and the loss that it is trained with, under a name."""
+"""The contenders: each is a network and the loss that trains it, under a name."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ PLAIN_HOSTS: Final = ("resunet", "amfunet", "dnanet", "acm", "uiunet")
 
 
 class UnknownContenderError(ValueError):
-    """A name that stands for nothing, and those that do."""
+    """An unknown name; the message lists the known ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """``build`` makes the network for so many input channels."""
+    """``build`` makes the network for a number of input channels."""
 
     name: str
     build: Callable[[int], nn.Module]
@@ -28,7 +28,7 @@ class Contender:
 
 
 def soft_iou_loss(logits: Tensor, targets: Tensor, smooth: float = 1.0) -> Tensor:
-    """1 - IoU of the probabilities, over the whole batch: what the hosts' own authors train with, or nearly."""
+    """1 - IoU of the probabilities, over the whole batch: nearly the loss of the hosts' own authors."""
     probabilities = logits.sigmoid()
     overlap = (probabilities * targets).sum()
     return 1 - (overlap + smooth) / (probabilities.sum() + targets.sum() - overlap + smooth)
@@ -54,7 +54,7 @@ GROUPS: Final[dict[str, dict[str, Contender]]] = {
 
 
 def choose(groups: Sequence[str], only: Sequence[str]) -> list[Contender]:
-    """The members of these groups; of them those named in ``only``, if any are.
+    """The members of these groups, or only those that ``only`` names, if it names any.
 
     Raises:
         UnknownContenderError: a name of ``only`` is in none of the groups.

@@ -1,4 +1,4 @@
-"""One run of a comparison: trained to the end of its budget, scored, its result kept as a file."""
+"""One run of a comparison: train to the end of the budget, score, and write the result to a file."""
 
 import sys
 from collections.abc import Callable
@@ -21,11 +21,11 @@ from model.training.state import ResumeError
 from model.training.trainer import STATE_FILE, Trainer
 
 RESULT_FILE = "result.json"
-CHECKPOINT_EVERY = 100  # steps; of the largest network on a slow CPU half an hour
+CHECKPOINT_EVERY = 100  # steps: half an hour for the largest network on a slow CPU
 
 
 class Result(BaseModel):
-    """What a finished run leaves; ``recipe`` and ``tested_on`` tell whether it may be compared."""
+    """The result of a finished run; only results of the same ``recipe`` and ``tested_on`` are compared."""
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
@@ -41,7 +41,7 @@ class Result(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What all runs share: the budget (in the recipe), the training frames, the frames to score, where it happens."""
+    """What all runs share: the budget (in the recipe), the training frames, the test frames, device and folder."""
 
     recipe: Recipe
     frames: PackedFrames
@@ -51,14 +51,14 @@ class Comparison:
 
     @property
     def tested_on(self) -> tuple[str, ...]:
-        """Names of the data sets with their split."""
+        """Names of the datasets with their split."""
         return tuple(f"{folder.root.resolve().name}/{folder.split}" for folder in self.tests)
 
     def finished(self, contender: Contender, seed: int) -> Result | None:
-        """The result of a run that came to its end.
+        """The result of a run that has finished, None if it has not.
 
         Raises:
-            ResumeError: it had another budget, recipe, test or frames.
+            ResumeError: the run had another budget, recipe, test split or training frames.
         """
         path = self._folder(contender, seed) / RESULT_FILE
         if not path.exists():
@@ -71,7 +71,7 @@ class Comparison:
         return result
 
     def run(self, contender: Contender, seed: int, stop: Callable[[], bool]) -> Result | None:
-        """Begin or go on; None where ``stop`` ended it before its last step.
+        """Begin or resume a run; None if ``stop`` ended it before its last step.
 
         Raises:
             ResumeError, TrainingError, DataError, OSError: as training and reading do.
@@ -108,11 +108,11 @@ class Comparison:
             scores=score_network(network, recipe, self.tests, self.device),
         )
         write_atomically(folder / RESULT_FILE, result.model_dump_json(indent=1).encode() + b"\n")
-        (folder / STATE_FILE).unlink()  # four times the weights, and nothing goes on from it
+        (folder / STATE_FILE).unlink()  # four times the size of the weights, and a finished run is not resumed
         return result
 
     def _recipe_of(self, contender: Contender) -> Recipe:
-        """The same for all but for its name, so that a state tells whose it is."""
+        """The common recipe under the contender's name, so that no run resumes from the state of another."""
         return self.recipe.model_copy(update={"name": f"{self.recipe.name}: {contender.name}"})
 
     def _folder(self, contender: Contender, seed: int) -> Path:

@@ -1,4 +1,4 @@
-"""Scores of a network as it was trained, at native resolution, on frames as the service would hand them to it."""
+"""Scores of a PyTorch network at native resolution, on frames that are padded and cut as the service does it."""
 
 from collections.abc import Iterable
 
@@ -32,13 +32,14 @@ def score_network(network: nn.Module, recipe: Recipe, folders: Iterable[FrameFol
 
 def _count(network: nn.Module, normalised: Normalisation, sample: Sample, device: torch.device) -> Counts:
     intensities, (height, width) = sample.intensities(), sample.mask.shape
-    windows = windows_of(height, width, stride_of(network)) if np.ptp(intensities) else []  # of a constant frame none
+    # a constant frame has no targets
+    windows = windows_of(height, width, stride_of(network)) if np.ptp(intensities) else []
     inputs = (torch.from_numpy(window.cut(intensities)).to(device) for window in windows)
     answers = (network(normalised(one))[0].cpu().numpy() for one in inputs)
     return count_frame((join(windows, answers, height, width) > 0) & np.isfinite(sample.counts), sample.mask)
 
 
 def stride_of(network: nn.Module) -> int:
-    """What height and width must be multiples of."""
+    """Height and width of a frame must be multiples of this."""
     assert isinstance(network, Host | RRCANet)
     return network.stride

@@ -21,20 +21,20 @@ COLUMNS: Final[dict[str, Callable[[Scores], float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One contender: its finished runs, by seed."""
+    """The finished runs of one contender, by seed."""
 
     name: str
     results: tuple[Result, ...]
 
     def cells(self) -> tuple[str, ...]:
-        """Parameters, seeds, and of each score the median with the values that it is of."""
+        """Parameters, number of seeds, and for each score the median with the values of all seeds."""
         if not self.results:
             return (self.name, "-", "0", *("-" for _ in COLUMNS))
         scores = (self._cell([value(result.scores) for result in self.results]) for value in COLUMNS.values())
         return (self.name, f"{self.results[0].parameters:,}", str(len(self.results)), *scores)
 
     def as_json(self) -> dict[str, Any]:
-        """Scores by seed and their medians, None where one is not defined."""
+        """Scores by seed and their medians; None for a score that is not defined."""
         runs = {result.seed: asdict(result.scores) for result in self.results}
         names = next(iter(runs.values()), {})
         return {
@@ -50,12 +50,12 @@ class Row:
 
 
 def as_table(rows: Iterable[Row]) -> Table:
-    """One row a contender, whether it has finished or not."""
+    """One row for each contender, with or without finished runs."""
     return Table(("network", "parameters", "seeds", *COLUMNS), tuple(row.cells() for row in rows))
 
 
 def _median(values: Iterable[float]) -> float:
-    """NaN where any is NaN."""
+    """The median; NaN if any value is NaN."""
     values = list(values)
     return math.nan if any(map(math.isnan, values)) else median(values)
 

@@ -1,6 +1,7 @@
-"""Where ONNX Runtime's time goes on the CPU: its profile of one frame, as shares of the whole.
+"""ONNX Runtime's profile of one frame on the CPU: the share of the time that each operator takes.
 
-Shares are of the median time of every node over the runs, with one thread: they hold on a busy machine, times do not.
+For each node the median time over the runs counts, with one thread. Shares stay the same on a busy machine; times do
+not.
 
 python -m benchmarks.cpu.profile --model service/pretrained/rrcanet.onnx
 """
@@ -32,13 +33,13 @@ Event = dict[str, Any]
 @click.option("--size", type=(int, int), default=(256, 256), show_default=True, help="WIDTH HEIGHT.")
 @click.option("--runs", type=click.IntRange(2), default=20, show_default=True)
 def main(model: Path, size: tuple[int, int], runs: int) -> None:
-    """Print a row an operator of the graph as ONNX Runtime rewrites it."""
+    """Print a row for each operator of the graph, after ONNX Runtime has optimised the graph."""
     events = profile(model, Shape(*size, 1), runs)
     click.echo(f"{describe_machine()}, ONNX Runtime {ort.__version__}, 1 thread, {runs} runs\n\n{markdown(events)}")
 
 
 def profile(model: Path, shape: Shape, runs: int) -> list[Event]:
-    """ONNX Runtime's own record of so many runs, with our settings and one thread."""
+    """ONNX Runtime's own record of ``runs`` runs, with the service's settings and one thread."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_mem_pattern = False
@@ -54,7 +55,7 @@ def profile(model: Path, shape: Shape, runs: int) -> list[Event]:
 
 
 def shares(events: Iterable[Event]) -> dict[str, tuple[int, float]]:
-    """Of each operator: its nodes, and their share of the time of all, 0 to 1; the greatest first."""
+    """For each operator its number of nodes and their share of the whole time, 0 to 1; the greatest share first."""
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith(SUFFIX):
@@ -68,7 +69,7 @@ def shares(events: Iterable[Event]) -> dict[str, tuple[int, float]]:
 
 
 def markdown(events: Iterable[Event]) -> str:
-    """A table."""
+    """The shares as a table."""
     rows = tuple((operator, str(nodes), f"{100 * share:.1f}") for operator, (nodes, share) in shares(events).items())
     return Table(("operator", "nodes", "share of the time %"), rows).markdown()
 

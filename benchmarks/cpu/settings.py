@@ -1,4 +1,4 @@
-"""Ways to run a model file on the CPU: ONNX Runtime with one thing changed at a time, and OpenVINO as a yardstick."""
+"""Ways to run a model file on the CPU: ONNX Runtime with one setting changed at a time, and OpenVINO."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from service.runtime import CPU, Device, Runtime
 from service.runtime.cpus import available_cpus
 
-OURS: Final = "ours: no spinning, no memory pattern; frames that wait together on a thread each"
+SERVICE: Final = "as the service: no spinning, no memory pattern, a thread for each waiting frame"
 OPENVINO: Final = "OpenVINO"
 OPENVINO_PROVIDER: Final = "OpenVINOExecutionProvider"
 ALL: Final = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
 LEVELS: Final = {
-    "extended, so no blocked layout (NCHWc)": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "extended (without the blocked layout NCHWc)": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
     "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
@@ -30,7 +30,7 @@ Answer = Callable[[Frames], object]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Of a session; by default as ``service.runtime`` has them."""
+    """Settings of a session; the defaults are those of ``service.runtime``."""
 
     threads: int
     spinning: bool = False
@@ -44,7 +44,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """``answer`` is given a stack of frames, ``fewest`` at least."""
+    """``answer`` takes ``[N, 1, H, W]`` intensities; N must be at least ``fewest``."""
 
     name: str
     answer: Answer
@@ -52,17 +52,17 @@ class Setting:
 
     @property
     def by_onnx_runtime(self) -> bool:
-        """Whether it is ONNX Runtime's own CPU code that answers."""
+        """Whether ONNX Runtime's own CPU code runs the model."""
         return not self.name.startswith(OPENVINO)
 
 
 def onnx_runtime_settings(model: Path) -> list[Setting]:
-    """Ours first, then each with one thing changed, then how requests share the threads."""
+    """The service's settings, then one setting changed at a time, then ways for requests to share the threads."""
     every = available_cpus()
-    ours: Answer = Runtime(model, Device.CPU).probabilities
+    service: Answer = Runtime(model, Device.CPU).probabilities
     one, all_threads = open_session(model, Options(1)), open_session(model, Options(every))
     changed = {
-        "as it comes: spinning, memory pattern": Options(every, spinning=True, memory_pattern=True),
+        "ONNX Runtime's defaults: spinning, memory pattern": Options(every, spinning=True, memory_pattern=True),
         "spinning": Options(every, spinning=True),
         "spinning for a millisecond at most": Options(every, spinning=True, spin_us=1000),
         "memory pattern": Options(every, memory_pattern=True),
@@ -72,7 +72,7 @@ def onnx_runtime_settings(model: Path) -> list[Setting]:
         **{f"graph optimisation: {name}": Options(every, level=level) for name, level in LEVELS.items()},
     }
     return [
-        Setting(OURS, ours),
+        Setting(SERVICE, service),
         *(Setting(name, open_session(model, options)) for name, options in changed.items()),
         Setting("1 thread", one),
         Setting("one run of all frames, all threads", all_threads, fewest=2),
@@ -82,7 +82,7 @@ def onnx_runtime_settings(model: Path) -> list[Setting]:
 
 
 def openvino_settings(model: Path) -> list[Setting]:
-    """OpenVINO, where it is installed: by itself, or as ONNX Runtime's provider."""
+    """OpenVINO by itself and as a provider of ONNX Runtime, if they are installed."""
     settings = []
     if find_spec("openvino"):
         settings.append(Setting(OPENVINO, _openvino(model)))
@@ -93,7 +93,7 @@ def openvino_settings(model: Path) -> list[Setting]:
 
 
 def open_session(model: Path, options: Options, provider: str = CPU) -> Answer:
-    """A session with these settings."""
+    """Open a session with these settings."""
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = options.threads
     settings.inter_op_num_threads = available_cpus() if options.parallel_nodes else 1
@@ -113,13 +113,13 @@ def open_session(model: Path, options: Options, provider: str = CPU) -> Answer:
 
 
 def at_once(answer: Answer, runs: int) -> Answer:
-    """Each frame by itself, so many side by side."""
+    """Run each frame by itself, ``runs`` of them at the same time."""
     pool = ThreadPoolExecutor(runs)
     return lambda intensities: list(pool.map(answer, intensities[:, None]))
 
 
 def _openvino(model: Path) -> Answer:
-    """Float32 arithmetic, as ours: it would take bfloat16 by itself where the CPU has it."""
+    """OpenVINO in float32, as the service runs; by default it takes bfloat16 where the CPU has it."""
     openvino = import_module("openvino")
     limits = {
         "PERFORMANCE_HINT": "LATENCY",

@@ -1,1 +1,1 @@
-"""The running service, measured from outside as its users meet it: ``python -m benchmarks.serving.load --help``."""
+"""Measurements of a running server from outside: ``cost``, ``load``, ``faults``, ``soak`` and ``full_queue``."""

@@ -1,4 +1,4 @@
-"""Stops and reloads while requests come: nothing that was accepted is lost.
+"""Stops and reloads under load: no accepted request is lost.
 
 python -m benchmarks.serving.faults --stops 10 --reloads 10 --json benchmarks/results/serving-faults.json
 """
@@ -20,12 +20,12 @@ from benchmarks.serving.servers.model_versions import write_version
 from benchmarks.serving.servers.start import serve
 
 CALIBRATION_S = 5.0
-RELOAD_SHARE, STOP_SHARE = 0.5, 1.5  # of the capacity: no refusals, and a full queue
-DRAIN_DELAYS_S = (0.0, 1.0)  # of the stops, in turn
+RELOAD_SHARE, STOP_SHARE = 0.5, 1.5  # load over capacity: without refusals, and with a full queue
+DRAIN_DELAYS_S = (0.0, 1.0)  # settings of the servers that are stopped, in turn
 
 
 def reload_models(reloads: int, pause_s: float) -> tuple[float, Reloads]:
-    """Capacity, and what half as many requests meet."""
+    """The capacity, and the answers at half of it while the model is replaced."""
     server_cores, own_cores = share_out()
     with TemporaryDirectory() as folder:
         write_version(Path(folder), 1)
@@ -36,7 +36,7 @@ def reload_models(reloads: int, pause_s: float) -> tuple[float, Reloads]:
 
 
 def stop_servers(stops: int, load_s: float, rate: float) -> list[Stop]:
-    """One server after another, stopped with its queue full."""
+    """Stop one server after the other while its queue is full."""
     server_cores, own_cores = share_out()
     found = []
     for number in range(stops):
@@ -47,7 +47,7 @@ def stop_servers(stops: int, load_s: float, rate: float) -> list[Stop]:
 
 
 def report(capacity: float, reloads: Reloads, stops: list[Stop]) -> None:
-    """Print what a reader wants to know."""
+    """Print the tables."""
     click.echo(f"capacity: {capacity:.1f} frames/s")
     show(
         ("reloads", "answers", "by version", "of an old version", "taken up after s, median", "p99 ms"),
@@ -70,8 +70,8 @@ def report(capacity: float, reloads: Reloads, stops: list[Stop]) -> None:
 
 @click.command(epilog="Example: python -m benchmarks.serving.faults --stops 10 --reloads 10")
 @click.option("--stops", default=10, show_default=True, help="Servers to stop by SIGTERM.")
-@click.option("--reloads", default=10, show_default=True, help="New versions of the model file.")
-@click.option("--pause", default=3.0, show_default=True, help="Seconds of load before each.")
+@click.option("--reloads", default=10, show_default=True, help="New versions of the model file to write.")
+@click.option("--pause", default=3.0, show_default=True, help="Seconds of load before each stop or reload.")
 @json_option
 def main(stops: int, reloads: int, pause: float, json_file: Path | None) -> None:
     """Reload and stop servers under load. Exit code 1: a promise was broken."""

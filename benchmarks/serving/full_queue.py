@@ -1,4 +1,4 @@
-"""Most memory that the server takes while as many of the largest frames as it lets in wait for the device.
+"""Peak memory of the server while its queue is full of the largest frames.
 
 python -m benchmarks.serving.full_queue
 python -m benchmarks.serving.full_queue --requests 1 --width 1280 --height 1024
@@ -19,11 +19,11 @@ from benchmarks.serving.report import show
 from benchmarks.serving.servers.process import most_resident_mb
 from benchmarks.serving.servers.start import serve
 
-TIMEOUT_S: Final = 30.0  # for most of them that is too short; memory was taken all the same
+TIMEOUT_S: Final = 30.0  # too short for most of the requests, but they take their memory all the same
 
 
 def wide_tiff(width: int, height: int) -> bytes:
-    """32-bit counts: as float64 they take the most memory of all frames."""
+    """A TIFF of 32-bit counts: decoded to float64, such frames take the most memory."""
     counts = np.random.default_rng(0).integers(0, 2**30, (height, width), np.int32)
     buffer = io.BytesIO()
     Image.fromarray(counts).save(buffer, "TIFF")
@@ -31,11 +31,13 @@ def wide_tiff(width: int, height: int) -> bytes:
 
 
 @click.command()
-@click.option("--requests", type=click.IntRange(1), default=64, show_default=True, help="At once; QUEUE_SIZE.")
+@click.option(
+    "--requests", type=click.IntRange(1), default=64, show_default=True, help="Sent at once; the default is QUEUE_SIZE."
+)
 @click.option("--width", type=click.IntRange(1), default=2048, show_default=True, help="Pixels.")
 @click.option("--height", type=click.IntRange(1), default=2048, show_default=True, help="Pixels.")
 def main(requests: int, width: int, height: int) -> None:
-    """Fill the queue, and print what the process took."""
+    """Fill the queue, and print the peak of the resident memory."""
     body = wide_tiff(width, height)
     limits = {"request_timeout_s": str(TIMEOUT_S), "max_pixels": str(width * height), "max_body_bytes": str(len(body))}
     with serve(os.sched_getaffinity(0), **limits) as served:
@@ -46,9 +48,9 @@ def main(requests: int, width: int, height: int) -> None:
             return httpx.post(url, content=body, timeout=3 * TIMEOUT_S).status_code
 
         with ThreadPoolExecutor(requests) as pool:
-            told = list(pool.map(send, range(requests)))
+            statuses = list(pool.map(send, range(requests)))
         after = most_resident_mb(served.process.pid)
-    counts = {one: told.count(one) for one in set(told)}
+    counts = {one: statuses.count(one) for one in set(statuses)}
     click.echo(f"{requests} frames of {width}x{height}, 32 bits; answers: {counts}")
     show(("when ready, MB", "most, MB"), [(before, after)])
     click.echo(str(describe_machine()))

@@ -1,4 +1,4 @@
-"""Goodput and latency from half of the capacity to three times as much as the server can do.
+"""Goodput and latency at loads from half of the capacity to three times the capacity.
 
 python -m benchmarks.serving.load --seconds 30 --pairs 5 --json benchmarks/results/serving-load.json
 """
@@ -18,7 +18,7 @@ from benchmarks.serving.report import json_option, keep, median, show
 from benchmarks.serving.servers.cores import pinned, share_out
 from benchmarks.serving.servers.start import serve
 
-CLIENTS = 16  # of the closed loop: two full batches
+CLIENTS = 16  # of the closed loop that measures the capacity: two full batches
 SHARES = (0.5, 0.8, 1.2)  # of the capacity
 OVERLOAD = 3.0
 GOAL = "goal: within 5 %"
@@ -26,20 +26,20 @@ GOAL = "goal: within 5 %"
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Peak load and overload, one right after the other, so that what else the machine does meets both."""
+    """Peak load and overload, one right after the other, so that other work of the machine affects both alike."""
 
     peak: Measured
     overload: Measured
 
     @property
     def kept(self) -> float:
-        """Goodput under overload, of that at the peak."""
+        """Goodput under overload, as a share of the goodput at peak load."""
         return self.overload.goodput / self.peak.goodput
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """``capacity`` in frames a second; ``hurried`` is the overload with deadlines shorter than the queue."""
+    """``capacity`` in frames a second; ``hurried`` is an overload whose deadlines are shorter than the queue."""
 
     capacity: float
     loads: list[Measured]
@@ -52,7 +52,7 @@ class Results:
 
 
 async def run(address: Address, seconds: float, pairs: int, timeout_ms: float) -> Results:
-    """Capacity first, then each load for so many seconds."""
+    """Measure the capacity, then each load for so many seconds."""
     capacity = await closed_loop(address, standard(), CLIENTS, seconds)
 
     async def at(share: float, seed: int, timeout_ms: float | None = None) -> Measured:
@@ -70,7 +70,7 @@ async def run(address: Address, seconds: float, pairs: int, timeout_ms: float) -
 
 
 def report(results: Results) -> None:
-    """Print what a reader wants to know."""
+    """Print the tables."""
     click.echo(f"capacity: {results.capacity:.1f} frames/s ({CLIENTS} clients that never pause)")
     _show_loads(results.all)
     show(
@@ -100,9 +100,13 @@ def _name(one: Measured) -> str:
 
 
 @click.command(epilog="Example: python -m benchmarks.serving.load --seconds 30 --pairs 5")
-@click.option("--seconds", default=30.0, show_default=True, help="Of each load.")
-@click.option("--pairs", default=5, show_default=True, help="Of peak load and overload, for the ratio of goodput.")
-@click.option("--timeout-ms", default=1000.0, show_default=True, help="Deadlines of one row more, of overload.")
+@click.option("--seconds", default=30.0, show_default=True, help="How long each load lasts.")
+@click.option(
+    "--pairs", default=5, show_default=True, help="Pairs of peak load and overload, for the ratio of goodput."
+)
+@click.option(
+    "--timeout-ms", default=1000.0, show_default=True, help="Deadline of the requests in one more row of overload."
+)
 @json_option
 def main(seconds: float, pairs: int, timeout_ms: float, json_file: Path | None) -> None:
     """Start a server on one core and load it from another. Exit code 1: a promise was broken."""

@@ -1,4 +1,4 @@
-"""The machine and the versions that a figure belongs to."""
+"""The machine and the versions that were measured."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ PACKAGES = ("fastapi", "numpy", "onnxruntime", "onnxruntime-gpu", "pillow", "sta
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, memory, versions, the model that ships, and how busy the machine is just now."""
+    """Processor, memory, versions, the model that ships, and the current load of the machine."""
     shipped = Runtime(DEFAULT, Device.CPU, threads=1)
     return {
         "cpu": _field("cpuinfo", "model name"),

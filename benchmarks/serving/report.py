@@ -1,4 +1,4 @@
-"""Results as a table to read and as JSON to keep."""
+"""Results as a table and as JSON."""
 
 import json
 import math
@@ -13,17 +13,17 @@ from benchmarks.serving.machine import describe_machine
 from export.report.table import Table
 
 json_option = click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Keep the results here."
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the results here too."
 )
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
-    """The value that this share of the values does not exceed; None of nothing."""
+    """The quantile at ``share``, 0 to 1; None without values."""
     return float(np.quantile(values, share)) if values else None
 
 
 def median(values: Sequence[float]) -> float | None:
-    """The one in the middle; None of nothing."""
+    """The median; None without values."""
     return quantile(values, 0.5)
 
 
@@ -34,7 +34,7 @@ def show(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def keep(json_file: Path | None, options: dict[str, Any], results: dict[str, Any]) -> None:
-    """Write the results with the machine they belong to."""
+    """Write options and results, together with the machine that was measured."""
     if json_file is not None:
         content = {"machine": describe_machine(), "options": options, **results}
         json_file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Half an hour of everything that users mix: nothing fails, and memory stays where it was.
+"""Half an hour of mixed requests: none fails, and memory does not grow.
 
 python -m benchmarks.serving.soak --reloads --hang-ups --bad-frames --json benchmarks/results/serving-soak.json
 """
@@ -24,13 +24,13 @@ from benchmarks.serving.servers.start import Served, serve
 CALIBRATION_S = 20.0
 CLIENTS = 8
 RELOAD_EVERY_S = 60.0
-RELOADS = (0.22, 0.78)  # of the time: a new model has yet to meet every size, so memory is compared without
+RELOADS = (0.22, 0.78)  # share of the time: a new model allocates for every size again, so none is loaded near the end
 GROWTH_GOAL = "goal: within 2 %"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``load`` is a share of the capacity; the rest is what else happens."""
+    """``load`` is a share of the capacity; the flags switch the disturbances on."""
 
     minutes: float
     load: float
@@ -41,7 +41,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Soak:
-    """What came of it; ``faults`` are answers that a request should not have got, by its name."""
+    """Results; ``faults`` counts wrong answers by the name of the request and the status."""
 
     rate: float
     memory: Memory
@@ -58,13 +58,13 @@ class Soak:
 
     @property
     def growth(self) -> float | None:
-        """Of resident memory, since the first sixth of the time."""
+        """Growth of the resident memory since the first sixth of the time, as a share."""
         early, late = self.memory.early, self.memory.late
         return late / early - 1 if early and late else None
 
 
 async def run(served: Served, folder: Path, plan: Plan) -> Soak:
-    """Measure the capacity for this mixture, then load the server with a share of it."""
+    """Measure the capacity for the mixture of requests, then load the server with a share of that capacity."""
     requests, seconds = mixed(), 60 * plan.minutes
     rate = plan.load * await closed_loop(served.address, requests, CLIENTS, CALIBRATION_S)
     soak = Soak(rate, Memory(seconds))
@@ -82,12 +82,12 @@ async def run(served: Served, folder: Path, plan: Plan) -> Soak:
     await asyncio.wait(meanwhile)
     for task in meanwhile:
         if not task.cancelled():
-            task.result()  # raises what it failed with
+            task.result()  # raises the error of a task that failed
     return soak
 
 
 def report(plan: Plan, soak: Soak) -> None:
-    """Print what a reader wants to know."""
+    """Print the table."""
     show(
         ("minutes", "requests/s", "answers", "p50 ms", "p99 ms", "MB after a sixth", "MB in the end", "growth %"),
         [
@@ -110,11 +110,11 @@ def report(plan: Plan, soak: Soak) -> None:
 @click.option("--minutes", default=30.0, show_default=True)
 @click.option("--load", default=0.7, show_default=True, help="Share of the capacity.")
 @click.option("--reloads", is_flag=True, help="A new version of the model file every minute.")
-@click.option("--hang-ups", is_flag=True, help="A client a second leaves before its answer.")
+@click.option("--hang-ups", is_flag=True, help="A client a second disconnects before its answer.")
 @click.option("--bad-frames", is_flag=True, help="One request in eleven carries no frame.")
 @json_option
 def main(minutes: float, load: float, reloads: bool, hang_ups: bool, bad_frames: bool, json_file: Path | None) -> None:
-    """Load a server for long. Exit code 1: a request was not answered as it should."""
+    """Load a server for a long time. Exit code 1: a request got a wrong answer, or the server logged an error."""
     plan = Plan(minutes, load, reloads, hang_ups, bad_frames)
     server_cores, own_cores = share_out()
     with TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""How requests come: as users send them, whatever the server does (open), or one after another's answer (closed)."""
+"""When requests are sent: at times that do not depend on the server (open loop), or after each answer (closed loop)."""
 
 import asyncio
 import time
@@ -16,11 +16,11 @@ Arrival = tuple[float, Request]  # seconds after the beginning
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a request; times of ``time.monotonic``.
+    """The result of a request; times are those of ``time.monotonic``.
 
     Attributes:
-        due: when it should have been sent; latency counts from here.
-        sent: when it was.
+        due: when the request should have been sent; latency counts from here.
+        sent: when the request was sent.
         result: the status, ``refused`` (no connection) or ``lost`` (a connection and no answer).
         answer: None without one.
     """
@@ -34,7 +34,7 @@ class Outcome:
 
 
 def poisson(rate: float, seconds: float, requests: Sequence[Request], seed: int) -> Iterator[Arrival]:
-    """Independent users: ``rate`` requests a second on average, drawn from ``requests``."""
+    """Poisson arrivals, as of independent users: ``rate`` requests a second on average, drawn from ``requests``."""
     rng = np.random.default_rng(seed)
     due = float(rng.exponential(1 / rate))
     while due < seconds:
@@ -43,21 +43,21 @@ def poisson(rate: float, seconds: float, requests: Sequence[Request], seed: int)
 
 
 def evenly(rate: float, seconds: float, request: Request) -> Iterator[Arrival]:
-    """A probe, ``rate`` times a second."""
+    """The same request at even intervals, ``rate`` times a second."""
     return ((number / rate, request) for number in range(int(rate * seconds)))
 
 
-async def open_loop(address: Address, arrivals: Iterable[Arrival], tell: Callable[[Outcome], object]) -> None:
-    """Send each request when it is due, on a connection of its own; waits for all answers in the end."""
+async def open_loop(address: Address, arrivals: Iterable[Arrival], record: Callable[[Outcome], object]) -> None:
+    """Send each request when it is due, on a connection of its own; returns when all answers are there."""
     began = time.monotonic()
     async with asyncio.TaskGroup() as tasks:
         for after, request in arrivals:
             due = began + after
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            tasks.create_task(_send(address, request, due, tell))
+            tasks.create_task(_send(address, request, due, record))
 
 
-async def _send(address: Address, request: Request, due: float, tell: Callable[[Outcome], object]) -> None:
+async def _send(address: Address, request: Request, due: float, record: Callable[[Outcome], object]) -> None:
     sent, answer = time.monotonic(), None
     try:
         answer = await ask(address, request.content)
@@ -66,11 +66,11 @@ async def _send(address: Address, request: Request, due: float, tell: Callable[[
         result = "refused"
     except Lost:
         result = "lost"
-    tell(Outcome(request, due, sent, time.monotonic(), result, answer))
+    record(Outcome(request, due, sent, time.monotonic(), result, answer))
 
 
 async def closed_loop(address: Address, requests: Sequence[Request], clients: int, seconds: float) -> float:
-    """Answers with 200 a second to so many clients that never pause; the first fifth of the time warms up."""
+    """Answers of status 200 a second, to clients that never pause; the first fifth of the time is the warm-up."""
     began = time.monotonic()
     first, last = began + seconds / 5, began + seconds
     numbers = count()

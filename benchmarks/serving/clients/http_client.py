@@ -1,10 +1,10 @@
-"""HTTP/1.1 as lean as a load generator needs it: requests are bytes made before, answers are read by their length."""
+"""A small HTTP/1.1 client for load generators: requests are ready-made bytes, answers have a ``Content-Length``."""
 
 import asyncio
 from dataclasses import dataclass
 from typing import NamedTuple
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
 class Address(NamedTuple):
@@ -19,12 +19,12 @@ class Refused(Exception):
 
 
 class Lost(Exception):
-    """A connection was made and no whole answer came."""
+    """A connection was made, but no complete answer came."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Names of headers are in lower case."""
+    """Header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -32,7 +32,7 @@ class Answer:
 
 
 class Stream:
-    """A connection, for one request after another."""
+    """A connection that sends one request after the other."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -42,7 +42,7 @@ class Stream:
         """Connect.
 
         Raises:
-            Refused: nobody listens.
+            Refused: no server listens there.
         """
         try:
             return cls(*await asyncio.open_connection(*address))
@@ -50,20 +50,20 @@ class Stream:
             raise Refused(str(fault)) from fault
 
     async def send(self, request: bytes) -> Answer:
-        """Send, and wait for the answer.
+        """Send a request and wait for the answer.
 
         Raises:
-            Lost: the connection ended first, or nothing came for a minute.
+            Lost: the connection ended first, or no complete answer came within a minute.
         """
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 self._writer.write(request)
                 return await self._read()
         except (OSError, EOFError) as fault:  # TimeoutError is one of them
             raise Lost(type(fault).__name__) from fault
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._writer.close()
 
     async def _read(self) -> Answer:
@@ -74,7 +74,7 @@ class Stream:
 
 
 async def ask(address: Address, request: bytes) -> Answer:
-    """One request on a connection of its own.
+    """Send one request on a new connection.
 
     Raises:
         Refused, Lost: there is no answer.
@@ -87,7 +87,7 @@ async def ask(address: Address, request: bytes) -> Answer:
 
 
 async def hang_up(address: Address, content: bytes, after_s: float) -> None:
-    """Send, and leave without waiting for an answer."""
+    """Send, then reset the connection after so many seconds without reading an answer."""
     _, writer = await asyncio.open_connection(*address)
     writer.write(content)
     await asyncio.sleep(after_s)

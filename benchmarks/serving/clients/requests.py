@@ -1,4 +1,4 @@
-"""Requests, as bytes: the frame that capacity is counted in, everything that users mix, and what is no frame."""
+"""Requests as bytes: the standard frame that capacity is counted in, a mixture of all formats, and broken bodies."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from service.simulation.scene import make_scene
 from tests.support import frames
 
-FRAMES = 16  # different ones, so that nothing is answered from a cache
+FRAMES = 16  # all different, so that no cache helps
 SIZES = ((64, 64), (120, 160), (256, 256), (240, 320), (512, 640))
 MASKS = ("none", "png", "rle", "probability")
 BOUNDARY = "part-of-a-benchmark"
@@ -17,7 +17,7 @@ BOUNDARY = "part-of-a-benchmark"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Bytes to send, and with which status they may be answered while the server has room."""
+    """Bytes to send, and the statuses that are correct while the server is not overloaded."""
 
     name: str
     content: bytes
@@ -37,7 +37,7 @@ def standard(mask: str = "png", timeout_ms: float | None = None) -> list[Request
 
 
 def mixed() -> list[Request]:
-    """Every size in every format, the kinds of mask in turn."""
+    """Every size in every format; the kinds of mask alternate."""
     masks = cycle(MASKS)
     return [
         detect(f"{height}x{width} {form}", body, media_type, f"mask={next(masks)}{more}")
@@ -47,7 +47,7 @@ def mixed() -> list[Request]:
 
 
 def broken() -> list[Request]:
-    """What no frame can be read of."""
+    """Bodies that contain no readable frame."""
     whole = frames.png(make_scene(0, 256, 256).counts(8))
     bodies = {"cut": whole[: len(whole) // 2], "flipped": whole[:60] + bytes(64) + whole[124:], "empty": b""}
     found = [detect(name, body, "image/png", "mask=none", expected=(422,)) for name, body in bodies.items()]
@@ -55,7 +55,7 @@ def broken() -> list[Request]:
 
 
 def detect(name: str, body: bytes, media_type: str, query: str, expected: tuple[int, ...] = (200,)) -> Request:
-    """``POST /v1/detect``."""
+    """A ``POST /v1/detect``."""
     head = (
         f"POST /v1/detect?{query} HTTP/1.1\r\nHost: benchmark\r\n"
         f"Content-Type: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n"

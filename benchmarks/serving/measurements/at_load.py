@@ -1,4 +1,4 @@
-"""What users meet at one load: goodput, latency, refusals, health."""
+"""One load for a while: goodput, latency, refusals, and the answers of /livez meanwhile."""
 
 import asyncio
 import collections
@@ -13,22 +13,22 @@ from benchmarks.serving.report import median, quantile
 
 PROBES = 20.0  # of /livez, a second
 REQUEST_TIMEOUT_S = 30.0  # the server's default
-LATE_S = 0.5  # an answer that comes so long after its deadline is late
+LATE_S = 0.5  # an answer counts as late from so many seconds after its deadline on
 RETRY_AFTER = re.compile("[1-9][0-9]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One load for a while.
+    """Figures of one load.
 
     Attributes:
         share: of the capacity.
-        goodput: answers with 200 a second, of those that came while the load lasted.
-        p50_ms, p99_ms: latency of the answers with 200, from when they were due to be sent.
-        bare_refusals: 429 without a whole number of seconds, at least one, in ``Retry-After``.
+        goodput: answers of status 200 a second; those that came after the end of the load do not count.
+        p50_ms, p99_ms: latency of the answers of status 200, from the time when the request was due.
+        bare_refusals: answers of status 429 whose ``Retry-After`` is not a whole number of seconds, at least 1.
         late: answers more than half a second after the request's deadline.
-        overrun_ms: the longest after its deadline; negative where all kept it.
-        behind_p99_ms: how far the generator itself was behind.
+        overrun_ms: the latest answer, counted from its deadline; negative if all answers were in time.
+        behind_p99_ms: by how much the load generator sent requests late.
     """
 
     share: float
@@ -48,7 +48,7 @@ class Measured:
     behind_p99_ms: float | None
 
     def broken(self) -> list[str]:
-        """Promises that were not kept."""
+        """Broken promises, a line each."""
         allowed = {"200", "429"} | ({"504"} if self.timeout_ms else set())
         faults = [f"{count} x {result}" for result, count in self.answers.items() if result not in allowed]
         faults += [f"{count} x {result} of /livez" for result, count in self.livez_answers.items() if result != "200"]
@@ -60,7 +60,7 @@ class Measured:
 async def measure(
     address: Address, capacity: float, share: float, seconds: float, seed: int, timeout_ms: float | None = None
 ) -> Measured:
-    """Poisson arrivals at ``share`` of ``capacity``, with /livez asked meanwhile."""
+    """Send Poisson arrivals at ``share`` of ``capacity``, and probe /livez meanwhile."""
     outcomes: list[Outcome] = []
     probes: list[Outcome] = []
     arrivals = list(poisson(share * capacity, seconds, standard(timeout_ms=timeout_ms), seed))
@@ -73,7 +73,7 @@ async def measure(
 def judge(
     outcomes: Sequence[Outcome], probes: Sequence[Outcome], share: float, seconds: float, timeout_ms: float | None
 ) -> Measured:
-    """Figures of what came of the requests and of the questions for health."""
+    """Figures from the outcomes of the requests and of the probes of /livez."""
     end = min((one.due for one in outcomes), default=0.0) + seconds
     good = [one for one in outcomes if one.result == "200"]
     latencies, health = _latencies(good), _latencies(probes)

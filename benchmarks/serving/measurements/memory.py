@@ -1,4 +1,4 @@
-"""Resident memory of a process over time: what it took at first, and what it has grown since."""
+"""Resident memory of a process over time: early in the run, and at its end."""
 
 import asyncio
 import time
@@ -9,10 +9,10 @@ import click
 from benchmarks.serving.report import median
 from benchmarks.serving.servers.process import resident_mb
 
-SETTLED = 1 / 6  # of the time: five minutes of thirty
-WINDOW = 1 / 30  # of the time, whose samples make one figure: a minute of thirty
-SAMPLES = 12  # of a window
-TOLD_EVERY_S = 60.0
+SETTLED = 1 / 6  # of the time, after which memory should not grow: five minutes of thirty
+WINDOW = 1 / 30  # of the time; the median of its samples is one figure: a minute of thirty
+SAMPLES = 12  # in a window
+PRINTED_EVERY_S = 60.0
 
 
 @dataclass(slots=True)
@@ -23,25 +23,25 @@ class Memory:
     samples: list[tuple[float, float]] = field(default_factory=list)
 
     async def watch(self, pid: int) -> None:
-        """Sample until cancelled, with a line a minute."""
+        """Sample until cancelled, and print a line a minute."""
         began = time.monotonic()
-        told = 0.0
+        printed = 0.0
         while True:
             now = time.monotonic() - began
             self.samples.append((round(now, 1), resident_mb(pid)))
-            if now - told >= TOLD_EVERY_S:
-                told = now
+            if now - printed >= PRINTED_EVERY_S:
+                printed = now
                 click.echo(f"{now / 60:.0f} min: {self.samples[-1][1]:.0f} MB")
             await asyncio.sleep(WINDOW * self.seconds / SAMPLES)
 
     @property
     def early(self) -> float | None:
-        """MB after the first sixth."""
+        """MB after the first sixth of the run."""
         return self._around(SETTLED * self.seconds)
 
     @property
     def late(self) -> float | None:
-        """MB in the end."""
+        """MB at the end of the run."""
         return self._around((1 - WINDOW) * self.seconds)
 
     def _around(self, begin: float) -> float | None:

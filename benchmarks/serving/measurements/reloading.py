@@ -1,4 +1,4 @@
-"""New model files while requests come: none fails, and none is answered by the old model after the new one has."""
+"""New model files under load: no request fails, and no old model answers after a newer one has answered."""
 
 import asyncio
 import collections
@@ -23,13 +23,13 @@ ENDLESS_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Reloads:
-    """What the requests met while versions changed.
+    """Answers while the model file was replaced.
 
     Attributes:
-        versions: answers by the version they name.
-        stale: answers of an older version than one already seen when the request was sent.
+        versions: number of answers by the version that they name.
+        stale: answers of an older version than had already answered when the request was sent.
         taken_up_s: from writing each file to the first answer that names its version.
-        p99_ms: latency of all.
+        p99_ms: latency of all answers.
     """
 
     results: dict[str, int]
@@ -39,7 +39,7 @@ class Reloads:
     p99_ms: float | None
 
     def broken(self) -> list[str]:
-        """Promises that were not kept."""
+        """Broken promises, a line each."""
         faults = [f"{count} x {result}" for result, count in self.results.items() if result != "200"]
         return faults + ([f"{self.stale} answers of an old version"] if self.stale else [])
 
@@ -80,7 +80,7 @@ async def _first_answer(outcomes: list[Outcome], version: int) -> float:
 
 
 def judge(outcomes: Sequence[Outcome], taken_up: list[float]) -> Reloads:
-    """What the answers say of the versions they came from."""
+    """Figures from the versions that the answers name."""
     answered = [(_version(one), one) for one in outcomes if one.result == "200"]
     first: dict[int, float] = {}
     for version, one in answered:
@@ -97,7 +97,7 @@ def judge(outcomes: Sequence[Outcome], taken_up: list[float]) -> Reloads:
 
 
 def _version(outcome: Outcome) -> int:
-    """0 where no model answered."""
+    """The version that an answer names; 0 without an answer of status 200."""
     if outcome.answer is None or outcome.answer.status != 200:
         return 0
     return int(json.loads(outcome.answer.body)["model"]["version"])

@@ -1,4 +1,4 @@
-"""SIGTERM while requests come: what was accepted must be answered."""
+"""SIGTERM under load: every accepted request must be answered."""
 
 import asyncio
 import collections
@@ -12,7 +12,7 @@ from benchmarks.serving.servers.start import Served
 
 ENDLESS_S = 600.0
 EXIT_WITHIN_S = 60.0
-FORESEEN = ("200", "429", "503", "refused", "lost")
+ALLOWED = ("200", "429", "503", "refused", "lost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,11 @@ class Stop:
     """One SIGTERM under load.
 
     Attributes:
-        before, after: results of the requests sent before the signal, and after it.
-        lost: requests that were sent and never answered, or the connection for them was taken and then reset.
-        lost_from_s, lost_to_s: when the first and the last of them were sent, counted from the signal.
-        early: requests refused or answered with 503 that were sent before the drain delay had passed.
-        ended_after_s: the process, from the signal.
+        before, after: results of the requests that were sent before the signal and after it.
+        lost: requests without an answer, although the server had accepted their connection.
+        lost_from_s, lost_to_s: when the first and the last lost request were sent, counted from the signal.
+        early: requests that were refused or answered with 503 before the drain delay had passed.
+        ended_after_s: time from the signal to the end of the process.
     """
 
     drain_delay_s: float
@@ -38,17 +38,17 @@ class Stop:
     ended_after_s: float
 
     def broken(self) -> list[str]:
-        """Promises that were not kept."""
+        """Broken promises, a line each."""
         faults = [f"{self.lost} requests lost"] if self.lost else []
         faults += [f"{self.early} requests turned away too early"] if self.early else []
-        unforeseen = {result for result in (*self.before, *self.after) if result not in FORESEEN}
-        faults += [f"answered with {result}" for result in sorted(unforeseen)]
+        unexpected = {result for result in (*self.before, *self.after) if result not in ALLOWED}
+        faults += [f"answered with {result}" for result in sorted(unexpected)]
         faults += [f"exit code {self.exit_code}"] if self.exit_code else []
         return [f"drain delay {self.drain_delay_s:g} s: {fault}" for fault in faults]
 
 
 async def stop_under_load(served: Served, rate: float, load_s: float, drain_delay_s: float, seed: int) -> Stop:
-    """Load, stop, and go on asking until the process has ended.
+    """Load the server, stop it, and go on sending requests until the process has ended.
 
     Args:
         rate: requests a second, each on a connection of its own.
@@ -80,5 +80,5 @@ async def stop_under_load(served: Served, rate: float, load_s: float, drain_dela
 
 
 def _is_early(outcome: Outcome, drained: float) -> bool:
-    """Whether it was turned away while the server should have served: it was over before the delay was."""
+    """Whether the server turned a request away before the drain delay had passed."""
     return outcome.ended < drained and outcome.result in ("refused", "503")

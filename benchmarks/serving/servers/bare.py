@@ -1,4 +1,4 @@
-"""The least that FastAPI and uvicorn do for a body: what a service's own cost is held against.
+"""A FastAPI endpoint that only reads the body: the baseline for the cost of the service.
 
 python -m benchmarks.serving.servers.bare
 """
@@ -13,13 +13,13 @@ app = FastAPI(docs_url=None, redoc_url=None)
 
 @app.get("/readyz")
 async def readyz() -> Response:
-    """Always."""
+    """Ready from the start."""
     return Response()
 
 
 @app.post("/v1/detect")
 async def detect(request: Request) -> Response:
-    """Read the body, look at nothing."""
+    """Read the body and answer its length."""
     return Response(ANSWER % len(await request.body()), media_type="application/json")
 
 

@@ -1,4 +1,4 @@
-"""The model that ships, in versions that differ in their card alone."""
+"""Versions of the model that ships; only the model card differs."""
 
 from pathlib import Path
 
@@ -7,6 +7,6 @@ from service.pretrained import DEFAULT
 
 
 def write_version(folder: Path, version: int) -> None:
-    """Replace the folder's model, in one step as an operator should."""
+    """Replace the model file in ``folder`` atomically, as an operator should."""
     graph, card = read_model(DEFAULT)
     write_model(folder / DEFAULT.name, graph, card.model_copy(update={"version": str(version)}))

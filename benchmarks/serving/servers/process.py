@@ -1,11 +1,11 @@
-"""What Linux knows of another process."""
+"""CPU time and memory of another process, from ``/proc``."""
 
 import re
 from pathlib import Path
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of its threads that live, by the scheduler's nanoseconds."""
+    """CPU time of the threads that are alive, from the scheduler's count of nanoseconds."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
@@ -16,7 +16,7 @@ def resident_mb(pid: int) -> float:
 
 
 def most_resident_mb(pid: int) -> float:
-    """The most of it that there ever was, MB of 10^6 bytes."""
+    """Peak of the resident memory, MB of 10^6 bytes."""
     return _status_mb(pid, "VmHWM")
 
 

@@ -1,9 +1,9 @@
-"""The same work on a frame behind an endpoint as one writes it first: what a service's own cost is held against.
+"""The same work on a frame behind a first simple endpoint: a baseline for the cost of the service.
 
 python -m benchmarks.serving.servers.simple ACCOUNT
 
-No limits, no queue, no batches, no deadlines, no metrics, no request log; one hand-over to a thread and back. ACCOUNT
-as for ``benchmarks.serving.servers.counted``.
+It has no limits, queue, batches, deadlines, metrics or request log. It hands each request to a thread and back. ACCOUNT
+is the file that ``benchmarks.serving.servers.counted`` describes.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from service.runtime import Device
 
 
 def make_answer() -> Callable[[bytes], bytes]:
-    """Bytes of a frame to JSON, with the model that ships."""
+    """A function from the bytes of a frame to the JSON answer, with the model that ships."""
     detector = load_detector(DEFAULT, Device.CPU)
 
     def answer(body: bytes) -> bytes:
@@ -39,7 +39,7 @@ def make_answer() -> Callable[[bytes], bytes]:
 
 
 def create_app(account: Account) -> FastAPI:
-    """Two routes."""
+    """An application with ``/readyz`` and ``/v1/detect``."""
     app = FastAPI(docs_url=None, redoc_url=None)
     answer = account.counting(make_answer())
 

@@ -1,4 +1,4 @@
-"""``rrcanet serve`` as a process of its own, on cores of its own."""
+"""Start ``rrcanet serve`` as a separate process on given cores."""
 
 import os
 import re
@@ -24,7 +24,7 @@ LOOK_EVERY_S = 0.005
 
 
 class StartFault(Exception):
-    """The server did not become ready; its log is the message."""
+    """The server did not become ready; the message is its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +37,20 @@ class Served:
     log: Path
 
     def errors(self) -> list[str]:
-        """What the server logged as an error."""
+        """Lines that the server logged at level ERROR."""
         return [line for line in self.log.read_text().splitlines() if " ERROR " in line]
 
 
 @contextmanager
 def serve(cores: Collection[int], program: Sequence[str] = PLAIN, **settings: str) -> Iterator[Served]:
-    """Start a server, and kill it in the end if it still runs.
+    """Start a server; kill it at the end of the block if it still runs.
 
     Args:
-        program: how Python is told to run ``rrcanet``.
-        settings: by name, without the prefix; all others are the defaults, whatever the environment says.
+        program: arguments that make Python run ``rrcanet``.
+        settings: by name without the prefix; all others keep their defaults, the environment is ignored.
 
     Raises:
-        StartFault: it ended, or was not ready within a minute.
+        StartFault: the process ended, or was not ready within a minute.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     environment |= {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}

@@ -1,4 +1,4 @@
-"""Weights kept on the way, scored on a test split: the best is told, and that it was selected there."""
+"""Weights that a run has kept are scored on a test split; the best is named with the split that selected it."""
 
 from pathlib import Path
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from benchmarks.cpu.options import main as cpu_options
 from benchmarks.cpu.profile import main as cpu_profile
-from benchmarks.cpu.settings import OURS
+from benchmarks.cpu.settings import SERVICE
 
 
 def test_settings_are_compared_with_ours(model_file: Path, tmp_path: Path) -> None:
@@ -21,17 +21,17 @@ def test_settings_are_compared_with_ours(model_file: Path, tmp_path: Path) -> No
     measured, finals = found["measured"], found["finals"]
     assert len(measured) >= 12 + 15
     assert all(one["ms_a_frame"] > 0 and one["speed"] > 0 and one["turns"] >= 5 for one in measured + finals)
-    assert [one["setting"] == OURS for one in finals] == 2 * [True, False, False, False]
-    assert [one["speed"] for one in measured if one["setting"] == OURS] == [1.0, 1.0]
+    assert [one["setting"] == SERVICE for one in finals] == 2 * [True, False, False, False]
+    assert [one["speed"] for one in measured if one["setting"] == SERVICE] == [1.0, 1.0]
     assert "| setting | 16x16 | 16x8, batch 2 |" in result.output
-    assert result.output.count("of ours; ") == 2, "a verdict a shape"
+    assert result.output.count("over the service's; ") == 2, "a verdict a shape"
 
 
 def test_settings_may_be_chosen_by_name(model_file: Path) -> None:
     command = ("--model", str(model_file), "--size", "16", "16", "1", "--minutes", "0.001", "--only", "arena")
     result = CliRunner().invoke(cpu_options, command)
     rows = [line for line in result.output.splitlines() if line.startswith("| ")]
-    assert [row.split(" | ")[0] for row in rows[2:]] == [f"| {OURS}", "| no arena"]
+    assert [row.split(" | ")[0] for row in rows[2:]] == [f"| {SERVICE}", "| no arena"]
 
 
 def test_a_profile_shares_the_time_among_operators(model_file: Path) -> None:

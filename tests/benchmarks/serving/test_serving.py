@@ -35,7 +35,7 @@ def test_goodput_counts_what_was_answered_while_the_load_lasted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "expected"),
     [
         (outcome(0, 0.1, 500), "500"),
         (outcome(0, 0.1, 504), "504"),
@@ -47,12 +47,12 @@ def test_goodput_counts_what_was_answered_while_the_load_lasted() -> None:
     ],
     ids=["a bug", "a deadline nobody set", "no answer", "no Retry-After", "zero", "a fraction", "too late"],
 )
-def test_a_promise_that_load_breaks_is_told(bad: Outcome, told: str) -> None:
+def test_a_promise_that_load_breaks_is_reported(bad: Outcome, expected: str) -> None:
     (fault,) = at_load.judge([outcome(0, 0.1), bad], [outcome(0, 0.01)], 3.0, 1.0, None).broken()
-    assert told in fault
+    assert expected in fault
 
 
-def test_a_process_that_stops_answering_for_health_is_told() -> None:
+def test_a_process_that_stops_answering_for_health_is_reported() -> None:
     (fault,) = at_load.judge([outcome(0, 0.1)], [lost(0)], 3.0, 1.0, None).broken()
     assert "/livez" in fault
 
@@ -64,7 +64,7 @@ def test_an_old_version_counts_as_stale_only_if_it_was_asked_after_the_new_one_h
     assert fault == "1 answers of an old version"
 
 
-def test_a_stop_that_loses_requests_is_told() -> None:
+def test_a_stop_that_loses_requests_is_reported() -> None:
     whole = {"drain_delay_s": 0.0, "lost_from_s": None, "lost_to_s": None, "ended_after_s": 1.0}
     fine = Stop(before={"200": 3}, after={"503": 2, "refused": 1}, lost=0, early=0, exit_code=0, **whole)  # type: ignore[arg-type]
     assert fine.broken() == []
