@@ -1,7 +1,7 @@
-"""An image opened by Pillow -> counts, without the ways in which Pillow loses them.
+"""An image opened by Pillow -> counts. Files whose counts Pillow would lose are refused.
 
-``convert("L")`` clips 16-bit frames to 255, and 16-bit colour is cut to 8 bits while it is opened
-(python-pillow/Pillow#3011): the first is never called on them, the second is refused.
+``convert("L")`` clips 16-bit frames to 255, so it is never called on them. Pillow cuts 16-bit colour to 8 bits while it
+opens a file (python-pillow/Pillow#3011), so 16-bit colour is refused.
 """
 
 from typing import Any, Final, NamedTuple
@@ -21,20 +21,20 @@ from intensity.tiff_tags import (
 )
 
 REC_601: Final = np.array([0.299, 0.587, 0.114], np.float32)
-SEPARATE: Final = 2  # of PLANES
-MULTIPLIED: Final = 1  # of EXTRA_SAMPLES: alpha that colours are multiplied with
-WHITE_IS_ZERO: Final = 0  # of PHOTOMETRIC
-UNSIGNED: Final = 1  # of SAMPLE_FORMAT
+SEPARATE: Final = 2  # value of PLANES
+MULTIPLIED: Final = 1  # value of EXTRA_SAMPLES: colours are already multiplied by alpha
+WHITE_IS_ZERO: Final = 0  # value of PHOTOMETRIC
+UNSIGNED: Final = 1  # value of SAMPLE_FORMAT
 GRAY_ALPHA: Final = ("LA", "La")
 COLOUR: Final = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA")
 
 
 class UnreadableCountsError(ValueError):
-    """Pixels whose counts Pillow would lose or mistake, or that are none; and what to use instead."""
+    """Pillow cannot return the counts of these pixels as stored; the message says what to use instead."""
 
 
 class Counts(NamedTuple):
-    """``[H, W]`` uint8, uint16, float32 or float64, and the type that the file holds (colour: uint8)."""
+    """``pixels [H, W]`` of uint8, uint16, float32 or float64; ``dtype`` is the type in the file (uint8 for colour)."""
 
     pixels: NDArray[np.generic]
     dtype: str
@@ -44,11 +44,11 @@ def read_counts(image: Image.Image) -> Counts:
     """Decode one page: gray as stored, colour as Rec. 601 luminance in float32; alpha is ignored.
 
     Args:
-        image: opened and not yet decoded, since only then it tells of 16-bit colour.
+        image: opened but not yet decoded. Once it is decoded, 16-bit colour cannot be recognised any more.
 
     Raises:
-        UnreadableCountsError: as it says.
-        Exception: the bytes are damaged; hostile ones raise nearly anything in Pillow's readers.
+        UnreadableCountsError: Pillow cannot return the counts as stored.
+        Exception: the bytes are damaged. Hostile bytes raise nearly any exception in Pillow's readers.
     """
     _refuse_deep_colour(image)
     _refuse_divided_colour(image)
@@ -58,7 +58,9 @@ def read_counts(image: Image.Image) -> Counts:
         return _gray(image)
     if mode == "F":
         if _tags(image).get(PHOTOMETRIC) == WHITE_IS_ZERO:
-            raise UnreadableCountsError("float samples of which white is zero, and black nothing; make black zero")
+            raise UnreadableCountsError(
+                "a TIFF of float samples cannot be white-is-zero; save it with black as zero (BlackIsZero)"
+            )
         return Counts(np.asarray(image), "float32")
     if mode == "I":
         return _wide(image)
@@ -67,33 +69,35 @@ def read_counts(image: Image.Image) -> Counts:
     if mode in GRAY_ALPHA:
         return Counts(np.asarray(image.getchannel(0)), "uint8")
     if mode in COLOUR:
-        image.info.pop("transparency", None)  # Pillow would warn of a palette that has some
+        image.info.pop("transparency", None)  # Pillow warns about a palette with transparency
         return Counts(np.asarray(image.convert("RGB"), np.float32) @ REC_601, "uint8")
-    raise UnreadableCountsError(f"{mode} pixels are no infrared frame; use gray or RGB")
+    raise UnreadableCountsError(f"pixels of mode {mode} are not supported; save the frame as gray or RGB")
 
 
 def _refuse_deep_colour(image: Image.Image) -> None:
     tags = _tags(image)
     if tags.get(SAMPLES_PER_PIXEL, 1) > 1 and max(np.atleast_1d(tags.get(BITS_PER_SAMPLE, 1))) > 8:
-        raise UnreadableCountsError("a TIFF with several samples of more than 8 bits; 16-bit gray keeps every count")
-    # by what Pillow will decode (``RGB;16B``): a hostile file may hide its header behind other chunks
+        raise UnreadableCountsError(
+            "a TIFF with several samples per pixel may have at most 8 bits per sample; save it as 16-bit gray"
+        )
+    # asks Pillow's decoder (``RGB;16B``) and not the header, which a hostile file may hide behind other chunks
     tiles = getattr(image, "tile", ())
     if image.format == "PNG" and image.mode != "I;16" and any("16" in str(tile.args) for tile in tiles):
-        raise UnreadableCountsError("a 16-bit PNG with colour or alpha; 16-bit gray keeps every count")
+        raise UnreadableCountsError("a 16-bit PNG must not have colour or alpha; save it as 16-bit gray")
 
 
 def _refuse_divided_colour(image: Image.Image) -> None:
-    """Pillow divides colours in planes of their own by alpha, whatever it is told."""
+    """Pillow always divides colours by alpha where each colour has its own plane."""
     tags = _tags(image)
     if tags.get(PLANES) == SEPARATE and MULTIPLIED in tags.get(EXTRA_SAMPLES, ()):
-        raise UnreadableCountsError("a TIFF of separate planes with associated alpha; leave alpha out")
+        raise UnreadableCountsError("a TIFF of separate planes must not have associated alpha; save it without alpha")
 
 
 def _gray(image: Image.Image) -> Counts:
-    """8 and 16 bits. Pillow turns white-is-zero round in 8 bits only, and reads signed bytes as if they had no sign."""
+    """8 and 16-bit counts. Pillow inverts white-is-zero files of 8 bits only, and reads signed bytes as unsigned."""
     tags, stored = _tags(image), np.asarray(image)
     if image.mode == "L" and _signed(tags):
-        raise UnreadableCountsError("8-bit samples with a sign; use unsigned ones")
+        raise UnreadableCountsError("signed 8-bit samples are not supported; save them as unsigned")
     pixels = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     if image.mode != "L" and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         pixels = np.iinfo(pixels.dtype).max - pixels
@@ -101,7 +105,7 @@ def _gray(image: Image.Image) -> Counts:
 
 
 def _wide(image: Image.Image) -> Counts:
-    """Signed or 32-bit counts: float64 holds all of them. Pillow reads unsigned ones as if they had a sign."""
+    """Signed or 32-bit counts as float64, which holds each exactly. Pillow reads unsigned 32-bit samples as signed."""
     pixels: NDArray[np.int32] = np.asarray(image)
     tags = _tags(image)
     if not _signed(tags):
@@ -110,10 +114,10 @@ def _wide(image: Image.Image) -> Counts:
 
 
 def _signed(tags: Any) -> bool:
-    """Whether samples have a sign; a format may stand for each sample of a pixel."""
+    """Whether samples are signed; the tag may hold one format for each sample of a pixel."""
     return set(tags.get(SAMPLE_FORMAT, (UNSIGNED,))) != {UNSIGNED}
 
 
 def _tags(image: Image.Image) -> Any:
-    """Of a TIFF; other forms have none."""
+    """The tags of a TIFF; empty for other formats."""
     return getattr(image, "tag_v2", {})

@@ -1,6 +1,6 @@
 """Counts of any sensor -> the 8-bit intensity scale that the network reads.
 
-Both worlds need the same answer.
+Training and serving must map a frame to the same intensities.
 """
 
 from typing import Any, Final, NamedTuple
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 FULL_SCALE: Final = 255.0
 TAIL: Final = 1e-3  # share of pixels at either end that may be hot, dead or a target
-FENCE: Final = 2.0  # how far beyond the tails, in spans between them, counts still map linearly
+FENCE: Final = 2.0  # counts up to so many spans of the bulk beyond its ends still map linearly
 
 
 class Range(NamedTuple):
@@ -36,19 +36,19 @@ def without_invalid(counts: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[n
 def auto_range(counts: NDArray[np.generic]) -> Range:
     """Minimum and maximum, but never farther out than a fence around the bulk of the pixels.
 
-    A rule in the spirit of Tukey's fences: the bulk lies between the order statistics that leave
-    ``TAIL`` of the pixels (at least one) out at either end, the fence ``FENCE`` spans beyond. So a
-    small bright target keeps its contrast, and one hot pixel cannot press the scene into a few levels.
-    The rule commutes with ``a * counts + b``: a frame stored in 8, 14 or 16 bits maps alike.
+    The rule follows Tukey's fences. The bulk lies between two order statistics, which leave out ``TAIL`` of the pixels
+    (at least one) at either end. The fence lies ``FENCE`` spans of the bulk beyond it. So a small bright target keeps
+    its contrast, and one hot pixel cannot press the scene into a few levels. The rule commutes with
+    ``a * counts + b``: a frame stored in 8, 14 or 16 bits gives the same intensities.
 
     Args:
-        counts: any shape, integer or float; NaN and infinity are left out.
+        counts: any shape, integer or float; NaN and infinity are ignored.
 
     Returns:
-        ``low <= high``; both equal for a constant frame.
+        ``low <= high``; they are equal for a constant frame.
 
     Raises:
-        ValueError: no finite pixel.
+        ValueError: no pixel is a finite number.
     """
     values = counts.ravel()
     if np.issubdtype(values.dtype, np.floating):
@@ -64,23 +64,23 @@ def auto_range(counts: NDArray[np.generic]) -> Range:
 
 
 def to_intensity(counts: NDArray[np.generic], span: Range) -> NDArray[np.float32]:
-    """Map ``span`` linearly to 0..255 and clip what lies outside.
+    """Map ``span`` linearly to 0..255 and clip the counts outside it.
 
     Args:
         counts: any shape. NaN becomes 0.
-        span: an empty one (constant frame) gives zeros.
+        span: an empty span (constant frame) gives zeros.
     """
     if span.high <= span.low:
         return np.zeros(counts.shape, np.float32)
     gain = FULL_SCALE / (span.high - span.low)
-    # float64 only where float32 would lose counts that matter
+    # float64 only where float32 would lose counts
     scaled = (counts.astype(_working_type(counts.dtype)) - span.low) * gain
     clipped = np.clip(scaled, 0.0, FULL_SCALE).astype(np.float32, copy=False)
     return np.nan_to_num(clipped, copy=False, nan=0.0)
 
 
 class _Ordered:
-    """Order statistics; by counting where counts are integers, which is far cheaper than sorting."""
+    """Order statistics. For 8 and 16-bit integers a histogram gives them, which is far cheaper than sorting."""
 
     def __init__(self, values: NDArray[np.generic]) -> None:
         self._values = values
@@ -95,7 +95,7 @@ class _Ordered:
 
 
 def _reach_of_sparse_frame(values: NDArray[np.generic], background: float) -> float:
-    """Nearly all pixels equal (a simulated star field): let the few others set the scale."""
+    """The reach where nearly all pixels are equal (a simulated star field): the few others set the scale."""
     deviations = np.abs(values[values != background].astype(np.float64) - background)
     return 4.0 * float(np.median(deviations)) if deviations.size else 0.0
 

@@ -1,4 +1,4 @@
-"""Numbers of the TIFF 6.0 tags that are looked at."""
+"""Numbers of the TIFF 6.0 tags that decoding reads."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""``rrcanet``: one command. Those of the training world are found by entry point, so nothing here imports torch."""
+"""The command ``rrcanet``. Subcommands for training are found by entry points, so nothing here imports torch."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -20,14 +20,14 @@ EXTRA: Final = "train"
 
 
 class Commands(click.Group):
-    """Commands that are imported when they are used."""
+    """A group whose commands are imported when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, whether what they need is installed or not."""
+        """All command names, including those whose extra is not installed."""
         return sorted(_known())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; one whose extra is missing says so when it is run."""
+        """Import a command. If its extra is missing, return a command that says so."""
         entry = _known().get(cmd_name)
         if entry is None:
             return None
@@ -53,7 +53,7 @@ def _known() -> dict[str, EntryPoint]:
 def _unavailable(name: str, missing: ModuleNotFoundError) -> click.Command:
     def explain(**_: object) -> None:
         raise click.UsageError(
-            f"rrcanet {name} needs {missing.name}, which the serving install leaves out: {how_to_install(EXTRA)}"
+            f"rrcanet {name} needs {missing.name}, which is not installed; install it with {how_to_install(EXTRA)}"
         )
 
     callback: Callable[..., None] = explain
@@ -63,6 +63,6 @@ def _unavailable(name: str, missing: ModuleNotFoundError) -> click.Command:
         callback=callback,
         params=[arguments],
         short_help=f"(needs the extra '{EXTRA}')",
-        help=f"Needs the extra '{EXTRA}':\n\n\b\n{how_to_install(EXTRA)}",
+        help=f"This command needs the extra '{EXTRA}'. Install it with:\n\n\b\n{how_to_install(EXTRA)}",
         context_settings={"ignore_unknown_options": True},
     )

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, and what the caller is told: one table for the whole service."""
+"""All errors that a caller can get, in one table: the HTTP status, OpenAPI and the docs follow it."""
 
 from enum import StrEnum
 from http import HTTPStatus
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class Reason(StrEnum):
-    """Machine-readable reason of an error, as problem+json carries it."""
+    """The machine-readable reason of an error, as in the field ``reason`` of a problem."""
 
     BAD_PARAMETER = "bad_parameter"
     UNAUTHORIZED = "unauthorized"
@@ -34,12 +34,12 @@ class Reason(StrEnum):
 
     @property
     def when(self) -> str:
-        """When it is told, as documents say it (Markdown)."""
+        """When a caller gets this reason, for documents (Markdown)."""
         return TABLE[self].when
 
 
 class Row(NamedTuple):
-    """Of the table: how HTTP has it, and when it is told."""
+    """One row of the table: the HTTP status of a reason, and when a caller gets it."""
 
     status: HTTPStatus
     when: str
@@ -47,59 +47,62 @@ class Row(NamedTuple):
 
 TABLE: Final[dict[Reason, Row]] = {
     Reason.BAD_PARAMETER: Row(
-        HTTPStatus.BAD_REQUEST, "a query parameter, a header or the form of a body is not what it must be"
+        HTTPStatus.BAD_REQUEST, "a query parameter, a header or the structure of the body is invalid"
     ),
-    Reason.UNAUTHORIZED: Row(HTTPStatus.UNAUTHORIZED, "keys are set up, and none of them came with the request"),
+    Reason.UNAUTHORIZED: Row(HTTPStatus.UNAUTHORIZED, "the service needs an API key, and the request has no valid one"),
     Reason.UNKNOWN_MODEL: Row(
-        HTTPStatus.NOT_FOUND, "no model of this name or version is served; `detail` lists those that are"
+        HTTPStatus.NOT_FOUND, "no model of this name or version is served; `detail` lists the served models"
     ),
     Reason.NOT_FOUND: Row(HTTPStatus.NOT_FOUND, "no route has this path"),
     Reason.METHOD_NOT_ALLOWED: Row(
-        HTTPStatus.METHOD_NOT_ALLOWED, "the route has other methods; the header `Allow` lists them"
+        HTTPStatus.METHOD_NOT_ALLOWED, "the route does not have this method; the header `Allow` lists those it has"
     ),
     Reason.NOT_ACCEPTABLE: Row(
         HTTPStatus.NOT_ACCEPTABLE, "`Accept` allows neither JSON nor, for a single frame, `image/png`"
     ),
     Reason.REQUEST_TIMEOUT: Row(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive within `REQUEST_TIMEOUT_S`"),
     Reason.HEADERS_TOO_LARGE: Row(
-        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "address and headers are larger than 32 KiB together"
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the address and the headers together are larger than 32 KiB"
     ),
     Reason.BODY_TOO_LARGE: Row(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "the body is larger than `MAX_BODY_BYTES`, or its JSON than what is read of JSON",
+        "the body is larger than `MAX_BODY_BYTES`, or the JSON under `/v2` is too large",
     ),
     Reason.TOO_MANY_PIXELS: Row(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "all frames together have more than `MAX_PIXELS`, or one more than the raw network takes",
+        "all frames together have more pixels than `MAX_PIXELS`, or one frame is too large for the network under `/v2`",
     ),
-    Reason.TOO_MANY_FRAMES: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request has more than `MAX_FRAMES`"),
+    Reason.TOO_MANY_FRAMES: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request has more frames than `MAX_FRAMES`"),
     Reason.UNSUPPORTED_MEDIA_TYPE: Row(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        "the body is of no type read here, or compressed as a whole (`Content-Encoding`)",
+        "the media type of the body is not supported, or the whole body is compressed (`Content-Encoding`)",
     ),
     Reason.UNDECODABLE_FRAME: Row(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "the frame, or each of several, is empty, damaged or cannot be read exactly"
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "the frame, or every one of several frames, is empty, damaged, or cannot be read without loss",
     ),
     Reason.QUEUE_FULL: Row(
-        HTTPStatus.TOO_MANY_REQUESTS, "there is no place for these frames among the `QUEUE_SIZE` inside"
+        HTTPStatus.TOO_MANY_REQUESTS, "with these frames, more than `QUEUE_SIZE` frames would be in the queue"
     ),
-    Reason.NOT_READY: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the models are being loaded, or the device is lost"),
+    Reason.NOT_READY: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the models are still loading, or the device is lost"),
     Reason.DRAINING: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the process is stopping"),
-    Reason.OUT_OF_MEMORY: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the device has no memory for the frame"),
+    Reason.OUT_OF_MEMORY: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the device does not have enough memory for the frame"),
     Reason.DEADLINE_EXCEEDED: Row(
         HTTPStatus.GATEWAY_TIMEOUT, "the answer was not ready within `timeout_ms` or `REQUEST_TIMEOUT_S`"
     ),
-    Reason.INTERNAL: Row(HTTPStatus.INTERNAL_SERVER_ERROR, "a bug; the service's log has more under the request's id"),
+    Reason.INTERNAL: Row(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "a bug in the service; its log has details under the request id"
+    ),
 }
 
 
 class ServiceError(Exception):
-    """A fault with a reason that a program can act on and a detail that a person can.
+    """An error that a caller gets: a reason for programs, and a detail for people.
 
     Args:
-        reason: which row of the table.
-        detail: what was wrong with this request, without its content.
-        retry_after_s: seconds until a retry makes sense, where one does.
+        reason: the row of the table.
+        detail: what is wrong with this request and what to do; never the content of a frame.
+        retry_after_s: seconds until a retry makes sense; None if it does not.
     """
 
     def __init__(self, reason: Reason, detail: str, retry_after_s: float | None = None) -> None:
@@ -107,5 +110,5 @@ class ServiceError(Exception):
         self.reason, self.detail, self.retry_after_s = reason, detail, retry_after_s
 
     def bare(self) -> "ServiceError":
-        """The same, without its past: the frames of a traceback keep a request's images, and itself, in a cycle."""
+        """A copy without traceback: the stack frames of a traceback keep the images of a request in memory."""
         return ServiceError(self.reason, self.detail, self.retry_after_s)

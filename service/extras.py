@@ -1,19 +1,19 @@
-"""What to type to get an optional part of the package, or to be rid of one."""
+"""The commands that install or remove an optional part of the package, for messages."""
 
 import shlex
 import sys
 
 
 def how_to_install(extra: str) -> str:
-    """The command that adds ``extra`` to the environment of this process.
+    """The command that installs ``extra`` into the environment of this process.
 
-    The package is on no index: pip knows the extra from the package that is installed there, a wheel or a checkout.
+    The package is on no package index: pip takes the extra from the package that is installed, a wheel or a checkout.
     """
     return f"{_pip()} install 'rrcanet-serve[{extra}]'"
 
 
 def how_to_uninstall(*packages: str) -> str:
-    """The command that removes these, those that are not there included."""
+    """The command that removes packages; packages that are not installed do no harm."""
     return f"{_pip()} uninstall -y {' '.join(packages)}"
 
 

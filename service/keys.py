@@ -1,7 +1,7 @@
-"""API keys: random, known to the server by their SHA-256 alone, compared in constant time.
+"""API keys. They are random; the server stores only their SHA-256 and compares in constant time.
 
-The file has a line a key: a name, a blank, the hash in hexadecimal. ``#`` begins a comment. A file that changes is read
-again; one that has become unreadable leaves the keys as they were.
+The file has one line for each key: a name, a space, and the hash in hexadecimal. ``#`` begins a comment. The file is
+read again when it changes. If it is then invalid or empty, the previous keys stay valid and an error is logged.
 """
 
 import hashlib
@@ -12,21 +12,21 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-KEY_BYTES: Final = 32  # of randomness: so a plain hash cannot be searched
+KEY_BYTES: Final = 32  # random bytes: too many to search, so a plain hash is enough
 LINE: Final = re.compile(r"(?P<name>\S+)\s+(?P<hash>[0-9A-Fa-f]{64})")
 
 logger = logging.getLogger(__name__)
 
 
 class KeysFault(ValueError):
-    """A keys file that cannot be used, and in which line."""
+    """A keys file cannot be used; the message names the line."""
 
 
 class Keys:
-    """The keys of a file.
+    """The API keys of a file.
 
     Raises:
-        KeysFault: it cannot be read, or a line of it.
+        KeysFault: the file or one of its lines cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,17 +35,17 @@ class Keys:
         self._hashes = read_keys(path)
 
     def owner(self, key: str | None) -> str | None:
-        """Name of the key, None if there is no such key."""
+        """The name of a key; None if the key is unknown."""
         self.reload(unchanged_too=False)
         given = hash_of(key or "")
         owner = None
-        for name, known in self._hashes.items():  # never stops early: time tells nothing of the others
+        for name, known in self._hashes.items():  # all are compared, so that the time reveals nothing
             if hmac.compare_digest(given, known):
                 owner = name
         return owner if key else None
 
     def reload(self, unchanged_too: bool = True) -> None:
-        """Read the file again; what cannot be used changes nothing, and is told once."""
+        """Read the file again. If it cannot be used, the previous keys stay valid and one error is logged."""
         state = _state_of(self._path)
         if state == self._state and not unchanged_too:
             return
@@ -53,14 +53,14 @@ class Keys:
         try:
             self._hashes = read_keys(self._path)
         except KeysFault as fault:
-            logger.error("the API keys stay as they were: %s", fault)
+            logger.error("the previous API keys stay valid: %s", fault)
 
 
 def read_keys(path: Path) -> dict[str, str]:
-    """Hash by name.
+    """Read a keys file: the hash of each key by its name.
 
     Raises:
-        KeysFault: the file cannot be read, has no key, or a line is none.
+        KeysFault: the file cannot be read, it has no key, or a line is invalid.
     """
     try:
         lines = path.read_text().splitlines()
@@ -73,25 +73,25 @@ def read_keys(path: Path) -> dict[str, str]:
             continue
         match = LINE.fullmatch(text)
         if match is None or match["name"] in hashes:
-            raise KeysFault(f"{path}, line {number}: must be a name of its own and a SHA-256 in hexadecimal")
+            raise KeysFault(f"{path}, line {number}: must be a name used only once, and a SHA-256 in hexadecimal")
         hashes[match["name"]] = match["hash"].lower()
     if not hashes:
-        raise KeysFault(f"{path} has no key, so nobody could be served")
+        raise KeysFault(f"{path} has no key, so every request would be refused; add one with rrcanet key")
     return hashes
 
 
 def make_key() -> str:
-    """A new key."""
+    """Make a random key."""
     return secrets.token_urlsafe(KEY_BYTES)
 
 
 def hash_of(key: str) -> str:
-    """What the file holds of a key."""
+    """The hash of a key, as the keys file has it."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _state_of(path: Path) -> tuple[int, int, int] | None:
-    """What tells that the file has changed; None where it cannot be looked at."""
+    """Modification time, size and inode of the file; None if they cannot be read."""
     try:
         known = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Settings: default, then environment or ``.env``, then checked; every fault is reported at once."""
+"""Settings from the environment or ``.env``, with defaults. They are checked, and all faults are reported together."""
 
 import os
 import re
@@ -24,7 +24,7 @@ from service.runtime import Device
 from service.validation import reword
 
 PREFIX: Final = "RRCANET_"
-CLIENT_KEY: Final = f"{PREFIX}API_KEY"  # no setting: the key that commands send which ask a service
+CLIENT_KEY: Final = f"{PREFIX}API_KEY"  # not a setting: commands that call a service send this key
 DOTENV: Final = ".env"
 # Kubernetes gives every pod variables for each Service in its namespace. The variables of a Service called ``rrcanet``
 # or ``rrcanet-gpu`` begin like these settings: RRCANET_PORT is then an address, ``tcp://10.0.0.1:8000``.
@@ -37,18 +37,18 @@ Seconds = Annotated[float, Field(ge=0, le=3600)]
 
 
 class SettingsFault(Exception):
-    """Settings that cannot be used: every fault, one a line."""
+    """Settings cannot be used; the message has one line for each fault."""
 
 
 class LogFormat(StrEnum):
-    """How log lines look."""
+    """The format of log lines."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class Settings(BaseSettings):
-    """What an operator may set, each as ``RRCANET_NAME``."""
+    """The settings; an operator sets each as ``RRCANET_NAME``."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=DOTENV, extra="ignore", allow_inf_nan=False, frozen=True
@@ -58,27 +58,29 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     device: Device = Field(
         Device.AUTO,
-        description="Where models run: `auto` (CUDA if it can be had), `cuda` (refuses to start elsewhere) or `cpu`.",
+        description="Where models run: `auto` (CUDA if available, else CPU), `cuda` (no start without it) or `cpu`.",
     )
     models: Path = Field(SHIPPED, description="Folder of model files (`.onnx` with a card).")
     canary: Annotated[Canary | None, NoDecode] = Field(
-        None, description="`NAME@VERSION:SHARE`: this version answers that share of the requests without a version."
+        None, description="`NAME@VERSION:SHARE`: this version answers that share of the requests that name no version."
     )
-    api_keys_file: Path | None = Field(None, description="File of API keys; nobody needs one without it.")
-    max_body_bytes: int = Field(33_554_432, ge=1, description="Body of one request.")
+    api_keys_file: Path | None = Field(None, description="File of API keys; without it, no key is needed.")
+    max_body_bytes: int = Field(33_554_432, ge=1, description="Largest body of one request, in bytes.")
     max_pixels: int = Field(
-        4_194_304, ge=1, description="Pixels of one request, all frames together; a side counts as 32 at least."
+        4_194_304, ge=1, description="Most pixels of one request, all frames together; a side counts as at least 32."
     )
-    max_frames: int = Field(64, ge=1, description="Frames of one request.")
+    max_frames: int = Field(64, ge=1, description="Most frames of one request.")
     queue_size: int = Field(
         64,
         ge=1,
-        description="Frames accepted and not yet answered, all requests together; at least `MAX_FRAMES`.",
+        description="Most frames accepted and not yet answered, all requests together; at least `MAX_FRAMES`.",
     )
-    max_batch: int = Field(8, ge=1, description="Frames that one run of the network takes.")
-    request_timeout_s: Seconds = Field(30.0, gt=0, description="Time for one request, reading its body included.")
-    drain_delay_s: Seconds = Field(0.0, description="Time between SIGTERM and refusing new requests.")
-    log_format: LogFormat = Field(LogFormat.TEXT, description="How log lines look: `text` or `json`.")
+    max_batch: int = Field(8, ge=1, description="Most frames in one run of the network.")
+    request_timeout_s: Seconds = Field(
+        30.0, gt=0, description="Longest time for one request, including reading its body."
+    )
+    drain_delay_s: Seconds = Field(0.0, description="Time from SIGTERM until new requests are refused.")
+    log_format: LogFormat = Field(LogFormat.TEXT, description="Format of log lines: `text` or `json`.")
 
     @classmethod
     def settings_customise_sources(
@@ -89,7 +91,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Pydantic's own, but of the environment without what is Kubernetes'."""
+        """The environment without the variables that Kubernetes injects, then ``.env``."""
         assert isinstance(env_settings, EnvSettingsSource)
         hidden = {name.lower() for name in injected_settings()}
         given = env_settings.env_vars.items()
@@ -107,7 +109,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_folder(cls, models: Path) -> Path:
         if not models.is_dir():
-            raise ValueError(f"{models} is no folder")
+            raise ValueError(f"{models} is not a folder")
         return models
 
     @field_validator("canary", mode="before")
@@ -125,19 +127,19 @@ class Settings(BaseSettings):
     @field_validator("queue_size")
     @classmethod
     def _holds_a_request(cls, queue_size: int, others: ValidationInfo) -> int:
-        max_frames = others.data.get("max_frames", 0)  # absent where it is wrong itself
+        max_frames = others.data.get("max_frames", 0)  # absent if it is itself invalid
         if queue_size < max_frames:
             raise ValueError(
-                f"must be at least {PREFIX}MAX_FRAMES, {max_frames}, or such a request could never be accepted"
+                f"must be at least {PREFIX}MAX_FRAMES ({max_frames}), or the largest request could never be accepted"
             )
         return queue_size
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the settings; ``overrides`` (options of a command) win over the environment.
+    """Read the settings; ``overrides`` (options of a command) replace values of the environment.
 
     Raises:
-        SettingsFault: every value that is wrong, and every variable that no setting has.
+        SettingsFault: values are wrong, or variables with the prefix are no settings; all are named.
     """
     names = {*os.environ, *dotenv_values(DOTENV)} - _injected()
     faults = [f"{name}: no such setting" for name in sorted(names) if _is_unknown(name)]
@@ -151,7 +153,7 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def injected_settings() -> dict[str, str]:
-    """Variables that are called like a setting and are Kubernetes': they count as not given."""
+    """Variables that are named like a setting but come from Kubernetes; they are ignored."""
     return {name: os.environ[name] for name in sorted(_injected()) if not _is_unknown(name)}
 
 

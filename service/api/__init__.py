@@ -1,1 +1,1 @@
-"""HTTP: requests in, answers and problems out."""
+"""The HTTP interface of the service."""

@@ -1,4 +1,4 @@
-"""Request bodies: read with a limit and a deadline, taken apart into frames' bytes."""
+"""Reads request bodies with a size limit and a deadline, and splits multipart bodies into their parts."""
 
 import asyncio
 import sys
@@ -20,11 +20,11 @@ MULTIPART: Final = "multipart/form-data"
 
 
 class _InMemory(MultiPartParser):
-    spool_max_size = sys.maxsize  # the body limit bounds memory; a disk would only be slower
+    spool_max_size = sys.maxsize  # the body limit already bounds memory, and a disk would be slower
     _complete = False
 
-    def to_its_end(self) -> Self:
-        """Refuse a body without its closing boundary: it may lack its last frames."""
+    def requiring_end(self) -> Self:
+        """Refuse a body without its closing boundary: its last frames may be missing."""
         self.stream = self._checked(self.stream)
         return self
 
@@ -32,32 +32,33 @@ class _InMemory(MultiPartParser):
         async for chunk in stream:
             yield chunk
         if not self._complete:
-            raise MultiPartException("it ends before its closing boundary")
+            raise MultiPartException("the closing boundary is missing")
 
     def on_headers_finished(self) -> None:
-        """Names are UTF-8: multipart/form-data has no charset (RFC 7578, section 5.1.2), and some raise anything."""
+        """Read names as UTF-8, whatever charset is declared (RFC 7578, section 5.1.2); some charsets raise errors."""
         self._charset = "utf-8"
         super().on_headers_finished()
 
     def on_end(self) -> None:
-        """The closing boundary."""
+        """Note the closing boundary."""
         self._complete = True
 
 
 async def read_parts(
     request: Request, limit: int, max_parts: int, deadline: float, raw: RawLayout | None, late: Reason
 ) -> list[Part]:
-    """Read the body.
+    """Read the body of a request; a body that is not multipart is one part.
 
     Args:
-        limit: bytes.
-        max_parts: of a multipart body.
-        deadline: time.monotonic by which the last byte must be here.
-        raw: what headerless rows are, if the request says so.
-        late: what a body is told that is not here by then.
+        request: its body must not have been read.
+        limit: most bytes of the body.
+        max_parts: most parts of a multipart body.
+        deadline: the last byte must arrive before this time of ``time.monotonic``.
+        raw: the layout of raw rows, if the request gives one.
+        late: the reason of the error if the body is not here by the deadline.
 
     Raises:
-        ServiceError: too large, too slow, encoded, or not multipart as it says.
+        ServiceError: the body is too large, late, compressed or invalid multipart, or the client disconnected.
     """
     _refuse_encoding(request)
     _refuse_announced_size(request, limit)
@@ -71,18 +72,18 @@ async def read_parts(
     except TimeoutError as error:
         raise ServiceError(late, "the body did not arrive in time") from error
     except ClientDisconnect as error:
-        raise ServiceError(Reason.REQUEST_TIMEOUT, "the client left before the body was complete") from error
+        raise ServiceError(Reason.REQUEST_TIMEOUT, "the client disconnected before the body was complete") from error
     return [Part(content, media_type, None, _layout_for(media_type, raw))]
 
 
 async def _read_multipart(headers: Headers, arriving: "_Arriving", max_parts: int, raw: RawLayout | None) -> list[Part]:
-    parser = _InMemory(headers, arriving.stream(), max_files=max_parts, max_fields=max_parts).to_its_end()
+    parser = _InMemory(headers, arriving.stream(), max_files=max_parts, max_fields=max_parts).requiring_end()
     try:
         form = await parser.parse()
     except MultiPartException as error:
         if error.message.startswith("Too many"):
-            raise ServiceError(Reason.TOO_MANY_FRAMES, f"more than {max_parts} parts") from error
-        raise ServiceError(Reason.BAD_PARAMETER, f"not a readable multipart body: {error.message}") from error
+            raise ServiceError(Reason.TOO_MANY_FRAMES, f"the multipart body has more than {max_parts} parts") from error
+        raise ServiceError(Reason.BAD_PARAMETER, f"the multipart body cannot be read: {error.message}") from error
     try:
         parts = [await _read_part(name, value, raw) for name, value in form.multi_items()]
     finally:
@@ -94,24 +95,28 @@ async def _read_multipart(headers: Headers, arriving: "_Arriving", max_parts: in
 
 async def _read_part(name: str, value: UploadFile | str, raw: RawLayout | None) -> Part:
     if name not in PART_NAMES:
-        raise ServiceError(Reason.BAD_PARAMETER, f"part {name[:64]!r}: frames come in parts named 'image' or 'file'")
+        raise ServiceError(
+            Reason.BAD_PARAMETER, f"part {name[:64]!r} is unknown; send frames in parts named 'image' or 'file'"
+        )
     if isinstance(value, str):
-        raise ServiceError(Reason.BAD_PARAMETER, f"part {name!r} has no filename, so it is text, not a frame")
+        raise ServiceError(
+            Reason.BAD_PARAMETER, f"part {name!r} has no filename, so it is text and not a frame; send it as a file"
+        )
     media_type = _media_type(value.content_type)
     content = await value.read()
-    await value.close()  # or the body would be in memory twice
+    await value.close()  # otherwise the body would be in memory twice
     return Part(content, media_type, value.filename or None, _layout_for(media_type, raw))
 
 
 class _Arriving:
-    """A body piece by piece; ``limit`` in bytes."""
+    """A body that arrives in pieces and is refused beyond ``limit`` bytes."""
 
     def __init__(self, request: Request, limit: int) -> None:
         self._request, self._limit = request, limit
         self._size, self._more = 0, True
 
     async def read(self) -> bytes:
-        """The whole of it; an asynchronous generator would cost as much as all else that is done here."""
+        """The whole body. Reading it with an asynchronous generator would double the time that is spent here."""
         chunks = []
         while self._more:
             chunks.append(await self._receive())
@@ -150,7 +155,10 @@ def _refuse_announced_size(request: Request, limit: int) -> None:
 def _refuse_encoding(request: Request) -> None:
     encoding = request.headers.get("content-encoding") or "identity"
     if encoding.strip().lower() != "identity":
-        raise ServiceError(Reason.UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding {encoding[:64]!r}; send the body as it is")
+        raise ServiceError(
+            Reason.UNSUPPORTED_MEDIA_TYPE,
+            f"Content-Encoding {encoding[:64]!r} is not supported; send the body uncompressed",
+        )
 
 
 def _too_large(limit: int) -> ServiceError:

@@ -1,4 +1,4 @@
-"""Health, readiness and metrics: never queued, never refused."""
+"""Liveness, readiness and metrics. These routes never wait in the queue."""
 
 from typing import Final
 
@@ -14,13 +14,13 @@ router: Final = APIRouter()
 
 @router.get("/livez", summary="Whether the process answers")
 async def livez() -> dict[str, str]:
-    """200 while the event loop turns."""
+    """200 while the event loop runs."""
     return {"status": "live"}
 
 
 @router.get("/readyz", summary="Whether requests should be sent here", responses=problems(*CLOSED))
 async def readyz(request: Request) -> dict[str, str]:
-    """200 once every model has answered its golden frame as PyTorch did; 503 before, and while draining."""
+    """200 once every model has given the same answer to its golden frame as PyTorch; 503 before, and while draining."""
     server: ServerState = request.app.state.server
     server.check_ready()
     return {"status": "ready"}
@@ -33,6 +33,6 @@ async def readyz(request: Request) -> dict[str, str]:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(request: Request) -> Response:
-    """Prometheus' text format 0.0.4."""
+    """All metrics in Prometheus' text format 0.0.4."""
     server: ServerState = request.app.state.server
     return Response(server.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

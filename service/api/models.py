@@ -1,4 +1,4 @@
-"""The model cards."""
+"""The routes of the model cards."""
 
 from typing import Annotated, Final
 
@@ -14,9 +14,9 @@ from service.server.state import ServerState
 router: Final = APIRouter(responses=problems(*CLOSED))
 
 
-@router.get("/v1/models", summary="Every model served")
+@router.get("/v1/models", summary="All served models")
 async def list_models(request: Request) -> ModelCards:
-    """The name of the first serves requests that name none."""
+    """Requests that name no model get the first model's name."""
     server: ServerState = request.app.state.server
     repository = server.repository
     return ModelCards(models=[_describe(detector, repository) for detector in repository])
@@ -31,7 +31,7 @@ async def show_model(request: Request, name: Annotated[str, Path(examples=["rrca
 
 
 def _describe(detector: Detector, repository: Repository) -> ModelCard:
-    """The card without its golden frame, where the model really runs, and what it answers."""
+    """The card without its golden frame, the device that the model runs on, and its share of the requests."""
     runtime = detector.runtime
-    told = runtime.card.model_dump(exclude={"golden"})
-    return ModelCard(**told, sha256=runtime.sha256, provider=runtime.provider, share=repository.share(detector))
+    card = runtime.card.model_dump(exclude={"golden"})
+    return ModelCard(**card, sha256=runtime.sha256, provider=runtime.provider, share=repository.share(detector))

@@ -1,4 +1,4 @@
-"""Errors as ``application/problem+json`` (RFC 9457); under ``/v2`` as the Open Inference Protocol has them."""
+"""Writes errors as ``application/problem+json`` (RFC 9457), and under ``/v2`` as the Open Inference Protocol does."""
 
 import json
 import math
@@ -20,7 +20,7 @@ REASON_OF_STATUS: Final = {404: Reason.NOT_FOUND, 405: Reason.METHOD_NOT_ALLOWED
 
 
 def problem(request: Request, error: ServiceError, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer to a request that failed; the reason is left in the state for the metrics."""
+    """The answer to a request that failed; the reason is stored in the request's state for the metrics."""
     request.state.reason = error.reason.value
     status = error.reason.status
     extra = dict(headers or {})
@@ -32,7 +32,7 @@ def problem(request: Request, error: ServiceError, headers: Mapping[str, str] | 
 
 
 def problem_body(error: ServiceError, request_id: str) -> bytes:
-    """The problem itself, JSON."""
+    """The JSON of a problem."""
     status = error.reason.status
     return json.dumps(
         {
@@ -47,30 +47,30 @@ def problem_body(error: ServiceError, request_id: str) -> bytes:
 
 
 def is_open_inference(path: str) -> bool:
-    """Whether a path is the protocol's."""
+    """Whether a path belongs to the Open Inference Protocol."""
     return path == OPEN_INFERENCE or path.startswith(f"{OPEN_INFERENCE}/")
 
 
 async def on_service_error(request: Request, error: Exception) -> Response:
-    """A fault that the service named itself."""
+    """Answer an error of the service."""
     assert isinstance(error, ServiceError)
     return problem(request, error)
 
 
 async def on_bad_parameter(request: Request, error: Exception) -> Response:
-    """Query parameters that FastAPI refused, all of them."""
+    """Answer invalid parameters; all of them are named."""
     assert isinstance(error, RequestValidationError)
     faults = "; ".join(f"{_name(fault['loc'])}: {reword(fault['msg'])}" for fault in error.errors())
     return problem(request, ServiceError(Reason.BAD_PARAMETER, faults))
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
-    """What Starlette raises itself: no such route, or not with this method."""
+    """Answer an error of Starlette: the path or the method does not exist."""
     assert isinstance(error, HTTPException)
     reason = REASON_OF_STATUS.get(error.status_code, Reason.INTERNAL)
     detail = {
-        Reason.NOT_FOUND: f"nothing at {request.url.path}",
-        Reason.METHOD_NOT_ALLOWED: f"{request.method} is not allowed at {request.url.path}",
+        Reason.NOT_FOUND: f"there is no route {request.url.path}",
+        Reason.METHOD_NOT_ALLOWED: f"{request.url.path} does not allow {request.method}",
     }.get(reason, str(error.detail))
     headers = {name: with_head(value) if name == "Allow" else value for name, value in (error.headers or {}).items()}
     return problem(request, ServiceError(reason, detail), headers)

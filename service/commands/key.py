@@ -1,4 +1,4 @@
-"""``rrcanet key``."""
+"""``rrcanet key``: makes an API key."""
 
 import click
 
@@ -10,9 +10,13 @@ EPILOG = "Example: rrcanet key ground-station >> keys.txt"
 @click.command("key", epilog=EPILOG)
 @click.argument("name")
 def key_command(name: str) -> None:
-    """Make an API key: the key goes to standard error, once; its line for RRCANET_API_KEYS_FILE to standard output."""
+    """Make an API key.
+
+    The line for RRCANET_API_KEYS_FILE goes to standard output. The key itself goes to standard error; it is shown only
+    once and stored nowhere.
+    """
     if any(character.isspace() or character == "#" for character in name) or not name:
-        raise click.UsageError("NAME must be one word without #")
+        raise click.UsageError("NAME must be one word without spaces and #")
     key = make_key()
     click.echo(f"{name} {hash_of(key)}")
-    click.echo(f"key of {name}, shown only now: {key}", err=True)
+    click.echo(f"key of {name}, shown only this once: {key}", err=True)

@@ -1,4 +1,4 @@
-"""Long work shows a bar on a terminal, and plain lines in a log."""
+"""Shows the progress of long work: a bar on a terminal, plain lines in a log."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 
 def progress(items: Iterable[Item], total: int, doing: str, unit: str) -> Iterator[Item]:
-    """The items; how many are done is told on stderr. ``unit`` is one of them: ``frame``."""
+    """Yield the items and report on standard error how many are done. ``unit`` is the name of one item: ``frame``."""
     if sys.stderr.isatty():
         yield from tqdm(items, total=total, desc=doing, unit=unit)
     else:
@@ -22,10 +22,10 @@ def progress(items: Iterable[Item], total: int, doing: str, unit: str) -> Iterat
 
 
 def _lines(items: Iterable[Item], total: int, unit: str) -> Iterator[Item]:
-    """A line every so many items, sooner where they take long; short work has none."""
-    told = time.monotonic()
+    """Report every ``LINES_EVERY`` items, and earlier if items take long; short work reports nothing."""
+    reported = time.monotonic()
     for count, item in enumerate(items, 1):
         yield item
-        if count % LINES_EVERY == 0 or time.monotonic() - told >= LONGEST_SILENCE_S:
+        if count % LINES_EVERY == 0 or time.monotonic() - reported >= LONGEST_SILENCE_S:
             click.echo(f"{count} of {total} {unit}s", err=True)
-            told = time.monotonic()
+            reported = time.monotonic()

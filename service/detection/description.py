@@ -1,4 +1,4 @@
-"""A detection as JSON: the ``frames`` entry that the API and ``rrcanet detect`` both write."""
+"""Describes detections as JSON; the API and ``rrcanet detect`` both write it."""
 
 import base64
 from enum import StrEnum
@@ -20,13 +20,13 @@ class MaskEncoding(StrEnum):
 
 
 def describe_model(detector: Detector) -> dict[str, str]:
-    """Which model answered."""
+    """Name, version and hash of the model that answered."""
     card = detector.runtime.card
     return {"name": card.name, "version": card.version, "sha256": detector.runtime.sha256}
 
 
 def describe_detection(index: int, detection: Detection, mask: MaskEncoding) -> dict[str, Any]:
-    """One frame of an answer; shape and units are the contract's."""
+    """The entry of one frame in ``frames``; docs/reference/http.md describes its fields and their units."""
     info = detection.info
     read: dict[str, Any] = {"dtype": info.dtype, "range": list(detection.span)}
     if info.invalid_pixels:
@@ -47,12 +47,12 @@ def describe_detection(index: int, detection: Detection, mask: MaskEncoding) -> 
 
 
 def describe_fault(index: int, name: str | None, fault: ServiceError) -> dict[str, Any]:
-    """A frame that could not be read, in its place among the others."""
+    """The entry of a frame that could not be read."""
     return {"index": index, "name": name, "error": {"reason": fault.reason.value, "detail": fault.detail}}
 
 
 def describe_target(target: Target) -> dict[str, Any]:
-    """One target: JSON's names are the attributes' names."""
+    """One target; the JSON fields are named like the attributes."""
     return {
         "id": target.id,
         "confidence": round(target.confidence, 4),

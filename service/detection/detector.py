@@ -1,4 +1,4 @@
-"""The line from a frame to its targets; the API and ``rrcanet detect`` both walk it."""
+"""The steps from a frame to its targets; the API and ``rrcanet detect`` both use them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from service.runtime import Runtime
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A frame as the network takes it. The counts themselves need not wait for the device.
+    """A frame as inputs of the network. It does not hold the counts, so their memory is free while it waits.
 
     Attributes:
-        sent: what the frame was sent as.
-        windows: the parts of the frame that the network sees, none of a constant frame.
-        inputs: ``[1, 1, H', W']`` float32 intensities of each.
-        span: the counts that became 0 and 255.
-        valid: ``[H, W]``, False where a count is NaN or infinite; None where none is.
+        info: the frame without its pixels.
+        windows: the parts of the frame that the network sees; empty for a constant frame.
+        inputs: for each window, ``[1, 1, H', W']`` float32 intensities.
+        span: the counts that became intensity 0 and 255.
+        valid: ``[H, W]``, False where a count is NaN or infinite; None if all counts are finite.
     """
 
     info: FrameInfo
@@ -34,13 +34,13 @@ class Prepared:
     valid: NDArray[np.bool_] | None = None
 
     def join(self, answers: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Probabilities ``[1, H', W']`` of each input -> ``[H, W]`` of the frame; zeros where there is no input."""
+        """Join the probabilities ``[1, H', W']`` of all inputs to ``[H, W]`` of the frame; zeros if it has no input."""
         return join(self.windows, answers, self.info.height, self.info.width)
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """Everything found in one frame; ``probabilities [H, W]`` are those of the frame's own pixels."""
+    """What was found in one frame; ``probabilities [H, W]`` has one value for each pixel of the frame."""
 
     info: FrameInfo
     span: Range
@@ -49,21 +49,25 @@ class Detection:
 
 
 class Detector:
-    """Frames in, targets out, by one model. Stages may run in different threads."""
+    """Finds targets in frames with one model. The three steps may run in different threads."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
 
     def detect(self, frame: Frame, options: Options) -> Detection:
-        """All stages in a row."""
+        """Run all three steps.
+
+        Raises:
+            ServiceError: as ``prepare``, or ``out_of_memory``.
+        """
         prepared = self.prepare(frame, options)
         return self.finish(prepared, self.infer(prepared), options)
 
     def prepare(self, frame: Frame, options: Options) -> Prepared:
-        """Counts -> intensities, padded or cut to the sizes that the network runs at.
+        """Map counts to intensities, and pad or cut them to the sizes that the network takes.
 
         Raises:
-            ServiceError: a ``range`` that cannot apply to this frame.
+            ServiceError: ``bad_parameter``; the ``range`` does not apply to this frame.
         """
         valid = np.isfinite(frame.counts) if frame.invalid_pixels else None
         counts = frame.counts if valid is None else without_invalid(frame.counts, valid)
@@ -77,11 +81,11 @@ class Detector:
         return Prepared(frame.info, windows, [window.cut(intensities) for window in windows], span, valid)
 
     def infer(self, prepared: Prepared) -> NDArray[np.float32]:
-        """Probabilities ``[H, W]`` of the frame's own pixels; a constant frame has no target."""
+        """Run the network: probabilities ``[H, W]`` of the frame's pixels, all zero for a constant frame."""
         return prepared.join(self.runtime.probabilities(one)[0] for one in prepared.inputs)
 
     def finish(self, prepared: Prepared, probabilities: NDArray[np.float32], options: Options) -> Detection:
-        """Probabilities -> targets; a pixel that is no number is never one."""
+        """Find targets in probabilities ``[H, W]``; a pixel that is NaN or infinite never belongs to a target."""
         card = self.runtime.card
         if prepared.valid is not None:
             probabilities = np.where(prepared.valid, probabilities, np.float32(0))
@@ -91,15 +95,15 @@ class Detector:
         return Detection(prepared.info, prepared.span, found, probabilities)
 
 
-def _span(counts: NDArray[np.generic], dtype: str, wanted: RangeMode | Range) -> Range:
-    if isinstance(wanted, Range):
-        return wanted
-    if wanted is RangeMode.AUTO:
+def _span(counts: NDArray[np.generic], dtype: str, requested: RangeMode | Range) -> Range:
+    if isinstance(requested, Range):
+        return requested
+    if requested is RangeMode.AUTO:
         return auto_range(counts)
-    if wanted is RangeMode.MINMAX:
+    if requested is RangeMode.MINMAX:
         return Range(float(counts.min()), float(counts.max()))
     if not np.issubdtype(np.dtype(dtype), np.integer):
-        detail = f"range=dtype means nothing for {dtype} counts; use auto, minmax or LO:HI"
+        detail = f"range=dtype needs integer counts, but this frame is {dtype}; use auto, minmax or LO:HI"
         raise ServiceError(Reason.BAD_PARAMETER, detail)
     limits = np.iinfo(np.dtype(dtype))
     return Range(float(limits.min), float(limits.max))

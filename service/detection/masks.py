@@ -1,4 +1,4 @@
-"""Masks as answers carry them: PNG, COCO run lengths, probabilities in a 16-bit PNG."""
+"""Encodes masks for answers: PNG, COCO run lengths, and probabilities as a 16-bit PNG."""
 
 import io
 from itertools import pairwise
@@ -7,24 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-PNG_EFFORT = 1  # masks are nearly empty: more effort costs time and saves a few bytes
+PNG_EFFORT = 1  # masks are nearly empty: a higher compression level costs time and saves only a few bytes
 
 
 def encode_png(mask: NDArray[np.bool_]) -> bytes:
-    """8-bit gray PNG of ``mask [H, W]``: 0 or 255."""
+    """Encode ``mask [H, W]`` as 8-bit gray PNG: 0 or 255."""
     return _png(Image.fromarray(mask.astype(np.uint8) * 255))
 
 
 def encode_probability(probabilities: NDArray[np.float32]) -> bytes:
-    """16-bit gray PNG of ``probabilities [H, W]``: 65535 is 1."""
+    """Encode ``probabilities [H, W]`` as 16-bit gray PNG: 65535 is probability 1."""
     return _png(Image.fromarray(np.rint(probabilities * 65535).astype(np.uint16)))
 
 
 def encode_rle(mask: NDArray[np.bool_]) -> str:
-    """COCO's compressed run lengths of ``mask [H, W]``, down the columns, the first run of zeros.
+    """Encode ``mask [H, W]`` as COCO's compressed run lengths: down the columns, beginning with a run of zeros.
 
-    Each run is written as its difference to the run two before, in groups of five bits from the lowest, a
-    sixth bit saying that more follow, offset to printable characters (cocoapi, ``rleToString``).
+    Each run is written as the difference to the run two before it, in groups of five bits, lowest first. A sixth bit
+    says that more groups follow. Each group is offset to a printable character (cocoapi, ``rleToString``).
     """
     runs = _runs(mask.ravel(order="F"))
     differences = [run - runs[i - 2] if i > 2 else run for i, run in enumerate(runs)]

@@ -1,4 +1,4 @@
-"""What a caller may ask of a detection: thresholds, range and polarity."""
+"""The options of a detection: thresholds, range and polarity."""
 
 import math
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from intensity import Range
 
 
 class Polarity(StrEnum):
-    """Whether targets are brighter or darker than what surrounds them."""
+    """Whether targets are brighter or darker than their background."""
 
     WHITE_HOT = "white_hot"
     BLACK_HOT = "black_hot"
 
 
 class RangeMode(StrEnum):
-    """How counts map to intensity where no range is given."""
+    """How the range of counts is chosen if the caller gives none."""
 
     AUTO = "auto"
     DTYPE = "dtype"
@@ -24,11 +24,15 @@ class RangeMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a caller may ask for; the contract's query parameters.
+    """What a caller may choose, with the names and the meaning of the query parameters of ``POST /v1/detect``.
 
     Attributes:
-        threshold: on pixels; None is the card's.
+        threshold: pixels of greater probability belong to targets; None takes the model card's threshold.
+        min_confidence: targets below it are left out.
+        min_area: targets of fewer pixels are left out.
+        max_targets: of one frame; the most confident are kept.
         range: a mode, or the counts that map to intensity 0 and 255.
+        polarity: whether targets are brighter or darker than their background.
     """
 
     threshold: float | None = None
@@ -43,7 +47,7 @@ def parse_range(text: str) -> RangeMode | Range:
     """``auto``, ``dtype``, ``minmax``, or counts ``LO:HI`` with LO below HI.
 
     Raises:
-        ValueError: anything else.
+        ValueError: the text is none of these.
     """
     if text in list(RangeMode):
         return RangeMode(text)
@@ -58,5 +62,5 @@ def parse_range(text: str) -> RangeMode | Range:
 
 
 def range_text(span: RangeMode | Range) -> str:
-    """What ``parse_range`` reads as this range."""
+    """The text that ``parse_range`` reads as this range."""
     return span.value if isinstance(span, RangeMode) else ":".join(str(end).removesuffix(".0") for end in span)

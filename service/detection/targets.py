@@ -13,14 +13,14 @@ EIGHT_CONNECTED: Final = np.ones((3, 3), np.int8)
 
 
 class Point(NamedTuple):
-    """Pixels; x to the right, y down, (0, 0) the centre of the top-left pixel."""
+    """A position in pixels; x to the right, y down; (0, 0) is the centre of the top-left pixel."""
 
     x: float
     y: float
 
 
 class Box(NamedTuple):
-    """Whole pixels, half-open: columns ``x`` to ``x + width - 1``."""
+    """A rectangle of whole pixels: columns ``x`` to ``x + width - 1``, rows ``y`` to ``y + height - 1``."""
 
     x: int
     y: int
@@ -54,8 +54,8 @@ class Selection:
 
     Attributes:
         threshold: pixels with a greater probability belong to targets.
-        min_confidence: targets below are left out.
-        min_area: in pixels.
+        min_confidence: targets below it are left out.
+        min_area: targets of fewer pixels are left out.
         max_targets: the most confident are kept.
     """
 
@@ -67,7 +67,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Targets by falling confidence, and ``mask [H, W]``, exactly their union."""
+    """Targets by falling confidence; ``mask [H, W]`` is exactly their union.
+
+    ``truncated`` says that ``max_targets`` left some targets out.
+    """
 
     targets: tuple[Target, ...]
     mask: NDArray[np.bool_]
@@ -77,10 +80,12 @@ class Found:
 def find_targets(probabilities: NDArray[np.float32], calibration: Calibration, selection: Selection) -> Found:
     """Group pixels into targets.
 
-    A target's score is the mean probability of its pixels; the card's calibration turns it into confidence.
+    The score of a target is the mean probability of its pixels; ``calibration`` maps the score to confidence.
 
     Args:
         probabilities: ``[H, W]``, 0 to 1.
+        calibration: of the model card.
+        selection: which pixels and targets to keep.
     """
     labels, number = ndimage.label(probabilities > selection.threshold, EIGHT_CONNECTED)
     if not number:
@@ -88,7 +93,7 @@ def find_targets(probabilities: NDArray[np.float32], calibration: Calibration, s
     components = _Components(probabilities, labels, number)
     confidence = calibration.confidence(components.score)
     kept = np.flatnonzero((components.area >= selection.min_area) & (confidence >= selection.min_confidence))
-    # equal confidence: the higher score first, then reading order, so that answers repeat
+    # at equal confidence the higher score comes first, then reading order, so that the order is always the same
     ranked = kept[np.lexsort((kept, -components.score[kept], -confidence[kept]))]
     chosen = ranked[: selection.max_targets]
     targets = tuple(
@@ -101,7 +106,7 @@ def find_targets(probabilities: NDArray[np.float32], calibration: Calibration, s
 
 
 class _Components:
-    """Measures of all components at once; everything below is ``[K]``, component ``k`` has label ``k + 1``."""
+    """Measures all components at once. Every array is ``[K]``; component ``k`` has label ``k + 1``."""
 
     def __init__(self, probabilities: NDArray[np.float32], labels: NDArray[np.int32], number: int) -> None:
         y, x = np.nonzero(labels)
@@ -112,7 +117,7 @@ class _Components:
         self._x = np.bincount(owner, weight * x, number) / mass
         self._y = np.bincount(owner, weight * y, number) / mass
         self._boxes = ndimage.find_objects(labels)
-        # of a stable sort by owner, then falling probability, each owner's first entry is its peak
+        # pixels sorted by component, then by falling probability: the first pixel of a component is its peak
         order = np.lexsort((-weight, owner))
         first = order[np.searchsorted(owner[order], np.arange(number))]
         self._peak_x, self._peak_y, self._peak = x[first], y[first], weight[first]

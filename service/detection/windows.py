@@ -1,7 +1,8 @@
-"""Frames of any size become inputs of few sizes, so that plans and memory stay bounded and unlike frames share a batch.
+"""Pads or cuts frames of any size into inputs of few sizes. So memory is bounded, and different frames share a batch.
 
-A frame is padded to the next size of a short list. One too large for that is cut into windows that overlap; of the
-overlap each window answers the half that is farther from its own border. What is cut follows from the frame alone.
+A frame is padded to the next size of a short list. A frame that is too large is cut into windows that overlap. In an
+overlap, each window answers for the half that is farther from its own border. The windows depend on the frame's size
+and the stride only.
 """
 
 import math
@@ -15,10 +16,10 @@ from numpy.typing import NDArray
 
 from service.frames import SMALLEST_SIDE
 
-LONGEST: Final = 1280  # pixels of a side that is still run whole; frames of thermal cameras are
-OVERLAP: Final = 128  # pixels that two neighbours see both, at least
-FINEST: Final = SMALLEST_SIDE  # step between the smallest sides
-STEPS_AN_OCTAVE: Final = 4  # sides grow by a quarter at most
+LONGEST: Final = 1280  # pixels; longer sides are cut. Frames of thermal cameras are usually shorter
+OVERLAP: Final = 128  # pixels that two neighbouring windows share, at least
+FINEST: Final = SMALLEST_SIDE  # pixels between the smallest sides of the list
+STEPS_AN_OCTAVE: Final = 4  # padding makes a side at most a quarter longer
 
 Image = NDArray[np.float32]
 
@@ -28,9 +29,9 @@ class Stretch:
     """One axis of a window, in pixels of the frame.
 
     Attributes:
-        start, stop: what the window sees.
-        first, last: what it answers for, half-open.
-        side: what it is padded to.
+        start, stop: the pixels that the network sees, half-open.
+        first, last: the pixels that the window answers for, half-open.
+        side: the length after padding.
     """
 
     start: int
@@ -42,15 +43,15 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A part of a frame that is one input of the network."""
+    """A part of a frame that becomes one input of the network."""
 
     rows: Stretch
     columns: Stretch
 
     def cut(self, image: Image) -> Image:
-        """``[H, W] -> [1, 1, rows.side, columns.side]``, its edge continued.
+        """Cut ``image [H, W]`` to ``[1, 1, rows.side, columns.side]``; padding repeats the edge.
 
-        The network saw what lies outside of a frame so while it was trained; a mirror would show it targets twice.
+        Training pads frames in the same way. Mirroring would show targets near the edge twice.
         """
         seen = image[self.rows.start : self.rows.stop, self.columns.start : self.columns.stop]
         margins = ((0, self.rows.side - seen.shape[0]), (0, self.columns.side - seen.shape[1]))
@@ -67,18 +68,18 @@ class Window:
 
 
 def windows_of(height: int, width: int, stride: int, longest: int = LONGEST) -> list[Window]:
-    """The windows of a frame; sides are multiples of ``stride``, and no window sees more than ``longest`` pixels."""
+    """The windows of a frame; sides are multiples of ``stride``, and no side covers more than ``longest`` pixels."""
     axes = (_stretches(length, stride, longest) for length in (height, width))
     return [Window(rows, columns) for rows, columns in product(*axes)]
 
 
 def exact_window(height: int, width: int) -> Window:
-    """The whole frame, as it is."""
+    """One window of the whole frame, without padding."""
     return Window(Stretch(0, height, 0, height, height), Stretch(0, width, 0, width, width))
 
 
 def join(windows: Sequence[Window], answers: Iterable[Image], height: int, width: int) -> Image:
-    """Answers of all windows of a frame, ``[1, H', W']`` each -> ``[H, W]``; zeros where no window answers."""
+    """Join the answers ``[1, H', W']`` of all windows of a frame to ``[H, W]``; zeros if there are no windows."""
     pairs = list(zip(windows, answers, strict=True))
     if len(pairs) == 1:
         return pairs[0][1][0, :height, :width]
@@ -89,13 +90,13 @@ def join(windows: Sequence[Window], answers: Iterable[Image], height: int, width
 
 
 def side_of(length: int, stride: int) -> int:
-    """The smallest side of the list that holds ``length`` pixels."""
+    """The smallest side of the list that is at least ``length``, in pixels."""
     octave = 1 << max(length - 1, 1).bit_length()  # the next power of two
     return rounded_up(length, math.lcm(max(FINEST, octave // (2 * STEPS_AN_OCTAVE)), stride))
 
 
 def rounded_up(length: int, step: int) -> int:
-    """The smallest multiple of ``step`` that holds ``length`` pixels."""
+    """The smallest multiple of ``step`` that is at least ``length``."""
     return -(-length // step) * step
 
 
@@ -111,11 +112,11 @@ def _stretches(length: int, stride: int, longest: int) -> list[Stretch]:
 
 
 def _cheapest_count(length: int, stride: int, longest: int) -> int:
-    """How many windows run the fewest pixels: one more than is needed may fill its side better."""
+    """The number of windows with the fewest pixels to run; one more than needed may need less padding."""
     fewest = -(-(length - OVERLAP) // (longest - OVERLAP))
     return min((fewest, fewest + 1), key=lambda count: count * side_of(_seen(length, count), stride))
 
 
 def _seen(length: int, count: int) -> int:
-    """Pixels that each of so many windows sees."""
+    """Pixels that each of ``count`` windows sees, along one axis."""
     return -(-(length + (count - 1) * OVERLAP) // count)

@@ -1,4 +1,4 @@
-"""Bytes -> frames. What a frame is: its magic bytes win over the declared type."""
+"""Bytes -> frames. The magic bytes of a file decide its format, whatever media type was declared."""
 
 from service.frames.decode import ACCEPTED, decode, decode_file
 from service.frames.frame import SMALLEST_SIDE, Budget, Frame, FrameInfo, undecodable

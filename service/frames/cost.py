@@ -1,7 +1,7 @@
-"""Files whose decoding would take a time that their pixels do not tell: a step in a thread cannot be ended.
+"""Refuses files that take far longer to decode than their number of pixels suggests: decoding cannot be cancelled.
 
-Every scan of a JPEG goes over the whole frame; what lies between the parts of a file, and some parts, Pillow reads byte
-by byte in Python. Bounds on JPEG and PNG are far beyond what encoders write; a BMP can be saved without run lengths.
+Every scan of a JPEG passes over the whole frame. Pillow reads some parts of a file, and the bytes between parts, one by
+one in Python. The bounds on JPEG and PNG are far above what encoders write; a BMP can be saved without run lengths.
 """
 
 import re
@@ -10,17 +10,19 @@ from typing import Final
 
 from service.frames.frame import undecodable
 
-SCANS: Final = 64  # of a progressive JPEG; encoders write about ten
-SEGMENTS: Final = 4_096  # of a JPEG; of 64 kB each, as colour profiles and raw counts of hand-held cameras are stored
-CHUNKS: Final = 10_000  # of a PNG
-LOOSE: Final = 65_536  # bytes before the first scan of a JPEG that belong to no segment
-RUNS: Final = 1_048_576  # bytes of a BMP of run lengths
+MAX_SCANS: Final = 64  # in a progressive JPEG; encoders write about ten
+MAX_SEGMENTS: Final = (
+    4_096  # in a JPEG; colour profiles, and raw counts of hand-held cameras, come in segments of 64 kB
+)
+MAX_CHUNKS: Final = 10_000  # in a PNG
+MAX_LOOSE: Final = 65_536  # bytes before the first scan of a JPEG that belong to no segment
+MAX_RUN_LENGTHS: Final = 1_048_576  # bytes of a BMP with run lengths
 
-MARKER: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]", re.DOTALL)  # ITU T.81, B.1.1.2; restarts belong to a scan
+MARKER: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]", re.DOTALL)  # ITU T.81, B.1.1.2, without restart markers
 START_OF_SCAN, END_OF_IMAGE, APP1, EXIF = 0xDA, 0xD9, 0xE1, b"Exif\0\0"
-ALONE: Final = frozenset((0x01, 0xC8, 0xD8, 0xD9, *range(0xF0, 0xFE)))  # Pillow gives these no length
-IN_A_SCAN: Final = frozenset(range(0x01, 0xC0))  # reserved; libjpeg looks for a restart behind them, not for a length
-EXIFS: Final = 64  # of a JPEG: Pillow joins them, each time anew
+ALONE: Final = frozenset((0x01, 0xC8, 0xD8, 0xD9, *range(0xF0, 0xFE)))  # Pillow reads no length after these
+IN_A_SCAN: Final = frozenset(range(0x01, 0xC0))  # reserved; libjpeg reads no length after these within a scan
+MAX_EXIFS: Final = 64  # in a JPEG; Pillow copies all earlier ones again for each
 PNG_SIGNATURE, CHUNK_FRAME = 8, 12  # bytes; length, type and checksum of a chunk
 BMP_COMPRESSION: Final = slice(30, 34)
 RUN_LENGTHS: Final = (1, 2)  # of 8 and of 4 bits
@@ -28,10 +30,10 @@ LONG_BMP_HEADER: Final = 40
 
 
 def refuse_costly(body: bytes, format_name: str) -> None:
-    """Look at the parts of a file, not into them.
+    """Check the number and the sizes of a file's parts, without decoding them.
 
     Raises:
-        ServiceError: ``undecodable_frame``, with the bound.
+        ServiceError: ``undecodable_frame``; the detail names the bound.
     """
     check = CHECKS.get(format_name)
     if check is not None:
@@ -48,20 +50,20 @@ def _check_jpeg(body: bytes) -> None:
         segments += 1
         scans += kind == START_OF_SCAN
         exifs += kind == APP1 and body.startswith(EXIF, marker.end() + 2)
-        if scans > SCANS or segments > SEGMENTS or exifs > EXIFS or loose > LOOSE:
+        if scans > MAX_SCANS or segments > MAX_SEGMENTS or exifs > MAX_EXIFS or loose > MAX_LOOSE:
             break
         alone = kind in ALONE or (scans and kind in IN_A_SCAN)
         at = marker.end() + (0 if alone else int.from_bytes(body[marker.end() : marker.end() + 2], "big"))
     else:
         loose += 0 if scans else len(body) - at
     for number, most, what in (
-        (scans, SCANS, "scans"),
-        (segments, SEGMENTS, "segments"),
-        (exifs, EXIFS, "Exif segments"),
-        (loose, LOOSE, "bytes between its segments"),
+        (scans, MAX_SCANS, "scans"),
+        (segments, MAX_SEGMENTS, "segments"),
+        (exifs, MAX_EXIFS, "Exif segments"),
+        (loose, MAX_LOOSE, "bytes between its segments"),
     ):
         if number > most:
-            raise undecodable(f"a JPEG of more than {most} {what}")
+            raise undecodable(f"the JPEG has more than {most} {what}; encode it again")
 
 
 def _check_png(body: bytes) -> None:
@@ -72,14 +74,20 @@ def _check_png(body: bytes) -> None:
         chunks += 1
         if last:
             return
-        if chunks > CHUNKS:
-            raise undecodable(f"a PNG of more than {CHUNKS} chunks")
+        if chunks > MAX_CHUNKS:
+            raise undecodable(f"the PNG has more than {MAX_CHUNKS} chunks; encode it again")
 
 
 def _check_bmp(body: bytes) -> None:
     has_compression = int.from_bytes(body[14:18], "little") >= LONG_BMP_HEADER
-    if has_compression and len(body) > RUNS and int.from_bytes(body[BMP_COMPRESSION], "little") in RUN_LENGTHS:
-        raise undecodable(f"a BMP of run lengths, larger than {RUNS} bytes; without them any size is read")
+    if (
+        has_compression
+        and len(body) > MAX_RUN_LENGTHS
+        and int.from_bytes(body[BMP_COMPRESSION], "little") in RUN_LENGTHS
+    ):
+        raise undecodable(
+            f"the BMP is run-length encoded and larger than {MAX_RUN_LENGTHS} bytes; save it uncompressed"
+        )
 
 
 CHECKS: Final[dict[str, Callable[[bytes], None]]] = {"JPEG": _check_jpeg, "PNG": _check_png, "BMP": _check_bmp}

@@ -1,4 +1,4 @@
-"""Which decoder reads a body."""
+"""Chooses the decoder of a body or a file."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from service.frames.raw import RawLayout, RawType, read_raw
 
 ACCEPTED: Final = (*raster.MEDIA_TYPES, npy.MEDIA_TYPE, RAW_TYPE)
 MAGICS: Final = (npy.MAGIC, *(magic for magics in raster.MAGICS.values() for magic in magics))
-UNMISTAKABLE: Final = tuple(magic for magic in MAGICS if len(magic) >= 4)  # two bytes may begin raw rows as well
+UNMISTAKABLE: Final = tuple(magic for magic in MAGICS if len(magic) >= 4)  # raw rows may begin with BMP's two bytes
 FORMATS: Final = f"{', '.join(raster.MAGICS)} and NumPy's .npy"
 
 
@@ -25,16 +25,18 @@ def decode(
     """Read every frame of a body.
 
     Args:
-        body: a file, or raw rows if ``raw`` describes them and nothing but rows begins so.
-        media_type: as declared; decides only what an unknown body is answered with.
-        budget: of the whole request.
+        body: a file, or raw rows. It is read as raw rows if ``raw`` is given and it begins like no known file format.
+        media_type: as declared; it only decides which error an unknown body gets.
+        budget: the limits of the whole request.
+        name: the name of every frame.
+        raw: the layout of raw rows.
 
     Returns:
-        One entry a frame, in order; the fault of a page stands in that page's place.
+        One entry for each frame, in order. The error of an unreadable page takes that page's place.
 
     Raises:
-        ServiceError: a limit (fails the request), ``unsupported_media_type``, or ``undecodable_frame`` when
-            not even the number of frames can be told.
+        ServiceError: a limit, which fails the request; ``unsupported_media_type``; or ``undecodable_frame`` if not even
+            the number of frames is known.
     """
     if not body:
         raise undecodable("the body is empty")
@@ -49,17 +51,17 @@ def decode(
 def decode_file(
     content: bytes, budget: Budget, name: str | None = None, *, raw: RawLayout | None = None, hint: str = ""
 ) -> list[Frame | ServiceError]:
-    """As ``decode``, of a file that nothing but its content, or ``raw``, describes.
+    """Read every frame of a file on this machine, as ``decode`` does; a file has no declared media type.
 
     Args:
-        content: of the file.
-        budget: of the file alone.
-        name: of its frames.
-        raw: as of ``decode``.
-        hint: what is said besides of a file that begins like no format.
+        content: the bytes of the file.
+        budget: the limits of this file.
+        name: the name of every frame.
+        raw: the layout of raw rows.
+        hint: appended to the error for a file of unknown format.
 
     Raises:
-        ServiceError: a limit, or ``undecodable_frame`` when not even the number of frames can be told.
+        ServiceError: a limit, or ``undecodable_frame`` if not even the number of frames is known.
     """
     if not content:
         raise undecodable("the file is empty")
@@ -67,12 +69,12 @@ def decode_file(
         return read_raw(content, raw, budget, name)
     frames = _read_by_magic(content, budget, name)
     if frames is None:
-        raise undecodable(f"the file does not begin like any format read here: {FORMATS}{hint}")
+        raise undecodable(f"the file is none of the supported formats: {FORMATS}{hint}")
     return frames
 
 
 def _read_by_magic(body: bytes, budget: Budget, name: str | None) -> list[Frame | ServiceError] | None:
-    """Frames of a body that begins like one of the formats; None of any other."""
+    """The frames of a body that begins like a known format; None for any other body."""
     if body.startswith(npy.MAGIC):
         return npy.read_npy(body, budget, name)
     for format_name, magics in raster.MAGICS.items():
@@ -82,11 +84,11 @@ def _read_by_magic(body: bytes, budget: Budget, name: str | None) -> list[Frame 
 
 
 def _unknown(media_type: str | None) -> ServiceError:
-    """The fault of a body that begins like no format, by what it was declared to be."""
+    """The error for a body that begins like no known format; it depends on the declared media type."""
     if media_type == RAW_TYPE:
         needed = f"width, height and dtype ({', '.join(RawType)})"
-        return undecodable(f"{RAW_TYPE}: raw rows need {needed} in the query; without them, send {FORMATS}")
+        return undecodable(f"{RAW_TYPE}: raw rows need {needed} in the query; or send a file: {FORMATS}")
     if media_type in ACCEPTED:
-        return undecodable(f"the body does not begin like {media_type} or any other format read here: {FORMATS}")
-    declared = media_type or "no media type"
-    return ServiceError(Reason.UNSUPPORTED_MEDIA_TYPE, f"{declared}; accepted: {', '.join(ACCEPTED)}")
+        return undecodable(f"the body is neither {media_type} nor another supported format: {FORMATS}")
+    declared = f"media type {media_type} is not supported" if media_type else "the body has no media type"
+    return ServiceError(Reason.UNSUPPORTED_MEDIA_TYPE, f"{declared}; send one of: {', '.join(ACCEPTED)}")

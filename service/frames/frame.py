@@ -1,4 +1,4 @@
-"""A decoded frame, and how many of them a request may hold."""
+"""A decoded frame, and the limits on the frames of a request."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from service.errors import Reason, ServiceError
 
-SMALLEST_SIDE: Final = 32  # pixels to which the network has a smaller one padded
+SMALLEST_SIDE: Final = 32  # pixels; smaller sides are padded to this before the network runs
 
 
 @dataclass(frozen=True, slots=True)
 class FrameInfo:
-    """What is told of a frame once its pixels are gone; attributes as of ``Frame``."""
+    """A frame without its pixels, as answers describe it; the attributes are those of ``Frame``."""
 
     width: int
     height: int
@@ -24,13 +24,13 @@ class FrameInfo:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Pixels as the sensor counted them.
+    """The counts of one frame, as the sensor measured them.
 
     Attributes:
         counts: ``[H, W]`` uint8, uint16, float32 or float64, C order, native byte order.
-        dtype: of the pixels as sent; colour is luminance in float32, sent as uint8.
-        name: file name, where there was one.
-        invalid_pixels: NaN and infinity among ``counts``.
+        dtype: type of the pixels in the file. Luminance of a colour file is float32 here, its ``dtype`` is uint8.
+        name: file name, if the frame has one.
+        invalid_pixels: number of NaN and infinity in ``counts``.
     """
 
     counts: NDArray[np.generic]
@@ -48,15 +48,15 @@ class Frame:
 
     @property
     def info(self) -> FrameInfo:
-        """All but the pixels."""
+        """The frame without its pixels."""
         return FrameInfo(self.width, self.height, self.dtype, self.name, self.invalid_pixels)
 
 
 def make_frame(counts: NDArray[np.generic], dtype: str, name: str | None) -> Frame:
-    """Check the pixels of ``counts [H, W]``.
+    """Make a frame of ``counts [H, W]``.
 
     Raises:
-        ServiceError: no pixel is a finite number.
+        ServiceError: ``undecodable_frame``; no pixel is a finite number.
     """
     native = np.ascontiguousarray(counts, counts.dtype.newbyteorder("="))
     invalid = int(native.size - np.count_nonzero(np.isfinite(native))) if native.dtype.kind == "f" else 0
@@ -68,7 +68,7 @@ def make_frame(counts: NDArray[np.generic], dtype: str, name: str | None) -> Fra
 def frame_or_fault(
     counts: NDArray[np.generic], dtype: np.dtype[np.generic], name: str | None
 ) -> "Frame | ServiceError":
-    """One of several frames of a body: its fault stands in its place."""
+    """Make one of several frames of a body; an error is returned and not raised, so that the others are still read."""
     try:
         return make_frame(counts, dtype.name, name)
     except ServiceError as fault:
@@ -76,18 +76,18 @@ def frame_or_fault(
 
 
 def undecodable(detail: str) -> ServiceError:
-    """The fault of one frame."""
+    """The error of a frame that cannot be read."""
     return ServiceError(Reason.UNDECODABLE_FRAME, detail)
 
 
 class Budget:
-    """Frames and pixels that one request may still bring; counted from headers, before decoding.
+    """The number of frames and pixels that a request may still contain, counted from headers before decoding.
 
-    A side counts as ``SMALLEST_SIDE`` at least: a frame of one row takes the memory and the time of that many.
+    A side counts as at least ``SMALLEST_SIDE`` pixels, because smaller sides are padded to that.
 
     Args:
-        max_frames: of the request.
-        max_pixels: of the request, all frames together: that bounds its memory and its time on the device.
+        max_frames: of one request.
+        max_pixels: of all frames of a request together; this bounds its memory and its time on the device.
     """
 
     def __init__(self, max_frames: int = 64, max_pixels: int = 4_194_304) -> None:
@@ -95,7 +95,7 @@ class Budget:
         self._frames = self._pixels = 0
 
     def take(self, width: int, height: int) -> None:
-        """Account for one frame.
+        """Count one frame.
 
         Raises:
             ServiceError: ``too_many_frames`` or ``too_many_pixels``.
@@ -103,8 +103,8 @@ class Budget:
         self._frames += 1
         self._pixels += max(width, SMALLEST_SIDE) * max(height, SMALLEST_SIDE)
         if self._frames > self._max_frames:
-            raise ServiceError(Reason.TOO_MANY_FRAMES, f"more than {self._max_frames} frames in one request")
+            raise ServiceError(Reason.TOO_MANY_FRAMES, f"the request has more than {self._max_frames} frames")
         if self._pixels > self._max_pixels:
-            narrow = f", a side counted as {SMALLEST_SIDE} at least" if min(width, height) < SMALLEST_SIDE else ""
-            detail = f"a {width}x{height} frame takes the request over {self._max_pixels} pixels{narrow}"
+            narrow = f" (each side counts as at least {SMALLEST_SIDE})" if min(width, height) < SMALLEST_SIDE else ""
+            detail = f"with a frame of {width}x{height} the request has more than {self._max_pixels} pixels{narrow}"
             raise ServiceError(Reason.TOO_MANY_PIXELS, detail)

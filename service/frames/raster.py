@@ -1,4 +1,4 @@
-"""PNG, TIFF, JPEG and BMP through Pillow: pages, limits and faults; their counts are read as training reads them."""
+"""Reads PNG, TIFF, JPEG and BMP with Pillow; counts are read by ``intensity.rasters``, which training uses too."""
 
 import io
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def read_raster(body: bytes, format_name: str, budget: Budget, name: str | None)
     frames: list[Frame | ServiceError] = []
     for page in _pages(image):
         if isinstance(page, ServiceError):
-            budget.take(1, 1)  # a chain of such pages may be long
+            budget.take(1, 1)  # a file may have a long chain of unreadable pages
             frames.append(page)
             continue
         budget.take(*_allocated(page))
@@ -46,14 +46,14 @@ def _open(body: bytes, format_name: str) -> ImageFile.ImageFile:
     try:
         return Image.open(io.BytesIO(body), formats=(format_name,))
     except BOMB as error:
-        raise ServiceError(Reason.TOO_MANY_PIXELS, "the header names hundreds of millions of pixels") from error
-    except Exception as error:  # hostile bytes raise nearly anything in Pillow's readers
+        raise ServiceError(Reason.TOO_MANY_PIXELS, "the file has hundreds of millions of pixels") from error
+    except Exception as error:  # hostile bytes raise nearly any exception in Pillow's readers
         samples = first_page_samples(body) if format_name == "TIFF" else None
-        raise undecodable(samples or f"not a readable {format_name} file: {_describe(error)}") from error
+        raise undecodable(samples or f"the {format_name} file cannot be read: {_describe(error)}") from error
 
 
 def _pages(image: ImageFile.ImageFile) -> Iterator[Image.Image | ServiceError]:
-    """The image itself, then the further pages of a TIFF; Pillow ends chains that loop."""
+    """The image itself, then the other pages of a TIFF. Pillow stops at a page that it has seen before."""
     yield image
     index = 0
     while isinstance(image, TiffImageFile):
@@ -66,13 +66,13 @@ def _pages(image: ImageFile.ImageFile) -> Iterator[Image.Image | ServiceError]:
             if no_mode_for(error):
                 yield undecodable(describe_samples(image.tag_v2))
                 continue
-            yield undecodable(f"page {index} cannot be found: {_describe(error)}")
-            return  # the chain is broken: neither can what follows
+            yield undecodable(f"page {index} of the TIFF cannot be found: {_describe(error)}")
+            return  # the chain of pages is broken here
         yield image
 
 
 def _allocated(page: Image.Image) -> tuple[int, int]:
-    """Width and height that decoding takes memory for: the tile of a TIFF may be larger than its frame."""
+    """Width and height that decoding allocates: a tile of a TIFF may be larger than its frame."""
     width, height = (getattr(page, "tag_v2", {}).get(tag) for tag in (TILE_WIDTH, TILE_LENGTH))
     if not isinstance(width, int) or not isinstance(height, int):
         return page.width, page.height
@@ -85,11 +85,11 @@ def _read_page(page: Image.Image, name: str | None) -> Frame:
     except UnreadableCountsError as error:
         raise undecodable(str(error)) from error
     except Exception as error:  # as in _open
-        raise undecodable(f"truncated or damaged {page.format} data: {_describe(error)}") from error
+        raise undecodable(f"the {page.format} data is truncated or damaged: {_describe(error)}") from error
     return make_frame(counts, dtype, name)
 
 
 def _describe(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "damaged or unusual header"  # Pillow's words name an object in memory
+        return "damaged or unusual header"  # Pillow's own message names an object in memory
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Raw sensor rows: no header, so the request says what they are."""
+"""Raw sensor rows. They have no header, so the caller describes them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ from service.errors import ServiceError
 from service.frames.frame import Budget, Frame, frame_or_fault, undecodable
 
 MEDIA_TYPE: Final = "application/octet-stream"
-LONGEST_SIDE: Final = 1_000_000  # pixels, that a caller may name
+LONGEST_SIDE: Final = 1_000_000  # pixels; the largest width or height that a caller may give
 
 
 class RawType(StrEnum):
@@ -28,7 +28,7 @@ class RawType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RawLayout:
-    """Rows of ``width`` pixels, ``height`` of them a frame, frames back to back."""
+    """Frames of ``height`` rows of ``width`` pixels, back to back."""
 
     width: int
     height: int
@@ -39,13 +39,15 @@ def read_raw(body: bytes, layout: RawLayout, budget: Budget, name: str | None) -
     """Cut a body into frames.
 
     Raises:
-        ServiceError: the body is no whole number of frames, or a limit.
+        ServiceError: the body is not a whole number of frames, or exceeds a limit.
     """
     dtype = layout.type.dtype
     size = layout.width * layout.height * dtype.itemsize
     count, rest = divmod(len(body), size)
     if rest:
-        raise undecodable(f"{len(body)} bytes are no whole number of frames of {size} bytes")
+        raise undecodable(
+            f"{len(body)} bytes are not a whole number of frames of {size} bytes; check width, height and dtype"
+        )
     for _ in range(count):
         budget.take(layout.width, layout.height)
     stack = np.frombuffer(body, dtype).reshape(count, layout.height, layout.width)

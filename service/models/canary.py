@@ -1,4 +1,4 @@
-"""A canary: one version of a model that answers a share of the requests that leave the version to the server."""
+"""A canary: one version of a model that answers a share of the requests that name no version."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ FORM: Final = re.compile(r"(?P<name>[\w.-]+)@(?P<version>[\w.-]+):(?P<share>\d*\
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """The version, and its share of the requests: 0 to 1."""
+    """Name and version of a model, and its share of the requests: 0 to 1."""
 
     name: str
     version: str
@@ -21,7 +21,7 @@ class Canary:
         return self.name, self.version
 
     def takes(self, request_id: str) -> bool:
-        """Whether it answers a request; one that is sent again under its id lands alike."""
+        """Whether the canary answers a request. A retry with the same id gets the same version."""
         place = int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:8]) / 2**64
         return place < self.share
 
@@ -30,7 +30,7 @@ def parse_canary(text: str) -> Canary:
     """Read ``NAME@VERSION:SHARE``.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text has another form, or the share is above 1.
     """
     match = FORM.fullmatch(text)
     if match is None or float(match["share"]) > 1:

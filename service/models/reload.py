@@ -1,4 +1,4 @@
-"""Model files that change are taken up while requests are served; a bad one is refused and the old one serves on."""
+"""Loads model files that changed while requests are served. If a new file is bad, the old model stays in service."""
 
 import hashlib
 import logging
@@ -14,22 +14,22 @@ logger = logging.getLogger(__name__)
 
 
 def signature(folder: Path) -> Signature:
-    """What tells that a model file has changed: time, size, inode."""
+    """Modification time, size and inode of each model file; a difference means that a file has changed."""
     known: Signature = {}
     for path in folder.glob("*.onnx"):
         try:
             state = path.stat()
-        except OSError:  # it went while we looked, or is a link to itself
+        except OSError:  # the file is already deleted, or is a link to itself
             continue
         known[path] = (state.st_mtime_ns, state.st_size, state.st_ino)
     return known
 
 
 def refresh(folder: Path, device: Device, served: Repository) -> Repository:
-    """The models of the folder as it is now; those whose content is the same stay loaded.
+    """Load the models that are in the folder now; a file with unchanged content is not loaded again.
 
     Raises:
-        ModelFault: nothing that can be served is left, two files are one version, or the canary is gone.
+        ModelFault: no model can be served, two files have the same name and version, or the canary is missing.
     """
     before = {detector.runtime.path: detector for detector in served}
     detectors = [_take(path, device, before.get(path)) for path in sorted(folder.glob("*.onnx"))]
@@ -42,5 +42,5 @@ def _take(path: Path, device: Device, before: Detector | None) -> Detector | Non
             return before
         return load_detector(path, device)
     except (ModelFault, OSError) as fault:
-        logger.error("%s: %s", "refused, the old file serves on" if before else "refused", fault)
+        logger.error("%s: %s", "model refused, the old one stays in service" if before else "model refused", fault)
         return before

@@ -1,4 +1,4 @@
-"""The folder of model files: which models are served, and which one a request means."""
+"""Loads a folder of model files, and finds the model for a request."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,20 +10,20 @@ from service.runtime import Device, ModelFault, Runtime
 
 
 class Repository:
-    """Models by name and version.
+    """The served models by name and version.
 
     Args:
-        detectors: at least one; the name of the first is served where a request names none.
-        canary: must be one of several versions.
+        detectors: at least one. Requests that name no model get the first one's name.
+        canary: the version that answers a share of the requests for its name.
 
     Raises:
-        ModelFault: no detector, two of the same name and version, or a canary that is not there or has no other
-            version to share with.
+        ModelFault: there is no detector, two have the same name and version, or the canary is missing or the only
+            version of its name.
     """
 
     def __init__(self, detectors: Sequence[Detector], canary: Canary | None = None) -> None:
         if not detectors:
-            raise ModelFault("no model to serve")
+            raise ModelFault("there is no model to serve")
         self._detectors: dict[tuple[str, str], Detector] = {}
         for detector in detectors:
             card = detector.runtime.card
@@ -33,28 +33,29 @@ class Repository:
         self.canary = canary
         if canary is not None and (canary.key not in self._detectors or self._stable(canary.name) is None):
             raise ModelFault(
-                f"CANARY {'@'.join(canary.key)}: must be one of several versions; there are: {self._known}"
+                f"CANARY {'@'.join(canary.key)}: must be a served model with another version beside it; "
+                f"the models are: {self._known}"
             )
 
     def __iter__(self) -> Iterator[Detector]:
         return iter(self._detectors.values())
 
-    def find(self, wanted: str | None, request_id: str | None = None) -> Detector:
-        """The model of ``NAME`` or ``NAME@VERSION``; without a version the canary's share goes by ``request_id``.
+    def find(self, requested: str | None, request_id: str | None = None) -> Detector:
+        """The model ``NAME`` or ``NAME@VERSION``; without a version, ``request_id`` decides whether it is the canary.
 
         Raises:
-            ServiceError: ``unknown_model``, with the models there are.
+            ServiceError: ``unknown_model``; the detail lists the served models.
         """
-        if wanted is None:
-            (wanted, _), *_ = self._detectors
-        name, _, version = wanted.partition("@")
+        if requested is None:
+            (requested, _), *_ = self._detectors
+        name, _, version = requested.partition("@")
         detector = self._detectors.get((name, version)) if version else self._choose(name, request_id)
         if detector is None:
-            raise ServiceError(Reason.UNKNOWN_MODEL, f"no model {wanted!r}; there are: {self._known}")
+            raise ServiceError(Reason.UNKNOWN_MODEL, f"there is no model {requested!r}; the models are: {self._known}")
         return detector
 
     def share(self, detector: Detector) -> float:
-        """Of the requests for this model that name no version, how many this version answers: 0 to 1."""
+        """The share of the requests for this name without a version that this version answers: 0 to 1."""
         name, version = detector.runtime.card.name, detector.runtime.card.version
         canary = self.canary if self.canary is not None and self.canary.name == name else None
         if canary is not None and canary.version == version:
@@ -70,7 +71,7 @@ class Repository:
         return self._stable(name)
 
     def _stable(self, name: str) -> Detector | None:
-        """Of several versions the one loaded last, the canary left out."""
+        """The version that was loaded last, without the canary; None if there is none."""
         canary = None if self.canary is None else self.canary.key
         versions = [detector for key, detector in self._detectors.items() if key[0] == name and key != canary]
         return versions[-1] if versions else None
@@ -81,14 +82,14 @@ class Repository:
 
 
 def load_folder(folder: Path, device: Device, canary: Canary | None = None) -> Repository:
-    """Load every ``.onnx`` file of a folder, in order of file names, and check each one's golden frame.
+    """Load every ``.onnx`` file of a folder in the order of file names, and check the golden frame of each.
 
     Raises:
-        ModelFault: files that cannot be served, each of them named; none there, or not the canary.
+        ModelFault: there is no file, files cannot be served (all are named), or the canary is missing.
     """
     paths = sorted(folder.glob("*.onnx"))
     if not paths:
-        raise ModelFault(f"{folder} holds no .onnx file")
+        raise ModelFault(f"the folder {folder} has no .onnx file")
     detectors: list[Detector] = []
     faults: list[str] = []
     for path in paths:
@@ -97,15 +98,15 @@ def load_folder(folder: Path, device: Device, canary: Canary | None = None) -> R
         except ModelFault as fault:
             faults.append(str(fault))
     if faults:
-        raise ModelFault("\n".join(dict.fromkeys(faults)))  # a device that is missing is so for all
+        raise ModelFault("\n".join(dict.fromkeys(faults)))  # a missing device gives the same message for every file
     return Repository(detectors, canary)
 
 
 def load_detector(path: Path, device: Device) -> Detector:
-    """Load one file and check its golden frame, which is its warm-up too.
+    """Load one file and check its golden frame, which also warms the session up.
 
     Raises:
-        ModelFault: it cannot be served.
+        ModelFault: the file cannot be served.
     """
     runtime = Runtime(path, device)
     runtime.check_golden()

@@ -1,4 +1,4 @@
-"""Log lines on standard error: text for people, or one JSON object a line."""
+"""Log lines on standard error: text for people, or one JSON object per line."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ EXTRA: Final = ("request_id", "duration_ms")
 
 
 class Line(NamedTuple):
-    """One entry; ``known`` is what else is known of the request."""
+    """One log line; ``known`` holds further fields of the request."""
 
     created: float
     level: str
@@ -26,7 +26,7 @@ class Line(NamedTuple):
 
 
 def json_of(line: Line) -> str:
-    """One object, time in RFC 3339; never the content of a frame."""
+    """The line as one JSON object, with the time in RFC 3339."""
     entry = {
         "time": datetime.fromtimestamp(line.created, UTC).isoformat(timespec="milliseconds"),
         "level": line.level.lower(),
@@ -40,7 +40,7 @@ def json_of(line: Line) -> str:
 
 
 def text_of(line: Line) -> str:
-    """Time, level, message and what else is known; below it further lines and any exception."""
+    """Time, level, first line of the message and further fields; then its other lines and the exception."""
     moment = datetime.fromtimestamp(line.created).isoformat(" ", "milliseconds")
     known = "".join([f" {name}={value}" for name, value in line.known.items()])
     first, *rest = line.message.split("\n")
@@ -53,23 +53,23 @@ WRITERS: Final = {LogFormat.JSON: json_of, LogFormat.TEXT: text_of}
 
 
 class Formatter(logging.Formatter):
-    """What ``logging`` knows of an event, as a line."""
+    """Formats a record of ``logging`` as text or JSON."""
 
     def __init__(self, style: LogFormat) -> None:
         super().__init__()
         self._write = WRITERS[style]
 
     def format(self, record: logging.LogRecord) -> str:
-        """As ``json_of`` or ``text_of``."""
+        """The record as ``json_of`` or ``text_of`` writes it."""
         known = {name: getattr(record, name) for name in EXTRA if hasattr(record, name)}
         exception = self.formatException(record.exc_info) if record.exc_info else None
         return self._write(Line(record.created, record.levelname, record.name, record.getMessage(), known, exception))
 
 
 class LogWriter:
-    """Lines for requests, among those of ``logging`` but past its records, locks and handlers.
+    """Writes the log lines of requests without the records, locks and handlers of ``logging``.
 
-    Those cost more than the rest of what is done to account for a request.
+    Those would cost more than everything else that is recorded about a request.
     """
 
     def __init__(self, style: LogFormat, name: str) -> None:
@@ -77,7 +77,7 @@ class LogWriter:
         self._logger = logging.getLogger(name)
 
     def write(self, message: str, known: Mapping[str, object]) -> None:
-        """Write it, unless lines like this are muted; a log that cannot be written fails no request."""
+        """Write one line, unless the logger is muted. An error while writing does not fail the request."""
         if not self._logger.isEnabledFor(logging.INFO):
             return
         line = self._write(Line(time.time(), "INFO", self._name, message, known))
@@ -86,20 +86,20 @@ class LogWriter:
 
 
 def set_up_logs(style: LogFormat) -> None:
-    """Send every logger of the process, uvicorn's too, to standard error."""
+    """Send the lines of every logger in the process, including uvicorn's, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Formatter(style))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    _leave_out_what_no_line_tells()
+    _skip_unused_fields()
     logging.getLogger("uvicorn.error").name = "uvicorn"
-    for reader in ("PIL", "python_multipart"):  # what they find wrong with a body, the answer tells its sender
+    for reader in ("PIL", "python_multipart"):  # what they find wrong with a body is in the answer to the request
         logging.getLogger(reader).setLevel(logging.CRITICAL)
 
 
-def _leave_out_what_no_line_tells() -> None:
-    """Caller, thread and process, which logging would look up for every line (its HOWTO, "Optimization")."""
+def _skip_unused_fields() -> None:
+    """Stop logging from looking up caller, thread and process for every line (logging HOWTO, "Optimization")."""
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes. Names and labels are the contract's; label values are bounded."""
+"""The Prometheus metrics. Their names and labels are part of the public interface; label values are bounded."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,22 +9,22 @@ from prometheus_client.exposition import generate_latest
 from service.errors import Reason
 from service.observability.timing import STAGES
 
-# from a quarter of a millisecond, by doublings, to half a minute
+# from a quarter of a millisecond to half a minute, each bound twice the one before
 SECONDS: Final = tuple(0.00025 * 2**k for k in range(18))
 FRAMES: Final = tuple(2**k for k in range(8))
 SHARES: Final = tuple(k / 20 for k in range(1, 21))
 
 
 class Metrics:
-    """All metrics of one process, in a registry of their own."""
+    """All metrics of one process, in their own registry."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # one more series a label set, which nothing reads
+        disable_created_metrics()  # they would add a series for each label set
         registry = self.registry = CollectorRegistry()
         self._requests = Counter("rrcanet_requests", "Requests answered.", ["route", "status"], registry=registry)
         self._request_duration = Histogram(
             "rrcanet_request_duration_seconds",
-            "From the request's head to the answer's end.",
+            "From the request's headers to the end of the answer.",
             ["route"],
             buckets=SECONDS,
             registry=registry,
@@ -36,45 +36,43 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
-        frames = Counter("rrcanet_frames", "Frames, by what became of them.", ["outcome"], registry=registry)
-        started = Gauge("rrcanet_start_time_seconds", "When the process began, since 1970.", registry=registry)
+        frames = Counter("rrcanet_frames", "Frames by outcome: ok or error.", ["outcome"], registry=registry)
+        started = Gauge("rrcanet_start_time_seconds", "Start of the process, seconds since 1970.", registry=registry)
         started.set_to_current_time()
         self.targets = Counter("rrcanet_targets", "Targets returned.", registry=registry)
         self.target_confidence = Histogram(
             "rrcanet_target_confidence", "Confidence of targets returned.", buckets=SHARES, registry=registry
         )
-        self.batch_frames = Histogram(
-            "rrcanet_batch_frames", "Frames that ran together.", buckets=FRAMES, registry=registry
-        )
+        self.batch_frames = Histogram("rrcanet_batch_frames", "Frames in one batch.", buckets=FRAMES, registry=registry)
         self.queue_frames = Gauge("rrcanet_queue_frames", "Frames accepted and not yet answered.", registry=registry)
         self._queue_limit = Gauge(
             "rrcanet_queue_limit_frames", "Frames that may be accepted and not yet answered.", registry=registry
         )
         self.rejected = Counter(
-            "rrcanet_rejected", "Requests refused, by the reason told.", ["reason"], registry=registry
+            "rrcanet_rejected", "Requests refused, by the reason in the answer.", ["reason"], registry=registry
         )
         self.model_info = Gauge(
             "rrcanet_model_info",
-            "Models served: always 1.",
+            "Served models; the value is always 1.",
             ["name", "version", "sha256", "provider"],
             registry=registry,
         )
         self.ready = Gauge("rrcanet_ready", "1 while this process takes requests.", registry=registry)
         self._of_requests: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
-        # a series that is absent until the first request breaks alerts
+        # created now, since alerts fail on a series that is absent until the first request
         self.stages = {stage: stage_duration.labels(stage) for stage in STAGES}
         self.frames_ok, self.frames_error = (frames.labels(outcome) for outcome in ("ok", "error"))
         for reason in Reason:
             self.rejected.labels(reason.value)
 
     def watch(self, queue_frames: Callable[[], float], queue_limit: int, ready: Callable[[], bool]) -> None:
-        """Read the queue and the readiness at every scrape."""
+        """Set the functions that give the frames in the queue and the readiness at every scrape."""
         self.queue_frames.set_function(queue_frames)
         self._queue_limit.set(queue_limit)
         self.ready.set_function(lambda: float(ready()))
 
     def count_request(self, route: str, status: str, seconds: float) -> None:
-        """One more, and how long it took. Series are looked up once: both labels have few values."""
+        """Count one request and its duration. Each pair of label values is looked up only once."""
         series = self._of_requests.get((route, status))
         if series is None:
             series = self._requests.labels(route, status), self._request_duration.labels(route)
@@ -84,5 +82,5 @@ class Metrics:
         duration.observe(seconds)
 
     def exposition(self) -> bytes:
-        """Prometheus' text format 0.0.4."""
+        """All metrics in Prometheus' text format 0.0.4."""
         return generate_latest(self.registry)

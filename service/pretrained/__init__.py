@@ -1,4 +1,4 @@
-"""The model files that ship."""
+"""The model files that come with the package."""
 
 from importlib import resources
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The ONNX Runtime session: which device it is really on, and whether it answers as PyTorch did."""
+"""Runs a model file with ONNX Runtime, checks the device it runs on, and compares its golden frame with PyTorch."""
 
 from service.runtime.device import CPU, CUDA, Device, missing_for_cuda
 from service.runtime.interface import ModelFault

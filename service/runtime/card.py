@@ -1,6 +1,6 @@
-"""The card: what a model file says of itself, as JSON in the metadata of the ONNX file.
+"""The model card: JSON in the metadata of an ONNX file that describes the model.
 
-A server that is given only the file needs nothing else to serve it right.
+A server needs nothing but the file to serve the model correctly.
 """
 
 from typing import Annotated, Final, Literal
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 METADATA_KEY: Final = "rrcanet.card"
-FORMAT: Final = 1  # raised when an older server could misread a newer card
+FORMAT: Final = 1  # increased when an older server could misread a newer card
 
 CudaGate = Literal["none", "graph", "session"]
 Unit = Annotated[float, Field(ge=0, le=1)]
@@ -25,9 +25,9 @@ class CardModel(BaseModel):
 
 
 class Calibration(CardModel):
-    """Score of a target (mean probability over its pixels) to confidence: linear between knots.
+    """Maps the score of a target (the mean probability of its pixels) to confidence, linearly between knots.
 
-    ``fitted_on`` names the frames; ``identity`` says that nothing was fitted.
+    ``fitted_on`` names the frames that the knots were fitted on; ``identity`` means that nothing was fitted.
     """
 
     scores: tuple[Unit, ...] = (0.0, 1.0)
@@ -37,7 +37,7 @@ class Calibration(CardModel):
     @model_validator(mode="after")
     def _is_monotone(self) -> "Calibration":
         if len(self.scores) != len(self.confidences) or len(self.scores) < 2:
-            raise ValueError("scores and confidences need the same length, at least 2")
+            raise ValueError("scores and confidences must have the same length, at least 2")
         if any(b <= a for a, b in zip(self.scores, self.scores[1:], strict=False)):
             raise ValueError("scores must increase")
         if any(b < a for a, b in zip(self.confidences, self.confidences[1:], strict=False)):
@@ -45,15 +45,14 @@ class Calibration(CardModel):
         return self
 
     def confidence(self, score: NDArray[np.floating] | float) -> NDArray[np.float64]:
-        """Share of targets with this score that are real."""
+        """The share of targets with this score that are real: 0 to 1."""
         return np.asarray(np.interp(score, self.scores, self.confidences))
 
 
 class Measurement(CardModel):
-    """Scores on one data set under one protocol. Fa counts pixels per million.
+    """Scores on one dataset under one protocol. Fa is in false pixels per million.
 
-    ``range`` is how counts became intensities, in the words of the request's parameter; ``auto`` is what the service
-    does unless asked otherwise.
+    ``range`` has the values of the request parameter ``range``; the service uses ``auto`` by default.
     """
 
     dataset: str
@@ -69,10 +68,10 @@ class Measurement(CardModel):
 
 
 class GoldenCheck(CardModel):
-    """A frame and the answer PyTorch gave: readiness hangs on the runtime giving the same.
+    """A frame and PyTorch's answer to it. The service becomes ready only if the runtime gives the same answer.
 
-    ``frame`` is an 8-bit PNG whose values are intensities, ``probabilities`` a 16-bit PNG
-    (65535 = 1), both base64; sides are multiples of the stride.
+    ``frame`` is an 8-bit PNG whose values are intensities, ``probabilities`` is a 16-bit PNG (65535 is 1). Both are
+    base64. Sides are multiples of the stride. ``tolerance`` is the largest allowed difference of a probability.
     """
 
     frame: str
@@ -81,10 +80,11 @@ class GoldenCheck(CardModel):
 
 
 class Description(CardModel):
-    """What a card tells people.
+    """The part of a card that ``GET /v1/models`` shows.
 
-    ``cuda_gate`` tells what showed, at export, that every node can run on CUDA: ``session``, one that allows no other
-    place; ``graph``, where no CUDA was, the graph's opset, domains and lack of control flow; ``none``, nothing.
+    ``cuda_gate`` says how the export checked that every node can run on CUDA. ``session``: a session that allows no
+    other device was opened. ``graph``: no CUDA was available, so only the opset, the domains and the absence of
+    control flow were checked. ``none``: there was no check.
     """
 
     format: Literal[1] = FORMAT
@@ -109,6 +109,6 @@ class Description(CardModel):
 
 
 class Card(Description):
-    """Everything a server must know of a model besides its graph."""
+    """The whole card: everything that a server needs to know about a model in addition to its graph."""
 
     golden: GoldenCheck

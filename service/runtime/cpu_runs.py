@@ -1,7 +1,7 @@
-"""Runs on the CPU: a lone frame on all threads, frames that wait together on a thread each.
+"""Runs on the CPU: a single frame uses all threads, the frames of a batch use one thread each.
 
-Threads that share one frame wait for each other at every node; a thread each, two do 1.1 to 1.3 times as much
-(docs/development/benchmarks.md), and no more frames are in memory at once than there are threads.
+Threads that share one frame wait for each other at every node. With one thread per frame, two threads do 1.1 to 1.3
+times as much (docs/development/benchmarks.md). At most as many frames are in work at once as there are threads.
 """
 
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-LARGE: Final = 2**20  # pixels of a run after which the arena is given back: it would keep gigabytes
+LARGE: Final = 2**20  # pixels; after a larger run the arena's memory is freed, since it would keep gigabytes
 SHRINK: Final = ort.RunOptions()
 SHRINK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
@@ -23,8 +23,9 @@ class CpuRuns:
 
     Args:
         every: a session whose runs use all threads.
-        single: one of the same model whose runs use the thread that they are called in.
-        threads: how many runs of ``single`` go side by side.
+        single: a session of the same model whose runs use only the calling thread.
+        threads: number of runs of ``single`` at the same time.
+        input_name, output_name: of the model.
     """
 
     def __init__(
@@ -35,8 +36,8 @@ class CpuRuns:
         self._pool = ThreadPoolExecutor(threads, "frame") if threads > 1 else None
 
     def run(self, intensities: Frames) -> Frames:
-        """``[N, 1, H, W] -> [N, 1, H, W]``."""
-        apart = len(intensities) - len(intensities) % self._threads  # whole rounds; threads share what is left over
+        """Intensities ``[N, 1, H, W]`` -> probabilities ``[N, 1, H, W]``."""
+        apart = len(intensities) - len(intensities) % self._threads  # the rest is run on all threads together
         if len(intensities) == 1 or not apart:
             return self._run(self._every, intensities)
         answers = self._run_apart(intensities[:apart])
@@ -49,7 +50,7 @@ class CpuRuns:
         if self._pool is None:
             return [self._run(self._single, frame) for frame in frames]
         runs = [self._pool.submit(self._run, self._single, frame) for frame in frames]
-        wait(runs)  # where one fails, whoever tries again finds the memory of the others free
+        wait(runs)  # if one fails, a retry must find the memory of the others free
         return [run.result() for run in runs]
 
     def _run(self, session: ort.InferenceSession, intensities: Frames) -> Frames:

@@ -1,4 +1,4 @@
-"""How many CPUs this process may really use: a container's quota is less than the host has."""
+"""The number of CPUs that this process may use; in a container this can be less than the host has."""
 
 import math
 import os
@@ -15,7 +15,7 @@ def available_cpus(cgroup: Path = CGROUP) -> int:
 
 
 def _quota(cgroup: Path) -> float | None:
-    """CPUs' worth of time a period, None where there is no limit."""
+    """The quota in CPUs; None if there is no limit."""
     match _words(cgroup / "cpu.max"), _words(cgroup / "cpu/cpu.cfs_quota_us"), _words(cgroup / "cpu/cpu.cfs_period_us"):
         case [quota, period], _, _ if quota != "max":
             return int(quota) / int(period)

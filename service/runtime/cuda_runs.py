@@ -1,4 +1,4 @@
-"""Runs on CUDA: buffers that never move, and a graph for each shape in place of a launch for each node."""
+"""Runs on CUDA, with fixed buffers and a CUDA graph for each shape, so that not every node is launched by itself."""
 
 import logging
 from collections.abc import Set
@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-GRAPHS: Final = 128  # shapes that get one; ONNX Runtime keeps each, with its buffers, until the session ends
+GRAPHS: Final = 128  # at most so many shapes get a graph; ONNX Runtime keeps it and its buffers with the session
 NO_GRAPH: Final = "-1"
 # Only one thread of the process may use CUDA at a time. While a graph is captured (in CUDA's global mode), memory that
 # another thread allocates or frees breaks the capture. So loading or dropping a model waits for the current run.
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What belongs to one shape."""
+    """The buffers and the graph of one shape."""
 
     input: ort.OrtValue
     output: ort.OrtValue
@@ -30,34 +30,36 @@ class Slot:
 
 
 class CudaRuns:
-    """Runs of a session on CUDA, one at a time in the whole process: whoever calls meanwhile waits.
+    """Runs of a session on CUDA. Only one runs at a time in the whole process; other calls wait.
 
-    Always call from the same thread where time matters: ONNX Runtime captures a graph for each thread.
+    Call ``run`` always from the same thread: ONNX Runtime captures the graphs again for every thread, which takes time.
 
-    The number of frames is filled up to a power of two. Windows come in few sizes, so that shapes stay few.
+    A batch is filled up to a power of two. Windows come in few sizes, so there are few shapes.
 
     Args:
-        device: where the buffers are; ``cpu`` is for tests, whose sessions make no graphs.
+        session: of the model.
+        input_name, output_name: of the model.
+        device: where the buffers are; tests use ``cpu``, where sessions capture no graphs.
     """
 
     def __init__(self, session: ort.InferenceSession, input_name: str, output_name: str, device: str = "cuda") -> None:
         self._session, self._input, self._output, self._device = session, input_name, output_name, device
         self._slots: dict[tuple[int, ...], Slot] = {}
-        self._begun = 0  # graphs; none that was begun is taken up again
+        self._begun = 0  # number of the last graph; a failed one is never used again
 
     def __del__(self) -> None:
-        """The session's memory is given back in its turn."""
+        """Free the session's memory when no other run is on the device."""
         with CUDA_LOCK:
             self._slots.clear()
             del self._session
 
     @property
     def shapes(self) -> Set[tuple[int, ...]]:
-        """Those that have buffers of their own."""
+        """The shapes that have a graph."""
         return self._slots.keys()
 
     def run(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``[N, 1, H, W] -> [N, 1, H, W]``."""
+        """Intensities ``[N, 1, H, W]`` -> probabilities ``[N, 1, H, W]``."""
         with CUDA_LOCK:
             return self._run(intensities)
 
@@ -70,7 +72,7 @@ class CudaRuns:
         try:
             self._session.run_with_iobinding(slot.binding, slot.options)
         except Exception:
-            self._slots.pop(filled.shape, None)  # the halves of this batch need its memory
+            self._slots.pop(filled.shape, None)  # the batch is tried again in halves, which need this memory
             raise
         return self._take(slot)[:frames]
 
@@ -89,7 +91,7 @@ class CudaRuns:
         self._begun += 1
         slot = self._slots[shape] = self._bind(shape, str(self._begun))
         if len(self._slots) == GRAPHS:
-            logger.warning("%d shapes have a CUDA graph: any other runs without one, and slower", GRAPHS)
+            logger.warning("%d shapes have a CUDA graph; further shapes run without one, and slower", GRAPHS)
         return slot
 
     def _bind(self, shape: tuple[int, ...], graph: str) -> Slot:

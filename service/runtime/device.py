@@ -1,4 +1,4 @@
-"""The device policy: a session is where the operator wants it, or there is none."""
+"""Opens a session on the device that the operator asked for, or refuses."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Final
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # its own builds report to Microsoft unless told not to
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # official builds report to Microsoft unless this is set
 import onnxruntime as ort
 
 from service.runtime.cuda_runs import CUDA_LOCK
@@ -20,7 +20,7 @@ CUDA: Final = "CUDAExecutionProvider"
 FALLS_BACK: Final = "fallback to CPU EP has been explicitly disabled"
 CUDA_SETTINGS: Final = {
     "enable_cuda_graph": "1",
-    "cudnn_conv_algo_search": "EXHAUSTIVE",  # with cuDNN 9 a word for its finer heuristics, mode B: nothing is timed
+    "cudnn_conv_algo_search": "EXHAUSTIVE",  # with cuDNN 9 this selects heuristic mode B and times nothing
 }
 Providers = list[str | tuple[str, dict[str, str]]]
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class NoCudaError(ModelFault):
-    """CUDA does not run a file, and why."""
+    """CUDA cannot run a model file; ``reason`` says why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"device cuda: {reason}")
@@ -44,10 +44,10 @@ class Device(StrEnum):
 
 
 def open_session(path: Path, content: bytes, device: Device, threads: int) -> ort.InferenceSession:
-    """A session that runs where ``device`` says; with ``auto`` on the CPU where CUDA cannot be had, and says so.
+    """Open a session on ``device``. With ``auto``, the CPU is used if CUDA cannot be, and a warning is logged.
 
     Raises:
-        ModelFault: the file cannot be loaded, or the device is not there; says why and what to do.
+        ModelFault: the file cannot be loaded, or the device is missing; the message says why and what to do.
     """
     if device is not Device.CPU:
         try:
@@ -55,7 +55,9 @@ def open_session(path: Path, content: bytes, device: Device, threads: int) -> or
         except NoCudaError as fault:
             if device is Device.CUDA:
                 raise
-            logger.warning("device auto: running on the CPU (%s); device=cuda refuses instead", fault.reason)
+            logger.warning(
+                "device auto: running on the CPU (%s); with device=cuda the service would not start", fault.reason
+            )
     return _create(path, content, _options(threads), [CPU])
 
 
@@ -69,27 +71,30 @@ def _open_where_cuda_is(path: Path, content: bytes, threads: int) -> ort.Inferen
 def settings_for(path: Path, content: bytes) -> dict[str, str]:
     """Settings of the CUDA provider for a model file.
 
-    A float32 file has to answer as it did on the CPU: TF32 rounds as float16 does. A float16 file has no float32
-    convolution to round, but without TF32 ONNX Runtime keeps convolutions of any type off the tensor cores.
+    A float32 file must give the same answers as on the CPU, so TF32 is off: it rounds like float16. A float16 file has
+    no float32 convolutions, but ONNX Runtime uses the tensor cores for convolutions only if TF32 is on.
 
     Raises:
-        ModelFault: the file cannot be loaded, or has no card that tells its precision.
+        ModelFault: the file cannot be loaded, or it has no card that names its precision.
     """
     options = _options(threads=1)
-    # the file is only read: a tenth of a second
+    # only the card is read, so the graph is not optimised; this takes a tenth of a second
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     card = read_card(path, _create(path, content, options, [CPU]))
     return CUDA_SETTINGS | {"use_tf32": "1" if card.precision == "fp16" else "0"}
 
 
 def open_on_cuda(path: Path, content: bytes, threads: int, settings: dict[str, str]) -> ort.InferenceSession:
-    """A session on CUDA with every node there, or a refusal.
+    """Open a session that runs every node on CUDA.
 
     Args:
+        path: of the file, for messages.
+        content: of the file.
+        threads: CPU threads of the session.
         settings: of the CUDA provider.
 
     Raises:
-        NoCudaError: why CUDA does not run this file.
+        NoCudaError: CUDA cannot run this file, or not every node of it.
     """
     options = _options(threads)
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
@@ -98,13 +103,13 @@ def open_on_cuda(path: Path, content: bytes, threads: int, settings: dict[str, s
             session = _create(path, content, options, [(CUDA, settings)])
     except ModelFault as fault:
         if FALLS_BACK not in str(fault):
-            raise NoCudaError(f"ONNX Runtime cannot open {path} there: {fault.__cause__}") from fault
+            raise NoCudaError(f"ONNX Runtime cannot open {path} on CUDA: {fault.__cause__}") from fault
         raise NoCudaError(
-            f"ONNX Runtime would run {path} on the CPU, in part or whole: a node has no CUDA kernel, or a library of "
-            "CUDA does not load; its log says which"
+            f"ONNX Runtime would run {path} partly or fully on the CPU: a node has no CUDA kernel, or a CUDA library "
+            "does not load; the log of ONNX Runtime says which"
         ) from fault
     if session.get_providers()[0] != CUDA:
-        raise NoCudaError("ONNX Runtime fell back to the CPU; its log names the library it misses")
+        raise NoCudaError("ONNX Runtime uses the CPU instead; its log names the missing library")
     return session
 
 
@@ -112,32 +117,32 @@ def _options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False  # a plan for every size seen doubles the peak of large frames
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # decoding shares these cores
+    options.enable_mem_pattern = False  # a memory plan for each size would double the peak memory of large frames
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # decoding needs the same cores
     options.log_severity_level = 3
     return options
 
 
 def _create(path: Path, content: bytes, options: ort.SessionOptions, providers: Providers) -> ort.InferenceSession:
     try:
-        # without ONNX Runtime's own second try on the CPU, which would hide why the first one failed
+        # no fallback: ONNX Runtime would try again on the CPU and hide why the first attempt failed
         return ort.InferenceSession(content, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime has an exception type for every status code
-        raise ModelFault(f"{path} is no model that ONNX Runtime can load: {error}") from error
+        raise ModelFault(f"ONNX Runtime cannot load {path}: {error}") from error
 
 
 def missing_for_cuda() -> str | None:
-    """What is missing, None if nothing is.
+    """What is missing to run on CUDA; None if nothing is.
 
-    ``get_available_providers`` only tells what the build could do, and ``get_ep_devices`` overlooks GPUs in containers
-    and virtual machines (microsoft/onnxruntime#27806): the driver is asked.
+    The driver is asked. ``get_available_providers`` only says what the build supports, and ``get_ep_devices`` misses
+    GPUs in containers and virtual machines (microsoft/onnxruntime#27806).
     """
     missing = why_no_cuda(built=CUDA in ort.get_available_providers())
     return missing or why_no_libraries(_load_libraries())
 
 
 def _load_libraries() -> str:
-    """Load CUDA's libraries from where pip puts them; what ONNX Runtime prints of it, which is no output of ours."""
-    with redirect_stdout(StringIO()) as said:
+    """Load CUDA's libraries from where pip installs them; returns what ONNX Runtime prints, which must not be shown."""
+    with redirect_stdout(StringIO()) as printed:
         ort.preload_dlls(directory="")
-    return said.getvalue()
+    return printed.getvalue()

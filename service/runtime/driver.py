@@ -1,4 +1,4 @@
-"""What stands between this machine and CUDA, asked of the driver itself."""
+"""Asks the NVIDIA driver whether this machine can use CUDA, and says what is missing."""
 
 import ctypes
 import re
@@ -6,51 +6,54 @@ from typing import Final
 
 from service.extras import how_to_install, how_to_uninstall
 
-NEEDED: Final = 13_000  # CUDA 13.0, as the driver counts: what the pinned onnxruntime-gpu is built for
-FITTING: Final = "580"  # the first driver branch for it
+NEEDED: Final = 13_000  # CUDA 13.0 in the driver's notation; the pinned onnxruntime-gpu is built for it
+FITTING: Final = "580"  # the first driver branch that supports it
 DRIVER_LIBRARY: Final = "libcuda.so.1"
 NO_DEVICE: Final = 100  # CUDA_ERROR_NO_DEVICE
 
 
 def why_no_cuda(built: bool) -> str | None:
-    """What is missing, and the hint; None if nothing is.
+    """What is missing and how to fix it; None if nothing is missing.
 
     Args:
-        built: whether this build of ONNX Runtime knows CUDA.
+        built: whether this build of ONNX Runtime supports CUDA.
     """
     try:
         driver = ctypes.CDLL(DRIVER_LIBRARY)
     except OSError:
-        return f"no NVIDIA driver ({DRIVER_LIBRARY}); install {FITTING} or newer, or in Docker run with --gpus all"
+        return (
+            f"there is no NVIDIA driver ({DRIVER_LIBRARY}); install driver {FITTING} or newer, or run Docker with "
+            "--gpus all"
+        )
     version = ctypes.c_int(0)
     driver.cuDriverGetVersion(ctypes.byref(version))
     if version.value < NEEDED:
         return (
-            f"the NVIDIA driver is for CUDA {_spell(version.value)}, ONNX Runtime needs {_spell(NEEDED)}; "
+            f"the NVIDIA driver supports CUDA {_spell(version.value)}, but ONNX Runtime needs {_spell(NEEDED)}; "
             f"install driver {FITTING} or newer"
         )
     fault = driver.cuInit(0)
     if fault == NO_DEVICE:
-        return "the NVIDIA driver finds no GPU; in Docker run with --gpus all"
+        return "the NVIDIA driver finds no GPU; run Docker with --gpus all"
     if fault:
         return f"the NVIDIA driver does not start (CUDA error {fault}); nvidia-smi may say why"
     if not built:
-        remove = how_to_uninstall("onnxruntime", "onnxruntime-gpu")  # both builds lie in one folder
-        return f"this is the CPU build of ONNX Runtime: {remove}, then {how_to_install('gpu')}"
+        remove = how_to_uninstall("onnxruntime", "onnxruntime-gpu")  # both builds install into the same folder
+        return f"the CPU build of ONNX Runtime is installed; run {remove}, then {how_to_install('gpu')}"
     return None
 
 
-def why_no_libraries(said: str) -> str | None:
-    """What is missing of CUDA's own libraries, and the hint; None if nothing is.
+def why_no_libraries(printed: str) -> str | None:
+    """Which CUDA libraries are missing and how to install them; None if all are there.
 
     Args:
-        said: what ``onnxruntime.preload_dlls`` printed.
+        printed: output of ``onnxruntime.preload_dlls``.
     """
-    absent = [name.rpartition("/")[2] for name in re.findall(r"Failed to load (\S+?):", said)]
+    absent = [name.rpartition("/")[2] for name in re.findall(r"Failed to load (\S+?):", printed)]
     if not absent:
         return None
     names = ", ".join(dict.fromkeys(absent))
-    return f"CUDA's libraries do not load ({names}); {how_to_install('gpu')} brings them"
+    return f"CUDA libraries do not load ({names}); install them with {how_to_install('gpu')}"
 
 
 def _spell(version: int) -> str:

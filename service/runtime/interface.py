@@ -1,4 +1,4 @@
-"""What a model file must be to be served: a card, one input and one output of frames."""
+"""Checks that a model file can be served: it needs a card, and one input and one output of frames."""
 
 import json
 from pathlib import Path
@@ -14,36 +14,41 @@ class ModelFault(Exception):
 
 
 def read_card(path: Path, session: ort.InferenceSession) -> Card:
-    """The card in the metadata of a model file.
+    """Read the card in the metadata of a model file.
 
     Raises:
-        ModelFault: there is none, it is of a newer format, or it cannot be read.
+        ModelFault: the file has no card, its format is newer than this server, or it cannot be read.
     """
     try:
         text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if text is None:
-            raise ModelFault(f"{path} has no card ({METADATA_KEY!r} in its metadata); make it with: rrcanet export")
+            raise ModelFault(
+                f"{path} has no model card ({METADATA_KEY!r} in its metadata); make the file with rrcanet export"
+            )
         fields: Any = json.loads(text)
         if isinstance(fields, dict) and isinstance(fields.get("format"), int) and fields["format"] > FORMAT:
             raise ModelFault(
-                f"{path} has a card of format {fields['format']}, this server reads {FORMAT}; update rrcanet-serve"
+                f"the model card of {path} has format {fields['format']}, but this server reads format {FORMAT}; "
+                "update rrcanet-serve"
             )
         return Card.model_validate(fields)
-    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, not a card, or nested without end
-        raise ModelFault(f"{path} has a card that cannot be read: {error}") from error
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, not a card, or nested too deeply
+        raise ModelFault(f"the model card of {path} cannot be read: {error}") from error
 
 
 def check_interface(path: Path, session: ort.InferenceSession) -> tuple[str, str]:
-    """Names of input and output.
+    """The names of the model's input and output.
 
     Raises:
-        ModelFault: they are not one stack of frames each.
+        ModelFault: there is not exactly one of each, or one is not a stack of frames.
     """
     inputs, outputs = session.get_inputs(), session.get_outputs()
     for what, tensors in (("input", inputs), ("output", outputs)):
         if len(tensors) != 1 or tensors[0].type != "tensor(float)" or not _is_frame_stack(tensors[0].shape):
             found = ", ".join(f"{t.name} {t.type} {t.shape}" for t in tensors)
-            raise ModelFault(f"{path}: {what} must be one float32 [N, 1, H, W], any N, H and W; it is {found}")
+            raise ModelFault(
+                f"{path}: the {what} must be one float32 tensor [N, 1, H, W] with free N, H and W; it is {found}"
+            )
     return inputs[0].name, outputs[0].name
 
 

@@ -1,4 +1,4 @@
-// NumPy's .npy (NEP 1), [H, W] or [N, H, W] of either byte order and either memory order.
+// Reads NumPy's .npy (NEP 1): [H, W] or [N, H, W], either byte order, either memory order.
 import { isKnown, samples, sizeOf } from "./samples.js";
 
 export function npyPages(view) {
@@ -13,7 +13,7 @@ export function npyPages(view) {
 
 function stack(shape, fortran, take) {
   const [height, width] = shape.slice(-2), count = shape.length === 3 ? shape[0] : 1;
-  const [page, row, column] = fortran ? [1, count, count * height] : [height * width, width, 1]; // from one to the next
+  const [page, row, column] = fortran ? [1, count, count * height] : [height * width, width, 1]; // steps in numbers
   const read = async (index) =>
     take(width * height, (i) => index * page + Math.floor(i / width) * row + (i % width) * column);
   return Array.from({ length: count }, (_, index) => ({ width, height, read: () => read(index) }));

@@ -1,12 +1,12 @@
-// What a person does on the page: choose a frame, turn a knob, look at another page of the file.
+// Handles what a user does on the page: choose a file, change an option, look at another frame of the file.
 import { pagesOf } from "./pages.js";
 import { pictureOf } from "./picture.js";
 
 const at = (id) => document.getElementById(id);
 const ask = at("ask");
 
-let turn = new AbortController(); // what was asked last; what came before it is dropped
-let shown = null; // the answer, its file and that file's pages
+let turn = new AbortController(); // the latest request; it aborts the one before
+let shown = null; // the answer that is shown, its file and the pages of that file
 
 ask.addEventListener("submit", (event) => event.preventDefault());
 ask.addEventListener("change", detect);
@@ -43,7 +43,7 @@ async function detect() {
 async function post(file, signal) {
   const key = at("key").value.trim(), form = new FormData();
   form.append("image", file);
-  const headers = key ? { Authorization: `Bearer ${key}` } : {}; // the key stays in the field: nothing is stored
+  const headers = key ? { Authorization: `Bearer ${key}` } : {}; // the key stays in its field and is not stored
   const response = await fetch(`${ask.action}?${query()}`, { method: "POST", headers, body: form, signal });
   const answer = await response.json();
   if (response.status === 401) at("locked").hidden = false;
@@ -51,20 +51,20 @@ async function post(file, signal) {
   return answer;
 }
 
-// What is wrong with a value is told by the service.
+// The query parameters of the request. Values are not checked here: the service says what is wrong with them.
 function query() {
-  const range = at("range").value, wanted = new URLSearchParams({ range });
-  if (range === "counts") wanted.set("range", `${at("low").value}:${at("high").value}`);
+  const range = at("range").value, parameters = new URLSearchParams({ range });
+  if (range === "counts") parameters.set("range", `${at("low").value}:${at("high").value}`);
   for (const { name, value } of ask.querySelectorAll("[name]"))
-    if (value.trim()) wanted.set(name, value.trim());
-  return wanted;
+    if (value.trim()) parameters.set(name, value.trim());
+  return parameters;
 }
 
-// Two counts to choose, beginning with those that were taken last.
+// Show the two fields for counts if they are needed; at first they hold the range of the last answer.
 function offerCounts() {
-  const wanted = at("range").value === "counts";
-  if (wanted && at("counts").hidden) [at("low").value, at("high").value] = chosen()?.input.range ?? [0, 65535];
-  at("counts").hidden = !wanted;
+  const needed = at("range").value === "counts";
+  if (needed && at("counts").hidden) [at("low").value, at("high").value] = chosen()?.input.range ?? [0, 65535];
+  at("counts").hidden = !needed;
 }
 
 function offerPages(frames, before) {
@@ -74,7 +74,7 @@ function offerPages(frames, before) {
     return option;
   });
   at("page").replaceChildren(...options);
-  const readable = options.filter((option) => !option.disabled); // were there none, the answer would be 422
+  const readable = options.filter((option) => !option.disabled); // at least one is, since the service answers 422 if none is
   (readable.find((option) => option.value === before) ?? readable[0]).selected = true;
   at("pages").hidden = frames.length === 1;
 }
@@ -120,7 +120,7 @@ function draw(image, frame) {
   at("figure").hidden = false;
 }
 
-// Over the canvas and not on it: lines and letters keep their size, however small the frame is.
+// Boxes are elements above the canvas, so that lines and letters keep their size even for a small frame.
 function boxOf({ bbox, confidence }, { width, height }) {
   const box = document.createElement("div"), label = document.createElement("span");
   box.className = `box ${bbox.y < height / 8 ? "high" : ""} ${bbox.x > width * 7 / 8 ? "right" : ""}`;

@@ -1,7 +1,7 @@
-// The pages of a file as the sensor counted them: browsers cut 16 bits to 8, and show neither TIFF nor NPY.
+// Reads the counts of each page of a file, since browsers reduce 16 bits to 8 and cannot show TIFF and NPY.
 //
-// A page has `width`, `height` and `read()`, which promises the counts row by row; null stands for one that is not read
-// here. The service has read the file before: what is damaged may throw, and what is wrong is told by its answer.
+// A page has `width`, `height` and `read()`, which returns a promise of the counts, row by row. A page that cannot be
+// read here is null. Damaged files may throw: the service has read the file already, and its answer names the faults.
 import { npyPages } from "./npy.js";
 import { pngPages } from "./png.js";
 import { tiffPages } from "./tiff.js";

@@ -1,4 +1,4 @@
-// Gray PNG of 8 or 16 bits, not interlaced (RFC 2083).
+// Reads gray PNG of 8 or 16 bits that is not interlaced (RFC 2083).
 import { samples } from "./samples.js";
 
 const IHDR = 0x49484452, IDAT = 0x49444154, GRAY = 0;
@@ -25,7 +25,7 @@ function data(view) {
   return parts;
 }
 
-// The first `size` bytes; what a hostile file may hold beyond them is never unpacked.
+// Unpack the first `size` bytes. A hostile file may contain more, which is never unpacked.
 async function inflate(blob, size) {
   const reader = blob.stream().pipeThrough(new DecompressionStream("deflate")).getReader(), bytes = new Uint8Array(size);
   for (let at = 0; at < size;) {
@@ -34,14 +34,14 @@ async function inflate(blob, size) {
     bytes.set(value.subarray(0, size - at), at);
     at += value.length;
   }
-  reader.cancel().catch(() => {}); // all is read: what follows may be damaged
+  reader.cancel().catch(() => {}); // the rest is not needed, so it may be damaged
   return bytes;
 }
 
-// By filter type: what a byte is expected to be, from the one before it, the one above, and the one before that.
+// For each filter type, the prediction of a byte from the byte to the left, the byte above, and the one left of that.
 const EXPECTED = [() => 0, (left) => left, (_, above) => above, (left, above) => (left + above) >> 1, paeth];
 
-// Rows of `stride` bytes, each after the number of its filter -> the rows.
+// Undo the filters. Each row has one byte with the number of its filter, then `stride` bytes.
 function unfilter(rows, height, stride, size) {
   const bytes = new Uint8Array(height * stride);
   for (let y = 0; y < height; y++) {
@@ -55,7 +55,7 @@ function unfilter(rows, height, stride, size) {
   return bytes;
 }
 
-// Of the three, the one nearest to left + above - corner.
+// The one of the three that is nearest to left + above - corner.
 function paeth(left, above, corner) {
   const [far, farther, farthest] = [above - corner, left - corner, left + above - 2 * corner].map(Math.abs);
   if (far <= farther && far <= farthest) return left;

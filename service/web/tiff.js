@@ -1,11 +1,11 @@
-// Uncompressed gray TIFF in strips (TIFF 6.0), a page a directory.
+// Reads uncompressed gray TIFF in strips (TIFF 6.0). Each directory is a page.
 import { isKnown, samples, sizeOf } from "./samples.js";
 
 const WIDTH = 256, LENGTH = 257, BITS = 258, COMPRESSION = 259, PHOTOMETRIC = 262, FILL_ORDER = 266, STRIPS = 273;
 const SAMPLES_PER_PIXEL = 277, ROWS_PER_STRIP = 278, TILE_WIDTH = 322, SAMPLE_FORMAT = 339;
 const WHITE_IS_ZERO = 0, BLACK_IS_ZERO = 1;
-const TYPES = { 1: "u1", 3: "u2", 4: "u4" }; // of tags; no tag looked at has another
-const LETTERS = { 1: "u", 2: "i", 3: "f" }; // of SAMPLE_FORMAT
+const TYPES = { 1: "u1", 3: "u2", 4: "u4" }; // of the values of the tags that are read here
+const LETTERS = { 1: "u", 2: "i", 3: "f" }; // values of SAMPLE_FORMAT
 
 export function tiffPages(view, count) {
   const little = view.getUint16(0) === 0x4949, pages = [];
@@ -41,7 +41,7 @@ function pageOf(view, little, tags) {
   const rows = Math.min(height, first(ROWS_PER_STRIP, height));
   const read = async () => {
     const counts = stripped(view, little, kind, tags.get(STRIPS)(), width * rows, width * height);
-    return photometric === WHITE_IS_ZERO ? turned(counts, kind) : counts;
+    return photometric === WHITE_IS_ZERO ? inverted(counts, kind) : counts;
   };
   return { width, height, read };
 }
@@ -52,7 +52,7 @@ function stripped(view, little, kind, strips, inStrip, count) {
   return samples(view, kind, little, count, (i) => strips[Math.floor(i / inStrip)] + size * (i % inStrip));
 }
 
-// As the service has it: counts without a sign are turned, others are not.
-function turned(counts, kind) {
+// Invert unsigned counts, as the service does; it does not invert others.
+function inverted(counts, kind) {
   return kind === "u1" || kind === "u2" ? counts.map((count) => 256 ** sizeOf(kind) - 1 - count) : counts;
 }

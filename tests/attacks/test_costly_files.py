@@ -64,24 +64,24 @@ def bmp_of_runs(runs: int) -> bytes:
 
 JPEG = frames.jpeg(SCENE)
 COSTLY = {
-    "scans": (jpeg_of_scans(2048, 15_000), "a JPEG of more than 64 scans"),
-    "segments": (JPEG[:2] + segment(0xEF, b"") * 500_000 + JPEG[2:], "a JPEG of more than 4096 segments"),
-    "fill": (JPEG[:2] + b"\xff" * 4_000_000 + JPEG[2:], "a JPEG of more than 65536 bytes between its segments"),
+    "scans": (jpeg_of_scans(2048, 15_000), "the JPEG has more than 64 scans"),
+    "segments": (JPEG[:2] + segment(0xEF, b"") * 500_000 + JPEG[2:], "the JPEG has more than 4096 segments"),
+    "fill": (JPEG[:2] + b"\xff" * 4_000_000 + JPEG[2:], "the JPEG has more than 65536 bytes between its segments"),
     "segments behind an end": (
         JPEG[:2] + b"\xff\xd9" + segment(0xEF, b"") * 500_000 + JPEG[2:],
-        "a JPEG of more than 4096 segments",
+        "the JPEG has more than 4096 segments",
     ),
     "what has no length": (
         JPEG[:2] + (b"\xff\xf0\xff\xff" + segment(0xEF, b"") * 16_000) * 30 + JPEG[2:],
-        "a JPEG of more than 4096 segments",
+        "the JPEG has more than 4096 segments",
     ),
     "Exif": (
         JPEG[:2] + segment(0xE1, b"Exif\0\0" + bytes(8_000)) * 4_000 + JPEG[2:],
-        "a JPEG of more than 64 Exif segments",
+        "the JPEG has more than 64 Exif segments",
     ),
-    "junk": (JPEG[:3] + b"\0" * 8_000_000, "a JPEG of more than 65536 bytes between its segments"),
-    "chunks": (png_of_chunks(400_000), "a PNG of more than 10000 chunks"),
-    "runs": (bmp_of_runs(2_000_000), "a BMP of run lengths, larger than 1048576 bytes"),
+    "junk": (JPEG[:3] + b"\0" * 8_000_000, "the JPEG has more than 65536 bytes between its segments"),
+    "chunks": (png_of_chunks(400_000), "the PNG has more than 10000 chunks"),
+    "runs": (bmp_of_runs(2_000_000), "the BMP is run-length encoded and larger than 1048576 bytes"),
 }
 
 

@@ -137,7 +137,7 @@ def test_planes_that_would_be_divided_by_alpha_are_refused() -> None:
     own = {by_hand.SAMPLES: 4, by_hand.EXTRA: 1, by_hand.PLANES: 2, by_hand.PHOTOMETRIC: 2}
     (fault,) = decode(by_hand.tiff(bytes(4), by_hand.gray(1, 1, 8, 4) | own), None, Budget())
     assert isinstance(fault, ServiceError)
-    assert "separate planes with associated alpha" in fault.detail
+    assert "separate planes must not have associated alpha" in fault.detail
 
 
 @pytest.mark.parametrize(("bits", "largest"), [(1, 255), (4, 255), (8, 255), (16, 65535)])

@@ -114,7 +114,7 @@ def test_a_fault_in_the_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_queue_that_could_never_hold_a_request_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = "must be at least RRCANET_MAX_FRAMES, {}, or such a request could never be accepted (is {!r})"
+    told = "must be at least RRCANET_MAX_FRAMES ({}), or the largest request could never be accepted (is {!r})"
     monkeypatch.setenv("RRCANET_MAX_FRAMES", "65")
     assert faults() == [f"RRCANET_QUEUE_SIZE: {told.format(65, 64)}"], "the default is checked too"
     monkeypatch.setenv("RRCANET_QUEUE_SIZE", "63")

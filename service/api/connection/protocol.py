@@ -1,7 +1,7 @@
-"""Uvicorn's HTTP/1.1 with bounds on what comes before a body and after its answer: bytes, and time.
+"""Uvicorn's HTTP/1.1 protocol with limits on the size of headers and on the time of every wait.
 
-Uvicorn keeps reading heads of any size, waits for ever for the first request of a connection, reads for ever what
-comes of a body that was answered before its end, and keeps for ever an answer that is not read.
+Uvicorn has no limit for the size of headers. It has no timeout for the first request of a connection, for the rest of a
+body that is answered before its end, and for an answer that the client does not read.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from service.errors import Reason, ServiceError
 
 HEAD_BYTES: Final = 32_768
 HEAD_TIMEOUT_S: Final = 10.0
-REST_TIMEOUT_S: Final = 10.0  # for the rest of an answered body; closing at once would take the answer from its sender
+REST_TIMEOUT_S: Final = 10.0  # for the rest of an answered body; if it closed at once, the client could lose the answer
 
 
-class _Answering:
-    """What a request answers through: it is not closed before its body is here, or the sender would lose the answer.
+class _LateClosing:
+    """The transport that a request's answer is written to. It closes only after the request's body has arrived.
 
-    Closing resets a connection on which anything is unread (RFC 9112, section 9.6).
+    Closing a connection with unread data resets it, and the client could lose the answer (RFC 9112, section 9.6).
     """
 
     def __init__(self, protocol: "BoundedHttp") -> None:
@@ -33,35 +33,35 @@ class _Answering:
         self.write, self.is_closing = protocol.transport.write, protocol.transport.is_closing
 
     def close(self) -> None:
-        """Now, or as soon as the body has arrived."""
+        """Close now, or as soon as the body has arrived."""
         if not self._protocol.receives_what_was_answered:
             self._protocol.close()
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Answers a head that is too large with 431, closes a connection whose head does not arrive."""
+    """Answers headers that are too large with 431, and closes connections on which headers do not arrive in time."""
 
     _timer: asyncio.TimerHandle | None = None
     _in_head, _received, _parsed = True, 0, 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The first head is due."""
+        """Start the timeout for the headers of the first request."""
         super().connection_made(transport)
         self.parser: Parser = Parser(self)
         self._left: asyncio.Future[None] = self.loop.create_future()
-        self._answering = _Answering(self)
-        self._unread = SlowClientTimer(transport, self.loop)
+        self._late_closing = _LateClosing(self)
+        self._slow_client = SlowClientTimer(transport, self.loop)
         self._close_in(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is due any more, and whoever works for this client may stop."""
+        """Stop the timers, and the work for requests of this client."""
         self._stop_timer()
-        self._unread.end()
+        self._slow_client.stop()
         self._left.set_result(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Refuse before an unfinished head grows beyond its bound."""
+        """Refuse unfinished headers that are already too large."""
         if self.transport.is_closing():
             return
         if self._in_head:
@@ -70,74 +70,78 @@ class BoundedHttp(HttpToolsProtocol):
         if self._timer is None and self._awaits_head:
             self._close_in(HEAD_TIMEOUT_S)
         if self._in_head and self._received > HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(Reason.HEADERS_TOO_LARGE, f"the head is larger than {HEAD_BYTES} bytes")
+            self._refuse_large_head()
 
     @property
     def receives_what_was_answered(self) -> bool:
-        """Whether the body of the latest request goes on after its answer."""
+        """Whether the body of the last request is still arriving although the answer is complete."""
         return self.cycle.response_complete and self.cycle.more_body
 
     @property
     def _awaits_head(self) -> bool:
-        """Whether a head goes on, or none has begun: uvicorn takes line ends between requests for a sign of life."""
+        """Whether headers are due. Uvicorn stops its keep-alive timeout even for line ends between requests."""
         return self._in_head or (self.cycle is not None and self.cycle.response_complete)
 
     def on_message_begin(self) -> None:
-        """Another head begins, on a connection that may be old; it has its time if it is not here at once."""
+        """Begin to count the headers of the next request; their timeout starts if they are not complete at once."""
         super().on_message_begin()
         self.scope["state"][LEFT] = self._left
         self._in_head, self._received, self._parsed = True, 0, 0
         self._stop_timer()
 
     def on_url(self, url: bytes) -> None:
-        """Counts towards the head."""
+        """Count the address towards the size of the headers."""
         self._parsed += len(url)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Counts towards the head."""
+        """Count the header towards the size of the headers."""
         self._parsed += len(name) + len(value) + 4
         if self._parsed <= HEAD_BYTES:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is here; it may have come in one piece with its body, so its own size is looked at."""
+        """Check the size of the headers again, without a body that arrived together with them."""
         self._in_head = False
         self._stop_timer()
         if self.transport.is_closing():
             return
         if self._parsed > HEAD_BYTES:
-            self._refuse(Reason.HEADERS_TOO_LARGE, f"the head is larger than {HEAD_BYTES} bytes")
+            self._refuse_large_head()
             return
         self.parser.ignore_offer(self.url, self.headers)
         if not self.parser.ignores_head:
             super().on_headers_complete()
-            self.cycle.transport = self._answering  # type: ignore[assignment]
+            self.cycle.transport = self._late_closing  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
-        """A refused request has no cycle to take its body."""
+        """Ignore the body of a refused request, which has no cycle."""
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """As ``on_body``; a connection that only waited for this closes."""
+        """As ``on_body``; then close a connection that only waited for the end of the body."""
         if self.transport.is_closing() or self.parser.ignores_head:
             return
         super().on_message_complete()
         if not self.pipeline:
-            self.flow.resume_reading()  # the body's size may have paused it, and only who reads sees a client leave
+            self.flow.resume_reading()  # a large body may have paused it; only while reading, a disconnect is noticed
         if self.cycle.response_complete and not self.cycle.keep_alive:
             self.close()
 
     def on_response_complete(self) -> None:
-        """If the body goes on, it may do so for a while; another request on this connection ends the while."""
+        """Start the timeout for the rest of the body; the next request on this connection stops it."""
         super().on_response_complete()
         if self.receives_what_was_answered:
             self._close_in(REST_TIMEOUT_S)
 
     def send_400_response(self, msg: str) -> None:
-        """Uvicorn's answer to bytes that are no HTTP."""
+        """Answer bytes that are not HTTP."""
         self._refuse(Reason.BAD_PARAMETER, msg)
+
+    def _refuse_large_head(self) -> None:
+        detail = f"the address and the headers together are larger than {HEAD_BYTES} bytes"
+        self._refuse(Reason.HEADERS_TOO_LARGE, detail)
 
     def _refuse(self, reason: Reason, detail: str) -> None:
         request_id = uuid.uuid4().hex
@@ -151,32 +155,32 @@ class BoundedHttp(HttpToolsProtocol):
         self.app_state[request_log.STATE].record("-", reason.status.value, request_id, reason=reason.value)
 
     def close(self) -> None:
-        """As soon as what was written is taken."""
+        """Close as soon as the client has taken what was written."""
         if not self.transport.is_closing():
-            self._unread.begin()
+            self._slow_client.start()
             self.transport.close()
 
     def shutdown(self) -> None:
-        """As uvicorn's."""
+        """As uvicorn's, but with ``close`` of this class."""
         if self.cycle is None or self.cycle.response_complete:
             self.close()
         else:
             super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
-        """As uvicorn's."""
+        """As uvicorn's, but with ``close`` of this class."""
         self.close()
 
     def pause_writing(self) -> None:
-        """More is written than the kernel took."""
+        """More is written than the kernel takes: watch whether the client reads."""
         super().pause_writing()
-        self._unread.begin()
+        self._slow_client.start()
 
     def resume_writing(self) -> None:
-        """Most of it is taken; what a closed connection still holds must be, too."""
+        """The client has read most of it. On a closing connection it must read the rest too."""
         super().resume_writing()
         if not self.transport.is_closing():
-            self._unread.end()
+            self._slow_client.stop()
 
     def _close_in(self, seconds: float) -> None:
         self._stop_timer()

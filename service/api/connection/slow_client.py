@@ -1,6 +1,6 @@
-"""Answers that nobody takes are not kept: the connection of a client that has stopped reading ends.
+"""Ends the connection of a client that does not read its answer, so that the answer does not stay in memory.
 
-Neither asyncio nor uvicorn bounds this: a closed transport waits for ever for what was written to be taken.
+Neither asyncio nor uvicorn has a timeout for this: a closing transport waits until the client has read everything.
 """
 
 import asyncio
@@ -10,44 +10,44 @@ import termios
 from typing import Final
 
 UNREAD_TIMEOUT_S: Final = 10.0
-SLOWEST_BYTES_S: Final = 240  # as Kestrel's MinResponseDataRate: any line in use carries it
+SLOWEST_BYTES_S: Final = 240  # as Kestrel's MinResponseDataRate; every usable line is faster
 
 
 class SlowClientTimer:
-    """Looks from time to time, once begun, whether the other side still takes what was written for it."""
+    """Checks every ``UNREAD_TIMEOUT_S``, once started, whether the client still reads what was written."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self) -> None:
-        """If it has not begun."""
+    def start(self) -> None:
+        """Start to check, unless it is started already."""
         if self._timer is None:
-            self._look_later(self._waiting())
+            self._check_later(self._waiting())
 
-    def end(self) -> None:
-        """All is taken, or lost."""
+    def stop(self) -> None:
+        """Stop to check: the client has read everything, or the connection is lost."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _look_later(self, waiting: int) -> None:
-        self._timer = self._loop.call_later(UNREAD_TIMEOUT_S, self._look, waiting)
+    def _check_later(self, waiting: int) -> None:
+        self._timer = self._loop.call_later(UNREAD_TIMEOUT_S, self._check, waiting)
 
-    def _look(self, before: int) -> None:
+    def _check(self, before: int) -> None:
         waiting = self._waiting()
         if before - waiting < SLOWEST_BYTES_S * UNREAD_TIMEOUT_S:
             self._transport.abort()
         else:
-            self._look_later(waiting)
+            self._check_later(waiting)
 
     def _waiting(self) -> int:
-        """Bytes that were not acknowledged; the kernel's part too, which alone shrinks while a slow client reads."""
+        """Bytes that the client has not acknowledged; while a slow client reads, only those in the kernel decrease."""
         return self._transport.get_write_buffer_size() + _unacknowledged(self._transport)
 
 
 def _unacknowledged(transport: asyncio.Transport) -> int:
-    """Bytes in the kernel (Linux, tcp(7), SIOCOUTQ); 0 where it does not tell."""
+    """Unacknowledged bytes in the kernel (Linux, tcp(7), SIOCOUTQ); 0 if they are unknown."""
     descriptor: int = transport.get_extra_info("socket").fileno()
     try:
         (count,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))

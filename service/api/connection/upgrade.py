@@ -1,7 +1,7 @@
-"""Offers to speak another protocol, which are ignored: a server may (RFC 9110, section 7.8), and answers in HTTP/1.1.
+"""Ignores requests to upgrade to another protocol and answers in HTTP/1.1, as RFC 9110, section 7.8 allows.
 
-httptools takes what follows such a head for the other protocol, and a body in it for another request. Java's HttpClient
-and ``curl --http2`` offer h2c with every first request.
+After a header ``Upgrade``, httptools treats the body as data of the other protocol. Java's HttpClient and
+``curl --http2`` offer h2c with every first request.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ Header = tuple[bytes, bytes]
 
 
 class Parser(HttpRequestParser):
-    """httptools', which reads a head with an offer once more, as if it had come without."""
+    """httptools' parser; it parses headers that offer an upgrade a second time, without the offer."""
 
     _again = b""
 
@@ -22,15 +22,15 @@ class Parser(HttpRequestParser):
 
     def _begin(self) -> None:
         super().__init__(self._receiver)
-        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
 
     @property
     def ignores_head(self) -> bool:
-        """Whether the head that is complete now is read once more; to be asked within callbacks."""
+        """Whether the headers that are complete now will be parsed again; call it within callbacks of the parser."""
         return bool(self._again)
 
     def ignore_offer(self, url: bytes, headers: Iterable[Header]) -> None:
-        """To be called with every complete head; CONNECT is no offer, though httptools sees one in it."""
+        """Drop the offer from complete headers, if there is one; CONNECT is none, though httptools treats it as one."""
         if self.should_upgrade() and self.get_method() != b"CONNECT":
             self._again = b"".join(
                 [
@@ -41,7 +41,7 @@ class Parser(HttpRequestParser):
             )
 
     def feed_data(self, data: bytes | bytearray | memoryview) -> None:  # type: ignore[override]
-        """As httptools', but never raises ``HttpParserUpgrade``."""
+        """Parse data as httptools does, but never raise ``HttpParserUpgrade``."""
         rest = data
         while rest:
             try:
@@ -49,6 +49,6 @@ class Parser(HttpRequestParser):
             except HttpParserUpgrade as offer:
                 rest = memoryview(rest)[offer.args[0] :]
                 head, self._again = self._again, b""
-                self._begin()  # for after a head with "Connection: close" it would read no other
+                self._begin()  # a parser that has seen "Connection: close" parses no further headers
                 super().feed_data(head)
         return None

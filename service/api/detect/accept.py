@@ -1,4 +1,4 @@
-"""Content negotiation (RFC 9110, 12.5.1): JSON, or the mask itself."""
+"""Content negotiation (RFC 9110, section 12.5.1): the answer is JSON, or the mask as PNG."""
 
 from enum import StrEnum
 from typing import Final
@@ -7,7 +7,7 @@ from service.errors import Reason, ServiceError
 
 
 class MediaType(StrEnum):
-    """What an answer may be."""
+    """The media types of answers."""
 
     JSON = "application/json"
     MASK = "image/png"
@@ -17,7 +17,7 @@ WILDCARDS: Final = {MediaType.JSON: "application/*", MediaType.MASK: "image/*"}
 
 
 def negotiate(header: str) -> MediaType:
-    """The answer of highest quality; JSON where both are as good.
+    """The media type that a header ``Accept`` prefers; JSON if it prefers none.
 
     Raises:
         ServiceError: ``not_acceptable``.
@@ -28,7 +28,9 @@ def negotiate(header: str) -> MediaType:
     quality = {answer: _quality(answer, qualities) for answer in MediaType}
     best = max(MediaType, key=lambda answer: quality[answer])
     if quality[best] <= 0:
-        raise ServiceError(Reason.NOT_ACCEPTABLE, "answers are application/json or, for one frame, image/png")
+        raise ServiceError(
+            Reason.NOT_ACCEPTABLE, "Accept must allow application/json or, for a single frame, image/png"
+        )
     return best
 
 

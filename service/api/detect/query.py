@@ -1,6 +1,6 @@
-"""Query parameters of ``POST /v1/detect``; a parameter that does not exist is an error, not a typo to ignore.
+"""Query parameters of ``POST /v1/detect``; an unknown parameter is an error, since it may be a typo.
 
-Read here and not by FastAPI, whose own way costs each request as much as all else around its frame.
+They are read here and not by FastAPI, which would double the time that a request needs in addition to its frame.
 """
 
 from functools import cached_property, lru_cache
@@ -17,36 +17,45 @@ from service.frames import LONGEST_SIDE, RawLayout, RawType
 from service.validation import explain_unknown
 
 Share = Annotated[float, Field(ge=0, le=1)]
-REMEMBERED: Final = 64  # queries; the head that they come in is bounded
+REMEMBERED: Final = 64  # queries; the size of each is bounded, since headers are
 Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
 
 
 class DetectQuery(BaseModel):
-    """Names and ranges are the contract's."""
+    """The parameters and their limits, as the OpenAPI document shows them."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
     model: str | None = Field(
-        None, max_length=128, description="`NAME` or `NAME@VERSION`; the first model by default.", examples=["rrcanet"]
+        None, max_length=128, description="`NAME` or `NAME@VERSION`; by default the first model.", examples=["rrcanet"]
     )
     threshold: Share | None = Field(
         None, description="Pixels with a greater probability belong to targets; by default the model card's threshold."
     )
     min_confidence: Share = Field(0.0, description="Targets with a lower confidence are left out.")
     min_area: int = Field(1, ge=1, description="Targets of fewer pixels are left out.")
-    max_targets: int = Field(1000, ge=0, le=100_000, description="Targets of one frame; the most confident are kept.")
+    max_targets: int = Field(
+        1000, ge=0, le=100_000, description="Most targets of one frame; the most confident are kept."
+    )
     mask: MaskEncoding = Field(MaskEncoding.PNG, description="How the answer carries the mask.")
-    range: str = Field("auto", max_length=64, description="Counts to intensity: `auto`, `dtype`, `minmax` or `LO:HI`.")
+    range: str = Field(
+        "auto", max_length=64, description="How counts map to intensity: `auto`, `dtype`, `minmax` or `LO:HI`."
+    )
     polarity: Polarity = Field(
         Polarity.WHITE_HOT,
-        description="`white_hot`: targets are brighter than their background; `black_hot`: darker.",
+        description="`white_hot`: targets are brighter than their background; `black_hot`: they are darker.",
     )
     timeout_ms: float | None = Field(
-        None, gt=0, description="Deadline; the server's own stays the longest.", examples=[5000]
+        None,
+        gt=0,
+        description="Deadline in milliseconds; it can only shorten the server's own deadline.",
+        examples=[5000],
     )
-    width: Side | None = Field(None, description="Of raw rows; all three or none.", examples=[640])
-    height: Side | None = Field(None, description="Of raw rows.", examples=[512])
-    dtype: RawType | None = Field(None, description="Of raw rows.")
+    width: Side | None = Field(
+        None, description="Pixels per raw row. Raw rows need `width`, `height` and `dtype`.", examples=[640]
+    )
+    height: Side | None = Field(None, description="Raw rows per frame.", examples=[512])
+    dtype: RawType | None = Field(None, description="Type of raw pixels.")
 
     @field_validator("range")
     @classmethod
@@ -58,7 +67,7 @@ class DetectQuery(BaseModel):
     def _describes_rows_fully(self) -> "DetectQuery":
         given = [value is not None for value in (self.width, self.height, self.dtype)]
         if any(given) and not all(given):
-            raise ValueError("raw rows need width, height and dtype, all three")
+            raise ValueError("raw rows need all three of width, height and dtype")
         return self
 
     @cached_property
@@ -80,17 +89,17 @@ class DetectQuery(BaseModel):
 
 
 def read_query(request: Request) -> DetectQuery:
-    """The query of a request.
+    """Read the query of a request.
 
     Raises:
-        RequestValidationError: every parameter that is wrong.
+        RequestValidationError: it lists every parameter that is wrong.
     """
     return _parse(request.scope["query_string"])
 
 
 @lru_cache(REMEMBERED)
 def _parse(query: bytes) -> DetectQuery:
-    """A client asks the same way again and again. What is wrong is not remembered."""
+    """Parse a query. Valid queries are cached, since a client sends the same query again and again."""
     try:
         return DetectQuery.model_validate(dict(QueryParams(query)))
     except ValidationError as error:
@@ -114,7 +123,7 @@ def _parameters() -> list[dict[str, Any]]:
 
 
 def _inlined(field: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
-    """A schema without references."""
+    """The schema of a parameter with its references replaced by what they refer to."""
     if "anyOf" in field:
         field = field | {"anyOf": [_inlined(choice, kinds) for choice in field["anyOf"]]}
     return {**kinds[field.pop("$ref")], **field} if "$ref" in field else field

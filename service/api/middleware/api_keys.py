@@ -1,4 +1,4 @@
-"""Who may come in: requests need a key where the operator names a file of them."""
+"""Refuses requests without a valid API key, if the operator has set a file of keys."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -15,29 +15,33 @@ from service.keys import Keys
 
 HEALTH: Final = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
 OPEN: Final = HEALTH | {page.PATH, *page.LOADED, docs.DOCUMENT, docs.PATH, docs.SCRIPT, docs.STYLE}
-KEY: Final = "key"  # in the state of a request: the name of its key
+KEY: Final = "key"  # the state of a request holds the name of its key under this name
 CHALLENGE: Final = {headers.CHALLENGE: 'Bearer realm="rrcanet"'}
 
 
 class RequireApiKey:
-    """Pure ASGI middleware; health and the static pages need no key.
+    """ASGI middleware that checks API keys; health and static pages need no key.
 
     Args:
-        keys: None lets everybody in.
+        app: the next application.
+        keys: the valid keys; with None, no request needs a key.
     """
 
     def __init__(self, app: ASGIApp, keys: Keys | None) -> None:
         self._app, self._keys = app, keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request pass, or answer it with 401."""
+        """Pass a request on, or answer it with 401."""
         if self._keys is None or scope["type"] != "http" or scope["path"] in OPEN:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
         owners = [owner for key in _given(request.headers) if (owner := self._keys.owner(key))]
         if not owners:
-            refusal = ServiceError(Reason.UNAUTHORIZED, "a valid key is needed: Authorization: Bearer, or X-API-Key")
+            refusal = ServiceError(
+                Reason.UNAUTHORIZED,
+                "this service needs a valid API key; send it as Authorization: Bearer KEY or X-API-Key: KEY",
+            )
             await problem(request, refusal, CHALLENGE)(scope, receive, send)
             return
         scope["state"][KEY] = owners[0]
@@ -45,6 +49,6 @@ class RequireApiKey:
 
 
 def _given(headers: Mapping[str, str]) -> list[str]:
-    """Every key that came: a gateway may have put a token of its own into ``Authorization``."""
+    """Both keys of a request: a gateway may have put its own token into ``Authorization``."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return [token.strip() if scheme.lower() == "bearer" else "", headers.get("x-api-key", "")]

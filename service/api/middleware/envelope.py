@@ -1,4 +1,4 @@
-"""What surrounds every answer: request id, timing, the account of it, and the last resort."""
+"""Adds request id and timing to every answer, records it, and turns unexpected exceptions into errors."""
 
 import asyncio
 import logging
@@ -17,20 +17,20 @@ from service.api.problems import problem
 from service.errors import Reason, ServiceError
 
 ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
-LEFT: Final = "left"  # in the state of a request: a future, done when its connection is lost
+LEFT: Final = "left"  # in the state of a request, a future that is done when the connection is lost
 CLIENT_LEFT: Final = 499  # the client closed the connection before the answer began; only the log has this status
 
 logger = logging.getLogger(__name__)
 
 
 class Envelope:
-    """Pure ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application."""
 
     def __init__(self, app: ASGIApp, account: RequestLog) -> None:
         self._app, self._account = app, account
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, and account for it."""
+        """Serve one request and record its answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -58,26 +58,28 @@ class _Exchange:
         if isinstance(left, asyncio.Future):
             left.add_done_callback(cancel)
         try:
-            await app(self._scope, self._receive, self._send_dressed)
+            await app(self._scope, self._receive, self._send_with_headers)
         except (Exception, asyncio.CancelledError) as fault:
             error = self._explain(fault)
             if self._status is not None:
-                raise  # half an answer is out: only closing the connection can say so
-            await problem(Request(self._scope), error)(self._scope, self._receive, self._send_dressed)
+                raise  # part of an answer is sent already, so the connection must be closed
+            await problem(Request(self._scope), error)(self._scope, self._receive, self._send_with_headers)
         finally:
             if isinstance(left, asyncio.Future):
                 left.remove_done_callback(cancel)
-            self._tell()
+            self._record()
 
     def _explain(self, fault: BaseException) -> ServiceError:
         if isinstance(fault, asyncio.CancelledError):
             if self._client_left:
-                return ServiceError(Reason.REQUEST_TIMEOUT, "the client left before the answer was ready")
-            return ServiceError(Reason.DRAINING, "this process was told to end without this answer", retry_after_s=1)
+                return ServiceError(Reason.REQUEST_TIMEOUT, "the client disconnected before the answer was ready")
+            detail = "the process was stopped before the answer was ready; try again"
+            return ServiceError(Reason.DRAINING, detail, retry_after_s=1)
         logger.exception("internal error, request %s", self._state["request_id"])
-        return ServiceError(Reason.INTERNAL, "a bug of this service; its log has more under the request id")
+        detail = "this is a bug in the service; its log has details under the request id"
+        return ServiceError(Reason.INTERNAL, detail)
 
-    async def _send_dressed(self, message: Message) -> None:
+    async def _send_with_headers(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = CLIENT_LEFT if self._client_left else message["status"]
             headers = message["headers"] = [
@@ -86,8 +88,8 @@ class _Exchange:
             ]
             stages = self._state.get("stages")
             if isinstance(stages, Mapping):
-                told = ", ".join([f"{name};dur={value:.3f}" for name, value in stages.items()])
-                headers.append((b"server-timing", told.encode()))
+                durations = ", ".join([f"{name};dur={value:.3f}" for name, value in stages.items()])
+                headers.append((b"server-timing", durations.encode()))
         await self._send(message)
 
     @property
@@ -95,7 +97,7 @@ class _Exchange:
         left = self._state.get(LEFT)
         return isinstance(left, asyncio.Future) and left.done()
 
-    def _tell(self) -> None:
+    def _record(self) -> None:
         route = getattr(self._scope.get("route"), "path", UNMATCHED)
         status = self._status or CLIENT_LEFT
         reason = self._state.get("reason") if status != CLIENT_LEFT else None
@@ -105,6 +107,6 @@ class _Exchange:
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The caller's, or a new one: it tells requests apart and is no secret."""
+    """The id that the caller gave, or a new random one. It is no secret, so ``random`` is good enough."""
     given = next((value for name, value in headers if name == b"x-request-id"), b"")
     return given.decode() if ACCEPTABLE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"

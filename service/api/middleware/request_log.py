@@ -1,4 +1,4 @@
-"""What the operator is told of every answer: metrics, and a line in the log, unless a probe went well."""
+"""Records every answer in the metrics and in the log; successful probes are not logged."""
 
 from http import HTTPStatus
 from typing import Final
@@ -8,13 +8,13 @@ from service.observability.logs import LogWriter
 from service.observability.metrics import Metrics
 from service.settings import LogFormat
 
-STATE: Final = "account"  # its place in the state that the server shares with the application
-UNMATCHED: Final = "unmatched"  # one label for every path that is no route
-PROBED: Final = HEALTH | {"/metrics"}  # every few seconds: a line for each that went well would bury the others
+STATE: Final = "request_log"  # the server shares the log with the application under this name
+UNMATCHED: Final = "unmatched"  # one label for every path without a route
+PROBED: Final = HEALTH | {"/metrics"}  # probed every few seconds; their successes would hide other log lines
 
 
 class RequestLog:
-    """Of one process."""
+    """The request log of one process."""
 
     def __init__(self, metrics: Metrics, style: LogFormat) -> None:
         self._metrics, self._log = metrics, LogWriter(style, __name__)
@@ -29,12 +29,16 @@ class RequestLog:
         seconds: float = 0.0,
         key: object = None,
     ) -> None:
-        """One more answer.
+        """Record one answer.
 
         Args:
-            reason: why it was refused, if it was.
-            seconds: since the request's head.
-            key: name of the key that it came with, where keys are asked for.
+            method: of the request.
+            status: of the answer.
+            request_id: of the request.
+            route: the path template of the route, not the path of the request.
+            reason: why the request was refused, if it was.
+            seconds: since the headers of the request arrived.
+            key: the name of the request's API key, if the service needs keys.
         """
         self._metrics.count_request(route, str(status), seconds)
         if reason is not None:

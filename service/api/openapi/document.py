@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, and what surrounds every route: ids, keys, and errors of the last resort."""
+"""The OpenAPI document: FastAPI's, completed by what the middleware adds to every route: ids, keys and errors."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from service.api.openinference.wire import Fault
 from service.api.problems import is_open_inference
 from service.errors import Reason
 
-FOREIGN: Final = ("HTTPValidationError", "ValidationError")  # FastAPI's own; here such a fault is a problem
+FOREIGN: Final = ("HTTPValidationError", "ValidationError")  # FastAPI's schemas; this service answers with problems
 SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer KEY`"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "`X-API-Key: KEY`"},
@@ -21,10 +21,10 @@ SCHEMES: Final = {
 
 
 class Documented(FastAPI):
-    """An application that tells what its middleware does, too."""
+    """An application whose OpenAPI document also describes its middleware."""
 
     def openapi(self) -> dict[str, Any]:
-        """The document, made once."""
+        """The document; it is made only once."""
         if self.openapi_schema is None:
             _complete(super().openapi(), with_keys=self.state.server.keys is not None)
         assert self.openapi_schema is not None
@@ -53,11 +53,12 @@ def _complete_operation(path: str, operation: dict[str, Any], with_key: bool) ->
     answers = operation["responses"]
     if _is_foreign(answers.get("422")):
         del answers["422"]
-    surrounding = problems(Reason.HEADERS_TOO_LARGE) | errors(Reason.INTERNAL)  # a head is refused before its path
+    # large headers are refused before the path is known, so under /v2 as well with a problem
+    common = problems(Reason.HEADERS_TOO_LARGE) | errors(Reason.INTERNAL)
     if with_key:
-        surrounding |= errors(Reason.UNAUTHORIZED)
+        common |= errors(Reason.UNAUTHORIZED)
         operation["security"] = [{name: []} for name in SCHEMES]
-    answers |= {str(status): answer for status, answer in surrounding.items()}
+    answers |= {str(status): answer for status, answer in common.items()}
     for answer in answers.values():
         answer["headers"] = answer.get("headers", {}) | refer(REQUEST_ID)
 

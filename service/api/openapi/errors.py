@@ -1,4 +1,4 @@
-"""Errors as the OpenAPI document describes them: what the one table says of the reasons that a route may give."""
+"""Describes the errors of a route for the OpenAPI document, from the table in ``service.errors``."""
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -15,7 +15,7 @@ CARRIED: Final = {
     HTTPStatus.SERVICE_UNAVAILABLE: RETRY_AFTER,
 }
 CLOSED: Final = (Reason.NOT_READY, Reason.DRAINING)
-OF_FRAMES: Final = (  # of routes that run frames through a network
+OF_FRAMES: Final = (  # errors of routes that run frames through a network
     Reason.BAD_PARAMETER,
     Reason.UNKNOWN_MODEL,
     Reason.REQUEST_TIMEOUT,
@@ -32,12 +32,12 @@ OF_FRAMES: Final = (  # of routes that run frames through a network
 
 
 def problems(*reasons: Reason) -> Responses:
-    """Error answers of a route."""
+    """The error answers of a route, as problems."""
     return _answers(reasons, "application/problem+json", _narrowed_problem)
 
 
 def faults(*reasons: Reason) -> Responses:
-    """Error answers of a route under ``/v2``, whose protocol has no place for reasons."""
+    """The error answers of a route under ``/v2``; that protocol has no field for reasons."""
     return _answers(reasons, "application/json", lambda _: {"$ref": f"{SCHEMAS}/Fault"})
 
 
@@ -49,15 +49,15 @@ def _answers(
         by_status.setdefault(reason.status, []).append(reason)
     return {
         status.value: {
-            "description": "\n\n".join(f"`{reason}`: {reason.when}" for reason in told),
+            "description": "\n\n".join(f"`{reason}`: {reason.when}" for reason in group),
             "headers": refer(CARRIED[status]) if status in CARRIED else {},
-            "content": {media_type: {"schema": schema(told)}},
+            "content": {media_type: {"schema": schema(group)}},
         }
-        for status, told in by_status.items()
+        for status, group in by_status.items()
     }
 
 
-def _narrowed_problem(told: Sequence[Reason]) -> dict[str, Any]:
-    """A problem with the reasons of one status."""
-    own = {"status": {"const": told[0].status.value}, "reason": {"enum": [reason.value for reason in told]}}
+def _narrowed_problem(group: Sequence[Reason]) -> dict[str, Any]:
+    """The schema of a problem that has one of these reasons, which share a status."""
+    own = {"status": {"const": group[0].status.value}, "reason": {"enum": [reason.value for reason in group]}}
     return {"allOf": [{"$ref": f"{SCHEMAS}/Problem"}, {"properties": own}]}

@@ -1,4 +1,4 @@
-"""The shapes of answers, for the OpenAPI document; the tests hold real answers against them."""
+"""The schemas of answers, for the OpenAPI document; tests check real answers against them."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ class Schema(BaseModel):
 
 
 class Model(Schema):
-    """Which model answered."""
+    """The model that answered."""
 
     name: str
     version: str
@@ -29,14 +29,14 @@ class Input(Schema):
 
 
 class Centroid(Schema):
-    """Weighted by probability; (0, 0) is the centre of the top-left pixel."""
+    """The centre of a target, weighted by probability; (0, 0) is the centre of the top-left pixel."""
 
     x: float
     y: float
 
 
 class Box(Schema):
-    """Whole pixels, half-open."""
+    """A rectangle of whole pixels, half-open."""
 
     x: int
     y: int
@@ -45,7 +45,7 @@ class Box(Schema):
 
 
 class Peak(Schema):
-    """The most probable pixel."""
+    """The most probable pixel of a target."""
 
     x: int
     y: int
@@ -64,7 +64,7 @@ class Target(Schema):
 
 
 class Image(Schema):
-    """A PNG, base64: 0 or 255 (`png`), or 65535 times the probability (`probability`)."""
+    """A PNG in base64: values 0 and 255 (`png`), or 65535 times the probability (`probability`)."""
 
     encoding: Literal["png", "probability"]
     data: str
@@ -79,14 +79,14 @@ class RunLengths(Schema):
 
 
 class FrameFault(Schema):
-    """Why a frame among others could not be read."""
+    """Why one of several frames could not be read."""
 
     reason: Literal[Reason.UNDECODABLE_FRAME, Reason.UNSUPPORTED_MEDIA_TYPE]
     detail: str
 
 
 class BadFrame(Schema):
-    """What stands in place of a frame that could not be read."""
+    """A frame that could not be read, in the place of its targets."""
 
     index: int
     name: str | None
@@ -107,7 +107,7 @@ class Frame(Schema):
 
 
 class TimingMs(Schema):
-    """Milliseconds; 0 for a stage that had nothing to do, as the device with a constant frame."""
+    """Milliseconds of each stage; 0 for a stage that had nothing to do, such as inference of a constant frame."""
 
     decode: float
     queue: float
@@ -136,7 +136,7 @@ class Problem(Schema):
 
 
 class ModelCard(Description):
-    """A model's card, where it runs, and how many of the requests for its name without a version it gets: 0 to 1."""
+    """A model's card and where it runs; `share` is its part of the requests for its name without a version: 0 to 1."""
 
     sha256: str
     provider: str
@@ -144,6 +144,6 @@ class ModelCard(Description):
 
 
 class ModelCards(Schema):
-    """The name of the first serves requests that name none."""
+    """All served models; requests that name no model get the first model's name."""
 
     models: list[ModelCard]

@@ -1,4 +1,4 @@
-"""What is served of a model file: the network under the file's name, the whole detector as ``NAME-detector``."""
+"""The two models that the protocol shows for each model file: the network ``NAME``, the detector ``NAME-detector``."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ Values = Mapping[str, NDArray[np.generic]]
 
 
 class Model(ABC):
-    """One of the two ways to serve a model file."""
+    """One of the two models of a model file."""
 
     suffix: ClassVar[str] = ""
     platform: ClassVar[str]
@@ -42,7 +42,7 @@ class Model(ABC):
         self.version = detector.runtime.card.version
 
     def describe(self, versions: Sequence[str]) -> ModelMetadata:
-        """The protocol's metadata."""
+        """The model's metadata, as the protocol defines them."""
         return ModelMetadata(
             name=self.name,
             versions=list(versions),
@@ -53,37 +53,37 @@ class Model(ABC):
 
     @abstractmethod
     def size_of(self, shape: Sequence[int]) -> tuple[int, int, int]:
-        """Frames, height and width of an input.
+        """Number of frames, height and width of an input.
 
         Raises:
-            ServiceError: sizes that the model does not take.
+            ServiceError: the model does not take this size.
         """
 
     @abstractmethod
     def options(self, parameters: Mapping[str, Any]) -> Options:
-        """What the parameters of a request ask for.
+        """The options that the parameters of a request set.
 
         Raises:
-            ServiceError: one that does not exist, or has no such value.
+            ServiceError: a parameter is unknown or has an invalid value.
         """
 
     @abstractmethod
     def prepare(self, values: NDArray[Any], options: Options) -> list[Prepared]:
-        """The frames of an input.
+        """Prepare the frames of an input.
 
         Raises:
-            ServiceError: values that the model does not take.
+            ServiceError: the model does not take these values.
         """
 
     @abstractmethod
     def conclude(
         self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]]
     ) -> tuple[Values, dict[str, bool] | None]:
-        """Every output by name, and what the answer says beside them."""
+        """Every output by name, and the parameters of the response."""
 
 
 class Network(Model):
-    """Intensities in, probabilities out, nothing in between."""
+    """The network alone: intensities in, probabilities out."""
 
     platform = "onnxruntime_onnx"
     input = Spec("intensities", ("FP32",), (ANY, 1, ANY, ANY))
@@ -93,24 +93,27 @@ class Network(Model):
         frames, _, height, width = shape
         stride = self.detector.runtime.card.stride
         if height % stride or width % stride:
-            raise bad(f"{height}x{width}: sides must be multiples of {stride}; {self.name}{SUFFIX} takes any size")
+            raise bad(
+                f"frames of {height}x{width}: sides must be multiples of {stride}; {self.name}{SUFFIX} takes any size"
+            )
         if height * width > LONGEST**2:
             detail = (
-                f"{height}x{width}: more than {LONGEST**2} pixels; {self.name}{SUFFIX} cuts large frames in windows"
+                f"frames of {height}x{width} have more than {LONGEST**2} pixels; {self.name}{SUFFIX} takes large frames"
             )
             raise ServiceError(Reason.TOO_MANY_PIXELS, detail)
         return frames, height, width
 
     def options(self, parameters: Mapping[str, Any]) -> Options:
         if parameters:
-            raise bad(f"no parameter {next(iter(parameters))[:64]!r}; {self.name}{SUFFIX} has: {', '.join(OPTIONS)}")
+            detail = f"{self.name} has no parameter {next(iter(parameters))[:64]!r}"
+            raise bad(f"{detail}; {self.name}{SUFFIX} has: {', '.join(OPTIONS)}")
         return Options()
 
     def prepare(self, values: NDArray[Any], options: Options) -> list[Prepared]:
-        if not (values.min() >= 0 and values.max() <= FULL_SCALE):  # NaN is neither
-            raise bad(f"intensities must be 0 to {FULL_SCALE:.0f}; {self.name}{SUFFIX} takes counts of any range")
+        if not (values.min() >= 0 and values.max() <= FULL_SCALE):  # both are false for NaN
+            raise bad(f"intensities must be from 0 to {FULL_SCALE:.0f}; {self.name}{SUFFIX} takes counts of any range")
         span = Range(0, FULL_SCALE)
-        windows = [exact_window(*values.shape[2:])]  # the network as it is, at the caller's own size
+        windows = [exact_window(*values.shape[2:])]  # no padding: the network runs at the caller's size
         return [Prepared(Frame(one[0], one.dtype.name).info, windows, [one[None]], span) for one in values]
 
     def conclude(
@@ -120,7 +123,7 @@ class Network(Model):
 
 
 class WholeDetector(Model):
-    """Counts in, targets and masks out, as ``POST /v1/detect`` finds them."""
+    """The whole detector: counts in, targets and masks out, as ``POST /v1/detect`` finds them."""
 
     suffix = SUFFIX
     platform = "rrcanet_onnx"
@@ -134,7 +137,7 @@ class WholeDetector(Model):
     def options(self, parameters: Mapping[str, Any]) -> Options:
         for name in parameters:
             if name not in OPTIONS:
-                raise bad(f"no parameter {name[:64]!r}; there are: {', '.join(OPTIONS)}")
+                raise bad(f"{self.name} has no parameter {name[:64]!r}; the parameters are: {', '.join(OPTIONS)}")
         try:
             return DetectQuery.model_validate(parameters).options
         except ValidationError as error:
@@ -155,21 +158,21 @@ class WholeDetector(Model):
 
 
 def find_model(repository: Repository, name: str, version: str | None = None, request_id: str | None = None) -> Model:
-    """The model of a name; a file's own name comes before another file's detector.
+    """The model with this name. If a file is named like the detector of another file, the file is meant.
 
     Raises:
-        ServiceError: ``unknown_model``, with the models there are.
+        ServiceError: ``unknown_model``; the detail lists the models.
     """
     for kind in (Network, WholeDetector):
         own = name.removesuffix(kind.suffix)
         if name == own + kind.suffix and own in _names(repository):
             return kind(repository.find(own if version is None else f"{own}@{version}", request_id))
     known = ", ".join(own + kind.suffix for own in _names(repository) for kind in (Network, WholeDetector))
-    raise ServiceError(Reason.UNKNOWN_MODEL, f"no model {name[:64]!r}; there are: {known}")
+    raise ServiceError(Reason.UNKNOWN_MODEL, f"there is no model {name[:64]!r}; the models are: {known}")
 
 
 def versions_of(repository: Repository, model: Model) -> list[str]:
-    """Every version of a model's file."""
+    """Every served version of a model."""
     cards = [detector.runtime.card for detector in repository]
     return [card.version for card in cards if card.name == model.detector.runtime.card.name]
 
@@ -186,7 +189,7 @@ def _read_frame(index: int, counts: NDArray[np.generic]) -> Frame:
 
 
 def _describe_targets(index: int, detection: Detection) -> list[tuple[float, ...]]:
-    """The columns that docs/reference/open-inference-protocol.md names."""
+    """The columns that docs/reference/open-inference-protocol.md describes."""
     return [
         (index, one.confidence, *one.centroid, *one.bbox, one.area, one.peak.probability)
         for one in detection.found.targets

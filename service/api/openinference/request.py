@@ -1,4 +1,4 @@
-"""A request body: JSON, then the data of binary tensors."""
+"""Reads a request body: JSON, then the data of binary tensors."""
 
 from typing import Final
 
@@ -9,43 +9,43 @@ from service.errors import Reason, ServiceError
 from service.validation import reword
 
 JSON_LENGTH: Final = "Inference-Header-Content-Length"
-# parsing holds the interpreter, and with it the event loop: 4 MiB of one-element lists would do so for seconds
+# parsing holds the interpreter lock, so the event loop stops: for 4 MiB of one-element lists it would stop for seconds
 MAX_JSON_BYTES: Final = 4 * 2**20
-MAX_JSON_VALUES: Final = 2**18  # of a tensor: a frame of 512x512
-MAX_JSON_LISTS: Final = 2**14  # rows of the tensor
+MAX_JSON_VALUES: Final = 2**18  # in a tensor: a frame of 512x512
+MAX_JSON_LISTS: Final = 2**14  # rows of a tensor
 SPARE_VALUES: Final = 2**10  # for names, shapes and parameters
-TOLD: Final = 5  # faults of many that an answer names
+MAX_FAULTS: Final = 5  # named in an answer
 
 
 def bad(detail: str) -> ServiceError:
-    """The fault of a request that does not follow the protocol."""
+    """The error for a request that does not follow the protocol."""
     return ServiceError(Reason.BAD_PARAMETER, detail)
 
 
 def read_json_length(header: str | None) -> int | None:
-    """Bytes of JSON at the beginning of the body; None if it is all JSON.
+    """The number of bytes of JSON at the beginning of the body; None if the whole body is JSON.
 
     Raises:
-        ServiceError: not a number of bytes.
+        ServiceError: the header is not a number of bytes.
     """
     if header is None:
         return None
     if not (header.isascii() and header.isdecimal() and len(header) < 16):
-        raise bad(f"{JSON_LENGTH} {header[:64]!r} is no number of bytes")
+        raise bad(f"{JSON_LENGTH} must be a number of bytes, and is {header[:64]!r}")
     return int(header)
 
 
 def read_request(content: bytes, json_length: int | None) -> tuple[InferRequest, memoryview]:
-    """The JSON of a body, and what follows it.
+    """The JSON of a body, and the bytes after it.
 
     Raises:
-        ServiceError: with every fault of the JSON, or it is too large.
+        ServiceError: the JSON is invalid (the first faults are named) or too large.
     """
     length = len(content) if json_length is None else json_length
     if length > len(content):
-        raise bad(f"{JSON_LENGTH} is {length}, the body has {len(content)} bytes")
+        raise bad(f"{JSON_LENGTH} is {length}, but the body has only {len(content)} bytes")
     if length > MAX_JSON_BYTES:
-        detail = f"{length} bytes of JSON, at most {MAX_JSON_BYTES} are read; send tensors as binary data"
+        detail = f"the JSON has {length} bytes, but may have at most {MAX_JSON_BYTES}; send tensors as binary data"
         raise ServiceError(Reason.BODY_TOO_LARGE, detail)
     text = content[:length]
     _refuse_many_values(text)
@@ -59,12 +59,15 @@ def read_request(content: bytes, json_length: int | None) -> tuple[InferRequest,
 def _refuse_many_values(text: bytes) -> None:
     values, lists = text.count(b","), text.count(b"[") + text.count(b"{")
     if values > MAX_JSON_VALUES + SPARE_VALUES or lists > MAX_JSON_LISTS:
-        detail = f"at most {MAX_JSON_VALUES} values in {MAX_JSON_LISTS} lists are read of JSON; send binary data"
+        detail = (
+            f"the JSON may have at most {MAX_JSON_VALUES} values in {MAX_JSON_LISTS} lists; send tensors as binary data"
+        )
         raise ServiceError(Reason.BODY_TOO_LARGE, detail)
 
 
 def describe(error: ValidationError, shape: type[BaseModel]) -> str:
-    """The first faults, each with its place."""
-    faults = error.errors(include_url=False, include_input=False, include_context=False)
-    told = [f"{'.'.join(map(str, fault['loc'])) or shape.__name__}: {reword(fault['msg'])}" for fault in faults[:TOLD]]
-    return "; ".join(told)
+    """The first faults, each with its place in the JSON."""
+    faults = error.errors(include_url=False, include_input=False, include_context=False)[:MAX_FAULTS]
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or shape.__name__}: {reword(fault['msg'])}" for fault in faults
+    )

@@ -1,4 +1,4 @@
-"""An answer: JSON, then the data of binary outputs."""
+"""Writes a response: JSON, then the data of binary outputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from service.api.openinference.wire import InferRequest, InferResponse, OutputTe
 
 @dataclass(frozen=True, slots=True)
 class EncodedResponse:
-    """A body and the headers that say what it is."""
+    """The body and the headers of a response."""
 
     content: bytes
     headers: Mapping[str, str]
@@ -21,17 +21,17 @@ class EncodedResponse:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An output that a request asks for."""
+    """A requested output; ``binary`` says that its data follow the JSON."""
 
     spec: Spec
     binary: bool
 
 
 def read_outputs(request: InferRequest, specs: Sequence[Spec]) -> list[Output]:
-    """The outputs to answer with, in the order asked for; all of them where none is named.
+    """The requested outputs in the order of the request; all outputs if the request names none.
 
     Raises:
-        ServiceError: one that is not there, asked for twice, or in a way that is not served.
+        ServiceError: an output does not exist, is named twice, or is requested in a way that is not supported.
     """
     binary = request.parameters.binary_data_output
     if not request.outputs:
@@ -40,9 +40,9 @@ def read_outputs(request: InferRequest, specs: Sequence[Spec]) -> list[Output]:
     outputs: dict[str, Output] = {}
     for output in request.outputs:
         if output.name not in known or output.name in outputs:
-            raise bad(f"output {output.name[:64]!r}; there are, once each: {', '.join(known)}")
+            raise bad(f"output {output.name[:64]!r} is unknown or named twice; the outputs are: {', '.join(known)}")
         if output.parameters.classification is not None or output.parameters.shared_memory_region is not None:
-            raise bad(f"{output.name}: neither classification nor shared memory is served")
+            raise bad(f"{output.name}: classification and shared memory are not supported")
         own = output.parameters.binary_data
         outputs[output.name] = Output(known[output.name], binary if own is None else own)
     return list(outputs.values())
@@ -55,11 +55,14 @@ def write_response(
     values: Mapping[str, NDArray[np.generic]],
     parameters: dict[str, bool] | None,
 ) -> EncodedResponse:
-    """Put the outputs together.
+    """Write the response to a request.
 
     Args:
         model: name and version.
-        values: of every output that the model has, by name.
+        request: the request.
+        outputs: the requested outputs.
+        values: the values of every output of the model, by name.
+        parameters: of the response.
 
     Raises:
         ServiceError: an output is too large for JSON.
@@ -88,6 +91,6 @@ def _describe(one: Output, array: NDArray[np.generic]) -> OutputTensor:
     if one.binary:
         return tensor.model_copy(update={"parameters": {"binary_data_size": array.nbytes}})
     if array.size > MAX_JSON_VALUES:
-        detail = f"{one.spec.name}: {array.size} values, at most {MAX_JSON_VALUES} are written as JSON"
-        raise bad(f"{detail}; ask for binary_data")
+        detail = f"{one.spec.name} has {array.size} values, but JSON may have at most {MAX_JSON_VALUES}"
+        raise bad(f"{detail}; request it with binary_data")
     return tensor.model_copy(update={"data": array.ravel().tolist()})

@@ -1,4 +1,4 @@
-"""Tensors on the wire: shapes, data types, JSON and bytes (little-endian, row-major)."""
+"""Reads tensors of requests from JSON or bytes (little-endian, row-major), and checks their shapes and data types."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ ANY: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a model says of a tensor; the first data type is the one its metadata name."""
+    """A tensor of a model; its metadata name the first of the data types."""
 
     name: str
     datatypes: tuple[str, ...]
@@ -30,42 +30,46 @@ class Spec:
         return TensorMetadata(name=self.name, datatype=self.datatypes[0], shape=list(self.shape))
 
     def check(self, tensor: Input) -> None:
-        """Compare name, type and shape.
+        """Check the name, the data type and the shape of an input.
 
         Raises:
-            ServiceError: what differs.
+            ServiceError: one of them is wrong.
         """
         if tensor.name != self.name:
-            raise bad(f"input {tensor.name[:64]!r}; the model takes one, {self.name!r}")
+            raise bad(f"input {tensor.name[:64]!r} is unknown; the model has one input, {self.name!r}")
         if tensor.datatype not in self.datatypes:
-            raise bad(f"{self.name}: datatype {tensor.datatype[:64]!r}; send {' or '.join(self.datatypes)}")
+            detail = f"{self.name}: datatype {tensor.datatype[:64]!r} is not supported"
+            raise bad(f"{detail}; send {' or '.join(self.datatypes)}")
         fits = len(tensor.shape) == len(self.shape)
-        if not fits or any(want not in (ANY, got) for want, got in zip(self.shape, tensor.shape, strict=True)):
-            raise bad(f"{self.name}: shape {tensor.shape}; send {list(self.shape)}, where -1 is any size")
+        if not fits or any(own not in (ANY, sent) for own, sent in zip(self.shape, tensor.shape, strict=True)):
+            raise bad(f"{self.name}: shape {tensor.shape} does not fit; send {list(self.shape)}, where -1 is any size")
 
 
 def read_tensor(tensor: Input, binary: memoryview) -> NDArray[np.generic]:
-    """The values of the only input of a request; the caller has bounded its shape.
+    """The values of the only input of a request; the caller has checked its shape against the limits.
 
     Args:
-        binary: what follows the JSON.
+        tensor: the input.
+        binary: the bytes after the JSON.
 
     Raises:
-        ServiceError: there are not as many values as the shape says, or not of its type.
+        ServiceError: the number or the type of the values differs from what the request says.
     """
-    dtype, promised = DTYPES[tensor.datatype], tensor.parameters.binary_data_size
+    dtype, announced = DTYPES[tensor.datatype], tensor.parameters.binary_data_size
     if tensor.parameters.shared_memory_region is not None:
-        raise bad(f"{tensor.name}: shared memory is not served; send the data")
-    if len(binary) != (promised or 0):
-        raise bad(f"{len(binary)} bytes follow the JSON, its inputs promise {promised or 0}; is {JSON_LENGTH} right?")
-    if (promised is None) == (tensor.data is None):
+        raise bad(f"{tensor.name}: shared memory is not supported; send the data in the request")
+    if len(binary) != (announced or 0):
+        detail = f"{len(binary)} bytes follow the JSON, but binary_data_size is {announced or 0}"
+        raise bad(f"{detail}; check {JSON_LENGTH} too")
+    if (announced is None) == (tensor.data is None):
         raise bad(f"{tensor.name}: give either data or binary_data_size")
     if tensor.data is not None:
         return _read_json(tensor.name, tensor.data, tensor.shape, dtype)
     expected = math.prod(tensor.shape) * dtype.itemsize
-    if promised != expected:
+    if announced != expected:
         raise bad(
-            f"{tensor.name}: {tensor.shape} of {tensor.datatype} are {expected} bytes, binary_data_size is {promised}"
+            f"{tensor.name}: shape {tensor.shape} of {tensor.datatype} has {expected} bytes, "
+            f"but binary_data_size is {announced}"
         )
     values: NDArray[np.generic] = np.frombuffer(binary, dtype).reshape(tensor.shape)
     return np.require(values, dtype.newbyteorder("="), ("C_CONTIGUOUS", "ALIGNED"))
@@ -74,10 +78,10 @@ def read_tensor(tensor: Input, binary: memoryview) -> NDArray[np.generic]:
 def _read_json(name: str, data: list[Any], shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[np.generic]:
     values = _flatten(name, data, shape) if data and isinstance(data[0], list) else data
     if len(values) != math.prod(shape):
-        raise bad(f"{name}: {list(shape)} are {math.prod(shape)} values, data has {len(values)}")
+        raise bad(f"{name}: shape {list(shape)} has {math.prod(shape)} values, but data has {len(values)}")
     numbers, called = ({int, float}, "numbers") if dtype.kind == "f" else ({int}, "whole numbers")
     if not numbers.issuperset(map(type, values)):
-        raise bad(f"{name}: data must be {called}")
+        raise bad(f"{name}: data must contain only {called}")
     try:
         with np.errstate(over="ignore"):
             array = np.array(values, dtype.newbyteorder("=")).reshape(shape)
@@ -89,14 +93,14 @@ def _read_json(name: str, data: list[Any], shape: Sequence[int], dtype: np.dtype
 
 
 def _flatten(name: str, data: list[Any], shape: Sequence[int]) -> list[Any]:
-    """Take the nesting off, one dimension after the other."""
+    """Flatten nested lists, one dimension after the other."""
     rows: list[Any] = [data]
     for size in shape:
         if any(type(row) is not list or len(row) != size for row in rows):
-            raise bad(f"{name}: data must be flat, or nested as the shape {list(shape)}")
+            raise bad(f"{name}: data must be flat, or nested like the shape {list(shape)}")
         rows = list(chain.from_iterable(rows))
     return rows
 
 
 def _out_of_range(name: str, dtype: np.dtype[Any]) -> ServiceError:
-    return bad(f"{name}: data out of the range of {dtype.name}; NaN and infinity need binary data")
+    return bad(f"{name}: a value is out of the range of {dtype.name}; send NaN and infinity as binary data")

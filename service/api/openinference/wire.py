@@ -1,4 +1,4 @@
-"""The protocol's JSON as pydantic reads and writes it; fields that it does not name are ignored."""
+"""The JSON of the protocol as pydantic models; unknown fields are ignored."""
 
 from typing import Annotated, Any, Final
 
@@ -16,14 +16,14 @@ class Wire(BaseModel):
 
 
 class InputParameters(Wire):
-    """Of an input; the data of one with `binary_data_size` follow the JSON."""
+    """Parameters of an input; with `binary_data_size`, its data follow the JSON."""
 
     binary_data_size: int | None = Field(default=None, ge=0)
     shared_memory_region: Any = None
 
 
 class Input(Wire):
-    """A tensor; its data nested, or flat in row-major order."""
+    """An input tensor; its data are nested, or flat in row-major order."""
 
     name: str
     datatype: str
@@ -33,7 +33,7 @@ class Input(Wire):
 
 
 class OutputParameters(Wire):
-    """Of a requested output."""
+    """Parameters of a requested output."""
 
     binary_data: bool | None = None
     classification: Any = None
@@ -41,16 +41,16 @@ class OutputParameters(Wire):
 
 
 class RequestedOutput(Wire):
-    """An output to answer with."""
+    """A requested output."""
 
     name: str
     parameters: Annotated[OutputParameters, NONE_IS_DEFAULT] = OutputParameters()
 
 
 class RequestParameters(Wire):
-    """Of a request; what is not named here is left for the model.
+    """Parameters of a request; further parameters are passed to the model.
 
-    `timeout` is in microseconds, 0 is none. `priority` is taken, and changes nothing.
+    `timeout` is in microseconds; 0 means none. `priority` is accepted and has no effect.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -72,7 +72,7 @@ class InferRequest(Wire):
 
 
 class TensorMetadata(BaseModel):
-    """A dimension of -1 may be any."""
+    """A tensor of a model; a dimension of -1 may have any size."""
 
     name: str
     datatype: str
@@ -80,7 +80,7 @@ class TensorMetadata(BaseModel):
 
 
 class ModelMetadata(BaseModel):
-    """What a model takes and gives."""
+    """Inputs and outputs of a model."""
 
     name: str
     versions: list[str]
@@ -90,7 +90,7 @@ class ModelMetadata(BaseModel):
 
 
 class ServerMetadata(BaseModel):
-    """Which server this is."""
+    """Name and version of the server."""
 
     name: str
     version: str
@@ -98,7 +98,7 @@ class ServerMetadata(BaseModel):
 
 
 class OutputTensor(BaseModel):
-    """An output; with `binary_data_size` among its parameters the data follow the JSON."""
+    """An output tensor; with the parameter `binary_data_size`, its data follow the JSON."""
 
     name: str
     datatype: str
@@ -108,7 +108,7 @@ class OutputTensor(BaseModel):
 
 
 class InferResponse(BaseModel):
-    """The JSON of an answer."""
+    """The JSON of a response."""
 
     model_name: str
     model_version: str
@@ -118,13 +118,13 @@ class InferResponse(BaseModel):
 
 
 class Live(BaseModel):
-    """Liveness of the process."""
+    """Whether the process is live."""
 
     live: bool
 
 
 class Ready(BaseModel):
-    """Readiness of the server, or of the model `name`."""
+    """Whether the server, or the model `name`, is ready."""
 
     name: str | None = None
     ready: bool

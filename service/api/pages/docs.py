@@ -1,4 +1,4 @@
-"""``GET /openapi.json``, and ``GET /docs``: Swagger UI from a package of this machine, to work without a network."""
+"""``GET /openapi.json``, and ``GET /docs``: Swagger UI from an installed package, so that it works offline."""
 
 from typing import Final
 
@@ -17,9 +17,9 @@ NO_ICON: Final = "data:,"
 
 
 def add_docs(app: FastAPI) -> None:
-    """The document, the page, and what that loads; all addresses are relative: a proxy may put them below any path.
+    """Add the document, the page and its files. All addresses are relative, so a proxy may serve them below any path.
 
-    Routes of the application's own, so that metrics tell them from paths that are none.
+    They are routes of the application and not a mount, so that metrics have a label for each.
     """
     page = get_swagger_ui_html(
         openapi_url=DOCUMENT.removeprefix("/"),

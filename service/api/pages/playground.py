@@ -1,4 +1,4 @@
-"""``GET /``: the page to try the service, and the scripts and the style that it loads."""
+"""``GET /``: the page for trying the service, with its scripts and its style sheet."""
 
 from importlib import resources
 from typing import Final
@@ -13,14 +13,14 @@ PATH: Final = "/"
 FOLDER: Final = ("service", "web")
 WEB: Final = resources.files("service").joinpath("web")
 LOADED: Final = {f"/page/{file.name}" for file in WEB.iterdir() if not file.name.endswith(".html")}
-POLICY: Final = (  # the page holds a key: nothing but its own scripts runs there, and they ask nobody but the service
+POLICY: Final = (  # the page may hold an API key: only its own scripts run, and they can call only this service
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'"
 )
 
 
 def add_page(app: FastAPI) -> None:
-    """The page, by relative addresses, under routes of their own as in ``docs``."""
+    """Add the page and its files, with relative addresses and as routes, as in ``docs``."""
     text = WEB.joinpath("index.html").read_text()
     files = StaticFiles(packages=[FOLDER])
 
@@ -31,7 +31,7 @@ def add_page(app: FastAPI) -> None:
         if f"/page/{name}" not in LOADED:
             raise HTTPException(404)
         response = await files.get_response(name, request.scope)
-        response.headers["Cache-Control"] = "no-cache"  # asked for again, so that all are of one release
+        response.headers["Cache-Control"] = "no-cache"  # revalidated each time, so that all files are of one release
         return response
 
     app.add_api_route(PATH, page, include_in_schema=False, response_class=HTMLResponse)

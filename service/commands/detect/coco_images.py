@@ -1,4 +1,4 @@
-"""The images of a COCO annotation file: results bear their ids, so that they can be scored against it."""
+"""Reads image ids from a COCO annotation file, so that results carry them and can be scored against the file."""
 
 import codecs
 import os
@@ -17,7 +17,7 @@ ImageId = int | str
 
 @dataclass(frozen=True, slots=True)
 class ImageIds:
-    """What results need of an annotation file: ids of its images by the names of frames, and the id of a target."""
+    """What results take from an annotation file: image ids by the names of frames, and the category id of targets."""
 
     images: Mapping[str, ImageId]
     category: int
@@ -25,12 +25,12 @@ class ImageIds:
 
 @dataclass(frozen=True, slots=True)
 class CocoImages:
-    """What is in an annotation file.
+    """The contents of an annotation file.
 
     Attributes:
         path: of the file.
-        ids: of its images, by the parts of their ``file_name``.
-        category: the id of its only category, or 1.
+        ids: ids of its images, by the parts of their ``file_name``.
+        category: the id of its category if it has exactly one, else 1.
     """
 
     path: Path
@@ -38,10 +38,10 @@ class CocoImages:
     category: int
 
     def ids_of(self, sources: Collection[Source]) -> ImageIds:
-        """The ids that results of these files bear.
+        """The ids for the results of these files.
 
         Raises:
-            ValueError: a file is no image, or two are the same.
+            ValueError: a file matches no image, or two files match the same image.
         """
         ids = {source.name: self._find(source.path) for source in sources}
         if twins := find_twins(sources, lambda source: ids[source.name]):
@@ -50,14 +50,14 @@ class CocoImages:
         return ImageIds(ids, self.category)
 
     def _find(self, path: Path) -> ImageId:
-        """The id of the image whose ``file_name`` the path ends with, the longest of several."""
+        """The id of the image whose ``file_name`` is the end of ``path``; if several are, the longest one counts."""
         parts = Path(os.path.abspath(path)).parts
         ends = (parts[start:] for start in range(len(parts)))
         try:
             return next(self.ids[end] for end in ends if end in self.ids)
         except StopIteration:
             like = next(("/".join(name) for name in self.ids), "none")
-            raise ValueError(f"{path} ends with no file_name among the images of {self.path} (like {like})") from None
+            raise ValueError(f"{path} matches no file_name in {self.path} (the first one is {like})") from None
 
 
 class _Image(BaseModel):
@@ -75,18 +75,19 @@ class _Annotations(BaseModel):
 
 
 def read_coco_images(path: Path) -> CocoImages:
-    """The images of an annotation file.
+    """Read the images of an annotation file.
 
     Raises:
-        ValueError: it is none, or two of its images have one ``file_name``.
-        OSError: it cannot be read.
+        ValueError: the file has another format, or two of its images have the same ``file_name``.
+        OSError: the file cannot be read.
     """
     try:
         annotations = _Annotations.model_validate_json(path.read_bytes().removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{path} is no COCO annotation file: {place}{': ' if place else ''}{first['msg']}") from error
+        fault = f"{place}: {first['msg']}" if place else first["msg"]
+        raise ValueError(f"{path} is not a COCO annotation file: {fault}") from error
     ids: dict[tuple[str, ...], ImageId] = {}
     for image in annotations.images:
         twin = ids.setdefault(PurePosixPath(image.file_name).parts, image.id)

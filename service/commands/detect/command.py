@@ -1,4 +1,4 @@
-"""``rrcanet detect``: the same line as the service, without HTTP."""
+"""``rrcanet detect``: the same detection as the service, without HTTP."""
 
 import sys
 from collections.abc import Iterable
@@ -29,15 +29,15 @@ RAW_TYPES: Final = click.Choice([one.value for one in RawType])
 FORMATS: Final = click.Choice([one.value for one in Format])
 POLARITIES: Final = click.Choice([one.value for one in Polarity])
 FORMAT_HELP: Final = (
-    f"{', '.join(f'{form} writes {name}' for form, name in FILES.items())}, png a mask a frame; "
+    f"{', '.join(f'{form} writes {name}' for form, name in FILES.items())}, png writes one mask per frame; "
     "docs/reference/cli.md has the fields."
 )
-FRAMES_HELP: Final = "A second file, with a line for every frame: its size, range, number of targets, or error."
-COCO_HELP: Final = "Annotation file whose images' ids --format coco writes, found by their file_name."
-CONFIDENCE_HELP: Final = "Targets of less confidence, a calibrated probability, are left out."
+FRAMES_HELP: Final = "Also write this file with one row per frame: size, range, and number of targets or error."
+COCO_HELP: Final = "COCO annotation file: --format coco writes the ids of its images, found by their file_name."
+CONFIDENCE_HELP: Final = "Leave out targets below this confidence, a calibrated probability."
 POLARITY_HELP: Final = (
     "white_hot: targets are brighter than their background; "
-    "black_hot: darker, the frame is inverted before the network."
+    "black_hot: targets are darker, so the frame is inverted before the network runs."
 )
 SIDES: Final = click.IntRange(1, LONGEST_SIDE)
 UNIT: Final = FiniteRange(0, 1)
@@ -51,12 +51,15 @@ UNIT: Final = FiniteRange(0, 1)
     type=click.Path(exists=True, allow_dash=True, path_type=Path),
     metavar="FRAME|FOLDER...",
 )
-@click.option("-r", "--recursive", is_flag=True, help="Enter the folders in a folder.")
+@click.option("-r", "--recursive", is_flag=True, help="Also search folders within folders.")
 @click.option(
-    "--model", type=click.Path(path_type=Path), default=DEFAULT, help="Model file; the shipped one by default."
+    "--model",
+    type=click.Path(path_type=Path),
+    default=DEFAULT,
+    help="Model file; by default the one that comes with the package.",
 )
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results; else standard output."
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results; standard output by default."
 )
 @click.option("--format", "form", type=FORMATS, default=Format.JSON.value, show_default=True, help=FORMAT_HELP)
 @click.option("--frames-csv", type=click.Path(dir_okay=False, path_type=Path), help=FRAMES_HELP)
@@ -64,17 +67,28 @@ UNIT: Final = FiniteRange(0, 1)
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
-@click.option("--threshold", type=UNIT, help="On pixels; the model card's by default.")
-@click.option("--min-confidence", type=UNIT, default=0.0, show_default=True, help=CONFIDENCE_HELP)
-@click.option("--min-area", type=click.IntRange(1), default=1, show_default=True, help="Pixels.")
-@click.option("--max-targets", type=click.IntRange(0), default=1000, show_default=True, help="Of a frame.")
 @click.option(
-    "--range", "span", type=RangeType(), default="auto", show_default=True, help="auto, dtype, minmax or LO:HI."
+    "--threshold",
+    type=UNIT,
+    help="Pixels above this probability belong to targets; by default the model card's threshold.",
+)
+@click.option("--min-confidence", type=UNIT, default=0.0, show_default=True, help=CONFIDENCE_HELP)
+@click.option(
+    "--min-area", type=click.IntRange(1), default=1, show_default=True, help="Leave out targets of fewer pixels."
+)
+@click.option("--max-targets", type=click.IntRange(0), default=1000, show_default=True, help="Most targets per frame.")
+@click.option(
+    "--range",
+    "span",
+    type=RangeType(),
+    default="auto",
+    show_default=True,
+    help="How counts map to intensity: auto, dtype, minmax or LO:HI.",
 )
 @click.option("--polarity", type=POLARITIES, default=Polarity.WHITE_HOT.value, show_default=True, help=POLARITY_HELP)
-@click.option("--width", type=SIDES, help="Of raw rows, which have no header: pixels; all three or none.")
-@click.option("--height", type=SIDES, help="Of raw rows; several frames may lie back to back.")
-@click.option("--dtype", type=RAW_TYPES, help="Of raw rows.")
+@click.option("--width", type=SIDES, help="Pixels per raw row. Files of raw rows need --width, --height and --dtype.")
+@click.option("--height", type=SIDES, help="Raw rows per frame; a file may hold several frames back to back.")
+@click.option("--dtype", type=RAW_TYPES, help="Type of raw pixels.")
 def detect_command(
     frames: tuple[Path, ...],
     recursive: bool,
@@ -94,14 +108,15 @@ def detect_command(
     height: int | None,
     dtype: RawType | None,
 ) -> None:
-    """Find small targets in frames: files, folders of them, or - for standard input.
+    """Find small targets in frames: files, folders of files, or - for standard input.
 
-    Exit code 1: a frame could not be read (it is named; the others are answered), the model cannot be used, or the
-    run was interrupted; an earlier file of results stays then.
+    The exit code is 1 if a frame could not be read, if the model cannot be used, or if the run was interrupted. A frame
+    that could not be read is named, and the other frames are still processed. An interrupted run keeps the results file
+    of an earlier run.
     """
     options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity))
     if coco_images is not None and form != Format.COCO:
-        raise click.UsageError("--coco-images is for --format coco")
+        raise click.UsageError("--coco-images needs --format coco")
     raw = _layout(width, height, dtype)
     sources = _find(frames, raw, recursive, out)
     try:
@@ -118,7 +133,7 @@ def detect_command(
 
 
 def _describe(error: BaseException) -> str:
-    """What ended the run, and where the results until then are."""
+    """Why the run ended, and where its results so far are."""
     reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
     return "; ".join([reason, *getattr(error, "__notes__", ())])
 
@@ -127,7 +142,7 @@ def _layout(width: int | None, height: int | None, dtype: RawType | None) -> Raw
     if width is None and height is None and dtype is None:
         return None
     if width is None or height is None or dtype is None:
-        raise click.UsageError("raw rows need --width, --height and --dtype, all three")
+        raise click.UsageError("raw rows need all three of --width, --height and --dtype")
     return RawLayout(width, height, RawType(dtype))
 
 
@@ -142,11 +157,11 @@ def _find(frames: Iterable[Path], raw: RawLayout | None, recursive: bool, out: P
 
 
 def _detect_file(detector: Detector, source: Source, raw: RawLayout | None, options: Options, writer: Writer) -> int:
-    """Answer every frame of a file; returns the number of those that could not be read."""
+    """Write the result of every frame of a file; returns the number of frames that could not be read."""
     bad = 0
     for page, frame in enumerate(read_frames(source, raw)):
         try:
-            writer.add(Result(source.name, page, detector.detect(_sound(frame), options)))
+            writer.add(Result(source.name, page, detector.detect(_readable(frame), options)))
         except ServiceError as fault:
             bad += 1
             tqdm.write(f"{source.path}: {fault.detail}", file=sys.stderr)
@@ -154,7 +169,7 @@ def _detect_file(detector: Detector, source: Source, raw: RawLayout | None, opti
     return bad
 
 
-def _sound(frame: Frame | ServiceError) -> Frame:
+def _readable(frame: Frame | ServiceError) -> Frame:
     if isinstance(frame, ServiceError):
         raise frame
     return frame

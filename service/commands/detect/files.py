@@ -1,34 +1,34 @@
-"""Files that are read are kept from being overwritten."""
+"""Protects the files that a run reads from being overwritten by its results."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 
 class InputFiles:
-    """Told apart by what is on the disk, whatever the links to it.
+    """The files that a run reads. They are compared by device and inode, so that links do not matter.
 
     Args:
         frames: files of frames.
-        others: files that are read besides.
+        others: other files that are read.
     """
 
     def __init__(self, frames: Iterable[Path], others: Iterable[Path] = ()) -> None:
-        told = [(path, f"the frames of {path}") for path in frames] + [(path, str(path)) for path in others]
-        self._told = {file: text for path, text in told if (file := _file(path)) is not None}
+        described = [(path, f"the frames of {path}") for path in frames] + [(path, str(path)) for path in others]
+        self._description = {file: text for path, text in described if (file := _file(path)) is not None}
 
-    def refuse_overwriting(self, targets: Iterable[Path]) -> None:
-        """See that none of ``targets`` is one of the files.
+    def refuse_overwriting(self, outputs: Iterable[Path]) -> None:
+        """Check that no output is one of the files.
 
         Raises:
             ValueError: one is.
         """
-        for target in targets:
-            if (file := _file(target)) in self._told:
-                raise ValueError(f"{target} would overwrite {self._told[file]}; choose another place")
+        for output in outputs:
+            if (file := _file(output)) in self._description:
+                raise ValueError(f"{output} would overwrite {self._description[file]}; choose another place")
 
 
 def _file(path: Path) -> tuple[int, int] | None:
-    """Device and inode; None where nothing is."""
+    """Device and inode; None if there is no such file."""
     try:
         found = path.stat()
     except OSError:

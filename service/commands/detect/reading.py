@@ -1,4 +1,4 @@
-"""Frames of a file on this machine, or of standard input."""
+"""Reads the frames of a file or of standard input."""
 
 import sys
 from typing import Final
@@ -7,20 +7,20 @@ from service.commands.detect.sources import STDIN, SUFFIXES, Source
 from service.errors import ServiceError
 from service.frames import Budget, Frame, RawLayout, RawType, decode_file, undecodable
 
-MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file: the user's own, so only bombs are refused
+MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file; the user's own files need no limit except against bombs
 RAW_HINT: Final = f"; raw rows need --width, --height and --dtype ({', '.join(RawType)})"
 
 
 def read_frames(source: Source, raw: RawLayout | None) -> list[Frame | ServiceError]:
-    """Every frame, or what stands in its place.
+    """Read every frame of a file; the error of an unreadable frame takes its place.
 
     Args:
         source: the file.
-        raw: of rows without a header; files whose suffix says what they are have none.
+        raw: the layout of raw rows; it is ignored if the file's suffix names a format.
     """
     try:
         content = _content(source)
-        budget = Budget(MAX_FRAMES, max(MAX_PIXELS, len(content)))  # no bomb has a pixel for each of its bytes
+        budget = Budget(MAX_FRAMES, max(MAX_PIXELS, len(content)))  # one pixel per byte cannot be a bomb
         rows = None if source.path.suffix.lower() in SUFFIXES else raw
         return decode_file(content, budget, source.name, raw=rows, hint="" if raw else RAW_HINT)
     except ServiceError as fault:

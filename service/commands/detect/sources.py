@@ -1,4 +1,4 @@
-"""The files that frames are read from, and the names that their results go by."""
+"""Finds the files that frames are read from, and gives each a unique name for its results."""
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -12,39 +12,39 @@ STDIN: Final = Path("-")
 
 
 class SourceFault(ValueError):
-    """Arguments that are no set of frames."""
+    """The arguments name no frames, or files whose results would have the same name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file, and the name of its frames: a file's, or a path whose parts ``/`` parts; it never leads upwards."""
+    """A file and the name of its frames: a relative path with ``/`` that never contains ``..``."""
 
     path: Path
     name: str
 
     @property
     def stem(self) -> str:
-        """The name without suffix."""
+        """The name without its suffix."""
         return stem_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A file; ``below`` of the parts of its path are below the folder that was given."""
+    """A file; the last ``below`` parts of its path lie below the folder that was given."""
 
     path: Path
     below: int
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Of the path from the root, without it; links keep the names that the user knows."""
+        """The parts of the absolute path without its root; links are not resolved, so users recognise the names."""
         if self.path == STDIN:
             return ("stdin",)
         return Path(os.path.abspath(self.path)).parts[1:]
 
 
 def stem_of(name: str) -> str:
-    """``seq/0001`` of ``seq/0001.png``; the number of ``frame.0001`` is no suffix."""
+    """A name without its suffix: ``seq/0001`` for ``seq/0001.png``. The number in ``frame.0001`` is not a suffix."""
     path = PurePath(name)
     return (path if path.suffix[1:].isdecimal() else path.with_suffix("")).as_posix()
 
@@ -55,16 +55,16 @@ def find_sources(
     recursive: bool = False,
     results: Path | None = None,
 ) -> list[Source]:
-    """Every file of frames, in order; their names differ in more than the suffix.
+    """Find every file of frames, in order. Without their suffixes, the names of the files are unique.
 
     Args:
         arguments: files, ``-`` for standard input, or folders of files.
-        suffixes: of the files in folders, in small letters.
-        recursive: folders in a folder are entered, but for links and ``results``.
-        results: the folder that is written to.
+        suffixes: of the files to take from folders, in lower case.
+        recursive: also search folders within folders, except links and ``results``.
+        results: the folder that results are written to.
 
     Raises:
-        SourceFault: a folder without frames, or files whose names cannot differ.
+        SourceFault: a folder has no frames, or two files cannot have different names.
         OSError: a folder cannot be read.
     """
     return _name([found for argument in arguments for found in _find(argument, suffixes, recursive, results)])
@@ -76,8 +76,8 @@ def _find(argument: Path, suffixes: Sequence[str], recursive: bool, results: Pat
         return
     files = sorted(path for path in _walk(argument, recursive, results) if path.suffix.lower() in suffixes)
     if not files:
-        hint = "" if recursive else "; --recursive enters the folders in it"
-        raise SourceFault(f"{argument} holds no frame ({', '.join(suffixes)}){hint}")
+        hint = "" if recursive else "; use --recursive to search the folders in it"
+        raise SourceFault(f"{argument} has no frames ({', '.join(suffixes)}){hint}")
     yield from (_Found(path, len(path.relative_to(argument).parts)) for path in files)
 
 
@@ -96,7 +96,7 @@ def _same(folder: Path, other: Path | None) -> bool:
 
 
 def _name(files: Sequence[_Found]) -> list[Source]:
-    """Names begin below the folder that was given, or as many folders higher as make them differ."""
+    """Name files relative to the folder that was given, or to a folder above it if that makes the names unique."""
     highest = max((len(one.parts) - one.below for one in files), default=0)
     for above in range(highest + 1):
         sources = [Source(one.path, _readable("/".join(one.parts[-one.below - above :]))) for one in files]
@@ -107,16 +107,16 @@ def _name(files: Sequence[_Found]) -> list[Source]:
     first, second = (twin.path for twin in twins)
     if first == second:
         raise SourceFault(f"{first} is given twice")
-    raise SourceFault(f"{first} and {second} have the same name, and so would their results")
+    raise SourceFault(f"{first} and {second} have the same name, so their results would have the same name too")
 
 
 def _readable(name: str) -> str:
-    """As text that UTF-8 can carry, as results do; bytes of a name that are no text are written out."""
+    """The name as valid UTF-8 text; bytes that are not valid are written as escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def find_twins(sources: Iterable[Source], key: Callable[[Source], Hashable]) -> tuple[Source, Source] | None:
-    """The first two files of one key."""
+    """The first two files with the same key; None if all keys differ."""
     seen: dict[Hashable, Source] = {}
     for source in sources:
         twin = seen.setdefault(key(source), source)

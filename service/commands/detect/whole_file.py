@@ -1,4 +1,4 @@
-"""Files that take their name once they are whole."""
+"""Writes files under a temporary name, and renames them when they are complete."""
 
 import os
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ from typing import TextIO
 
 
 def partial_of(path: Path) -> Path:
-    """Where a file is written before it takes its name: beside it. A pipe or a device is written as it is."""
+    """The temporary name of a file, in the same folder. A pipe or a device is written directly."""
     if path.exists() and not path.is_file():
         return path
-    real = path.resolve()  # a link stays one
+    real = path.resolve()  # the target of a link is replaced, not the link
     return real.with_name(f"{real.name}.partial")
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[TextIO]:
-    """Text that replaces ``path`` when the block ends.
+    """Open a text file that replaces ``path`` when the block ends.
 
-    A block that fails leaves ``path`` as it was; what was written until then stays beside it, and a note of the
-    exception names it.
+    If the block fails, ``path`` is unchanged. What was written stays under the temporary name, and a note on the
+    exception says so.
 
     Raises:
         OSError: the folder cannot be written, or is full.
@@ -31,13 +31,13 @@ def whole_file(path: Path) -> Iterator[TextIO]:
         try:
             yield stream
         except BaseException as error:
-            error.add_note(f"{partial} has what was written until then")
+            error.add_note(f"the results so far are in {partial}")
             raise
     _take_name(partial, path)
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Replace ``path`` in one step, or leave it as it was and nothing beside it.
+    """Replace ``path`` in one step; on failure ``path`` is unchanged and no temporary file is left.
 
     Raises:
         OSError: the folder cannot be written, or is full.

@@ -106,8 +106,8 @@ def test_a_password_within_an_address_is_refused_and_not_repeated(ask: Ask) -> N
 
 
 def test_paths_and_queries_beyond_ascii_are_sent_in_utf_8(ask: Ask, client: httpx.Client) -> None:
-    assert "nothing at /wärme/v1/detect" in ask(f"{client.base_url}/wärme").output
-    assert "nothing at /a b/v1/detect" in ask(f"{client.base_url}/a b").output
+    assert "there is no route /wärme/v1/detect" in ask(f"{client.base_url}/wärme").output
+    assert "there is no route /a b/v1/detect" in ask(f"{client.base_url}/a b").output
     assert "no model 'wärme'" in ask(f"{client.base_url}?model=wärme").output
     assert "no model 'wärme'" in ask(f"{client.base_url}?model=w%C3%A4rme").output
 

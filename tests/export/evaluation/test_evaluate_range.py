@@ -59,7 +59,7 @@ def test_a_frame_that_the_range_means_nothing_for_is_named(model_file: Path, tmp
     result = evaluate(model_file, tmp_path / "data", "--range", "dtype")
     assert result.exit_code == 1
     assert "scene_0001: " in result.output
-    assert "range=dtype means nothing for float32 counts" in result.output
+    assert "range=dtype needs integer counts, but this frame is float32" in result.output
 
 
 def test_what_the_256_grid_resizes_keeps_its_16_bits(model_file: Path, tmp_path: Path) -> None:

@@ -104,8 +104,8 @@ def test_training_reads_what_the_service_reads(tmp_path: Path, body: bytes) -> N
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        (tiff_by_hand(EIGHT.astype(np.int8), format=by_hand.SIGNED), "8-bit samples with a sign"),
-        (by_hand.png(1, 1, 16, 2, b"\0" + struct.pack(">3H", 1000, 1001, 1002)), "a 16-bit PNG with colour"),
+        (tiff_by_hand(EIGHT.astype(np.int8), format=by_hand.SIGNED), "signed 8-bit samples"),
+        (by_hand.png(1, 1, 16, 2, b"\0" + struct.pack(">3H", 1000, 1001, 1002)), "a 16-bit PNG must not have colour"),
         (BODIES["png16"][:-300], "truncated"),
         (BODIES["tiff16"][:60], ""),
         (b"II*\0" + b"\xff" * 40, ""),

@@ -158,7 +158,7 @@ def test_each_range_maps_the_counts_that_it_names(brightness: Detector) -> None:
 
 
 def test_the_range_of_a_type_means_nothing_for_floats(brightness: Detector) -> None:
-    with pytest.raises(ServiceError, match="range=dtype means nothing for float32") as caught:
+    with pytest.raises(ServiceError, match="range=dtype needs integer counts, but this frame is float32") as caught:
         detect(brightness, noise(4, 5).astype(np.float32), range=RangeMode.DTYPE)
     assert caught.value.reason is Reason.BAD_PARAMETER
 

@@ -19,7 +19,7 @@ def test_pixels_of_all_frames_count_together() -> None:
     budget = Budget(max_frames=9, max_pixels=2 * 40 * 50)
     budget.take(40, 50)
     budget.take(50, 40)
-    with pytest.raises(ServiceError, match=r"a 32x32 frame takes the request over 4000 pixels$") as caught:
+    with pytest.raises(ServiceError, match=r"with a frame of 32x32 the request has more than 4000 pixels$") as caught:
         budget.take(32, 32)
     assert caught.value.reason is Reason.TOO_MANY_PIXELS
 
@@ -27,5 +27,5 @@ def test_pixels_of_all_frames_count_together() -> None:
 @pytest.mark.parametrize(("width", "height"), [(64, 1), (1, 64), (64, 31)])
 def test_a_narrow_side_counts_as_what_the_network_sees_of_it(width: int, height: int) -> None:
     Budget(max_pixels=64 * 32).take(width, height)
-    with pytest.raises(ServiceError, match="a side counted as 32 at least"):
+    with pytest.raises(ServiceError, match="each side counts as at least 32"):
         Budget(max_pixels=64 * 32 - 1).take(width, height)

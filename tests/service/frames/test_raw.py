@@ -50,7 +50,7 @@ def test_the_two_byte_orders_differ() -> None:
 def test_a_wrong_length_is_refused(size: int) -> None:
     fault = refusal(bytes(size), RawLayout(4, 3, RawType.U16LE))
     assert fault.reason is Reason.UNDECODABLE_FRAME
-    assert f"{size} bytes are no whole number of frames of 24 bytes" in fault.detail
+    assert f"{size} bytes are not a whole number of frames of 24 bytes" in fault.detail
 
 
 def test_a_frame_of_no_number_fails_alone() -> None:

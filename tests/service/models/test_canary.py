@@ -103,7 +103,10 @@ def test_without_a_canary_the_last_version_answers(start_server: StartServer, mo
 def test_a_canary_that_is_not_there_ends_the_start(models: Path) -> None:
     result = failing(MODELS=str(models), CANARY="small@3:0.1")
     assert result.returncode == 1
-    assert "CANARY small@3: must be one of several versions; there are: small@1, small@2, zebra@1" in result.stderr
+    assert (
+        "CANARY small@3: must be a served model with another version beside it; "
+        "the models are: small@1, small@2, zebra@1" in result.stderr
+    )
 
 
 def test_a_reload_that_would_lose_the_canary_changes_nothing(

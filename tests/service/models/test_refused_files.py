@@ -44,10 +44,10 @@ def _unreadable(path: Path) -> None:
 
 
 FILES: Final[dict[str, tuple[Callable[[Path], None], str]]] = {
-    "no-onnx": (_no_onnx, "no model that ONNX Runtime can load"),
+    "no-onnx": (_no_onnx, "ONNX Runtime cannot load "),
     "unreadable": (_unreadable, "cannot be read: Input/output error"),
-    "no-card": (_no_card, "has no card ('rrcanet.card' in its metadata); make it with: rrcanet export"),
-    "newer-card": (_newer_card, "a card of format 2, this server reads 1; update rrcanet-serve"),
+    "no-card": (_no_card, "has no model card ('rrcanet.card' in its metadata); make the file with rrcanet export"),
+    "newer-card": (_newer_card, "has format 2, but this server reads format 1; update rrcanet-serve"),
     "absent-operator": (lambda path: _foreign(path, "Unfold"), "No Op registered for Unfold"),
     "absent-domain": (lambda path: _foreign(path, "Warp", "com.example"), "com.example:Warp"),
 }

@@ -51,7 +51,7 @@ def test_an_unknown_model_is_answered_with_those_there_are(three: Repository, wa
     with pytest.raises(ServiceError) as caught:
         three.find(wanted)
     assert caught.value.reason is Reason.UNKNOWN_MODEL
-    assert caught.value.detail == f"no model {wanted!r}; there are: sky@1, sea@1, sea@2"
+    assert caught.value.detail == f"there is no model {wanted!r}; the models are: sky@1, sea@1, sea@2"
 
 
 def test_two_files_of_one_name_and_version_are_refused_by_path(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_two_files_of_one_name_and_version_are_refused_by_path(tmp_path: Path) -
 
 
 def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelFault, match=r"holds no \.onnx file"):
+    with pytest.raises(ModelFault, match=r"has no \.onnx file"):
         load(tmp_path)
     with pytest.raises(ModelFault, match="no model to serve"):
         Repository([])
@@ -74,7 +74,10 @@ def test_a_canary_that_is_not_there_or_has_no_other_version_is_refused(three: Re
     with pytest.raises(ModelFault) as caught:
         Repository(list(three), canary)
     name = f"{canary.name}@{canary.version}"
-    assert str(caught.value) == f"CANARY {name}: must be one of several versions; there are: sky@1, sea@1, sea@2"
+    assert (
+        str(caught.value)
+        == f"CANARY {name}: must be a served model with another version beside it; the models are: sky@1, sea@1, sea@2"
+    )
 
 
 def test_one_model_that_cannot_be_served_stops_the_folder(tmp_path: Path) -> None:

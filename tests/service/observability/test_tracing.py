@@ -109,5 +109,5 @@ def test_nothing_is_sent_anywhere_unless_a_collector_is_named(collector: Collect
 def test_where_the_extra_is_missing_the_log_says_so_once(tmp_path: Path, collector: Collector) -> None:
     result = failing(code=WITHOUT_SDK, others=collector.environment, MODELS=str(tmp_path))
     assert result.stderr.count("Automatic OpenTelemetry export requires") == 1
-    assert "holds no .onnx file" in result.stderr, "nothing else ends the start"
+    assert "has no .onnx file" in result.stderr, "nothing else ends the start"
     assert not collector.received

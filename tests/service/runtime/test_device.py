@@ -39,27 +39,30 @@ except ModelFault as fault:
 def test_without_a_driver_cuda_is_refused(brightness_model: Path) -> None:
     refused = _load(brightness_model, "cuda")
     assert refused.returncode == 3
-    assert "no NVIDIA driver (libcuda.so.1); install 580 or newer" in refused.stdout
+    assert "there is no NVIDIA driver (libcuda.so.1); install driver 580 or newer" in refused.stdout
     assert "--gpus all" in refused.stdout
 
 
 def test_a_driver_too_old_for_the_build_is_named_with_the_one_that_fits(brightness_model: Path, tmp_path: Path) -> None:
     refused = _load(brightness_model, "cuda", _driver(tmp_path, version=12_080, init=0))
     assert refused.returncode == 3
-    assert "the NVIDIA driver is for CUDA 12.8, ONNX Runtime needs 13.0; install driver 580 or newer" in refused.stdout
+    assert (
+        "the NVIDIA driver supports CUDA 12.8, but ONNX Runtime needs 13.0; install driver 580 or newer"
+        in refused.stdout
+    )
 
 
 def test_a_server_that_must_have_cuda_does_not_start_beside_an_old_driver(tmp_path: Path) -> None:
     drivers = {"LD_LIBRARY_PATH": str(_driver(tmp_path, version=12_080, init=0))}
     refused = failing(others=drivers, DEVICE="cuda")
     assert refused.returncode == 1
-    assert "the NVIDIA driver is for CUDA 12.8, ONNX Runtime needs 13.0; install driver 580" in refused.stderr
+    assert "the NVIDIA driver supports CUDA 12.8, but ONNX Runtime needs 13.0; install driver 580" in refused.stderr
 
 
 def test_a_driver_without_a_gpu_is_refused(brightness_model: Path, tmp_path: Path) -> None:
     refused = _load(brightness_model, "cuda", _driver(tmp_path, version=13_000, init=100))
     assert refused.returncode == 3
-    assert "the NVIDIA driver finds no GPU; in Docker run with --gpus all" in refused.stdout
+    assert "the NVIDIA driver finds no GPU; run Docker with --gpus all" in refused.stdout
 
 
 def test_a_driver_that_does_not_start_is_named_with_its_error(brightness_model: Path, tmp_path: Path) -> None:
@@ -75,8 +78,8 @@ def test_libraries_of_cuda_that_do_not_load_are_named_with_what_brings_them() ->
         "Please follow https://onnxruntime.ai/docs/install/#cuda-and-cudnn to install CUDA.\n"
     )
     told = str(why_no_libraries(said))
-    assert told.startswith("CUDA's libraries do not load (libcublasLt.so.13, libcurand.so.10); ")
-    assert told.endswith(" -m pip install 'rrcanet-serve[gpu]' brings them")
+    assert told.startswith("CUDA libraries do not load (libcublasLt.so.13, libcurand.so.10); ")
+    assert told.endswith(" -m pip install 'rrcanet-serve[gpu]'")
     assert why_no_libraries("") is None
 
 
@@ -84,7 +87,7 @@ def test_libraries_of_cuda_that_do_not_load_are_named_with_what_brings_them() ->
 def test_a_build_without_its_libraries_says_so_and_prints_nothing_else(brightness_model: Path, tmp_path: Path) -> None:
     refused = _load(brightness_model, "cuda", _driver(tmp_path, version=13_000, init=0))
     assert refused.returncode == 3
-    assert refused.stdout.startswith("device cuda: CUDA's libraries do not load (libcublasLt.so.13")
+    assert refused.stdout.startswith("device cuda: CUDA libraries do not load (libcublasLt.so.13")
 
 
 @pytest.mark.skipif(BUILD_KNOWS_CUDA, reason="this build of ONNX Runtime knows CUDA")
@@ -99,8 +102,8 @@ def test_auto_takes_the_cpu_and_says_why(brightness_model: Path, tmp_path: Path)
     taken = _load(brightness_model, "auto", _driver(tmp_path, version=12_080, init=0))
     assert taken.returncode == 0
     assert taken.stdout.strip() == "CPUExecutionProvider"
-    assert "WARNING device auto: running on the CPU (the NVIDIA driver is for CUDA 12.8" in taken.stderr
-    assert "device=cuda refuses instead" in taken.stderr
+    assert "WARNING device auto: running on the CPU (the NVIDIA driver supports CUDA 12.8" in taken.stderr
+    assert "with device=cuda the service would not start" in taken.stderr
 
 
 def test_the_cpu_is_taken_without_a_look_at_the_driver(brightness_model: Path, tmp_path: Path) -> None:
@@ -118,7 +121,7 @@ def test_float32_is_float32_on_cuda_and_float16_runs_on_tensor_cores(
 
 def test_a_file_that_does_not_tell_its_precision_gets_no_settings(tmp_path: Path) -> None:
     model = write_graph(tmp_path / "m.onnx", build_graph(), None)
-    with pytest.raises(ModelFault, match="has no card"):
+    with pytest.raises(ModelFault, match="has no model card"):
         settings_for(model, model.read_bytes())
 
 
@@ -136,7 +139,7 @@ def test_where_cuda_must_be_its_own_fault_is_told_and_the_cpu_not_tried(
 ) -> None:
     monkeypatch.setattr(ort, "InferenceSession", WithoutMemory)
     monkeypatch.setattr(service.runtime.device, "missing_for_cuda", lambda: None)
-    with pytest.raises(ModelFault, match=r"^device cuda: .* there: CUDA failure 2: out of memory$"):
+    with pytest.raises(ModelFault, match=r"^device cuda: .* on CUDA: CUDA failure 2: out of memory$"):
         open_session(brightness_model, brightness_model.read_bytes(), Device.CUDA, 1)
     assert capsys.readouterr().out == ""
 
@@ -149,7 +152,7 @@ def test_where_cuda_may_be_the_cpu_takes_over_and_says_so(
     session = open_session(brightness_model, brightness_model.read_bytes(), Device.AUTO, 1)
     assert session.get_providers() == [CPU]
     assert "device auto: running on the CPU (ONNX Runtime cannot open " in caplog.text
-    assert "CUDA failure 2: out of memory); device=cuda refuses instead" in caplog.text
+    assert "CUDA failure 2: out of memory); with device=cuda the service would not start" in caplog.text
 
 
 def _driver(folder: Path, version: int, init: int) -> Path:

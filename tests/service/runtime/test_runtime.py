@@ -59,7 +59,7 @@ def test_no_such_file_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_not_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file.onnx"
     path.write_bytes(content)
-    assert "no model that ONNX Runtime can load" in refusal(path)
+    assert "ONNX Runtime cannot load " in refusal(path)
 
 
 def test_half_a_model_is_refused(tmp_path: Path, brightness_model: Path) -> None:
@@ -75,12 +75,12 @@ def test_a_model_without_a_card_is_refused_with_the_command_that_makes_one(tmp_p
 
 def test_a_card_of_a_newer_format_is_refused_with_what_to_update(tmp_path: Path) -> None:
     message = refusal(with_card(tmp_path / "m.onnx", format=2, new_field="?"))
-    assert "a card of format 2, this server reads 1; update rrcanet-serve" in message
+    assert "has format 2, but this server reads format 1; update rrcanet-serve" in message
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "[" * 100_000, '{"format": 1}', '{"format": "1"}'])
 def test_a_damaged_card_is_refused(tmp_path: Path, text: str) -> None:
-    assert "a card that cannot be read" in refusal(write_graph(tmp_path / "m.onnx", build_graph(), text))
+    assert "m.onnx cannot be read: " in refusal(write_graph(tmp_path / "m.onnx", build_graph(), text))
 
 
 def test_a_card_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_card_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     damaged = content.replace(b"\xe2\x98\x83", b"\xff\xff\xff")
     assert damaged != content
     path.write_bytes(damaged)
-    assert "a card that cannot be read" in refusal(path)
+    assert "m.onnx cannot be read: " in refusal(path)
 
 
 @pytest.mark.parametrize("field", ["threshold", "golden", "stride", "name"])
@@ -112,7 +112,10 @@ def test_a_card_that_lacks_a_field_is_refused_by_the_fields_name(tmp_path: Path,
 )
 def test_a_model_of_another_interface_is_refused(tmp_path: Path, shape: tuple[str | int, ...], kind: int) -> None:
     path = write_graph(tmp_path / "m.onnx", build_graph(shape=shape, kind=kind), small_card().model_dump_json())
-    assert "input must be one float32 [N, 1, H, W], any N, H and W; it is intensities tensor(" in refusal(path)
+    assert (
+        "the input must be one float32 tensor [N, 1, H, W] with free N, H and W; it is intensities tensor("
+        in refusal(path)
+    )
 
 
 def test_a_model_of_three_dimensions_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Results of ``rrcanet detect`` as files, or on standard output."""
+"""Writers for the results of ``rrcanet detect``, to files or to standard output."""
 
 from service.commands.detect.writers.csv_tables import COLUMNS, FRAME_COLUMNS
 from service.commands.detect.writers.opening import FILES, Format, open_writer

@@ -1,4 +1,4 @@
-"""``--format coco``."""
+"""``--format coco``: a list of COCO results."""
 
 import json
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ from service.detection.targets import EIGHT_CONNECTED, Target
 
 
 class CocoWriter(Writer):
-    """COCO's results list; ``image_id`` is the frame's name without suffix, a number where it is one.
+    """Writes COCO's list of results. ``image_id`` is the frame's name without suffix, as a number if it is one.
 
     Args:
-        stream: where the list goes when the writer is closed.
-        ids: of an annotation file, which take the place of names.
+        stream: the list is written to it when the writer is closed.
+        ids: from an annotation file; if given, they are used instead of names.
     """
 
     def __init__(self, stream: TextIO, ids: ImageIds | None = None) -> None:
@@ -30,10 +30,10 @@ class CocoWriter(Writer):
         self._frames: dict[ImageId, str] = {}
 
     def add(self, result: Result) -> None:
-        """One entry a target.
+        """Add one entry for each target.
 
         Raises:
-            ValueError: another frame of this run has the same name or number, or an image has no such page.
+            ValueError: another frame of this run has the same id, or the annotation file has no image for this page.
         """
         image_id = _by_stem(result.stem) if self._ids is None else _by_image(result, self._ids)
         if image_id in self._frames:
@@ -53,16 +53,16 @@ class CocoWriter(Writer):
             )
 
     def close(self) -> None:
-        """The list."""
+        """Write the list."""
         json.dump(self._results, self._stream)
         self._stream.write("\n")
 
 
 def refuse_common_ids(sources: Iterable[Source]) -> None:
-    """See that files, named without an annotation file, have ids of their own: ``7.png`` and ``007.png`` do not.
+    """Check that files have different ids without an annotation file; ``7.png`` and ``007.png`` have the same id.
 
     Raises:
-        ValueError: two have the same.
+        ValueError: two files have the same id.
     """
     if twins := find_twins(sources, lambda source: _by_stem(source.stem)):
         one, other = twins

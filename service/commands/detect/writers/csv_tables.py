@@ -14,14 +14,14 @@ FRAME_COLUMNS: Final = ("name", "page", "width", "height", "range_low", "range_h
 
 
 class TargetsWriter(Writer):
-    """A line a target, with a header (RFC 4180)."""
+    """Writes a header, then one row for each target."""
 
     def __init__(self, stream: TextIO) -> None:
         self._rows = csv.writer(stream)
         self._rows.writerow(COLUMNS)
 
     def add(self, result: Result) -> None:
-        """The targets of a frame; none, no line."""
+        """Write the targets of a frame."""
         for t in result.detection.found.targets:
             place = (f"{t.centroid.x:.3f}", f"{t.centroid.y:.3f}", *t.bbox, t.area)
             peak = (t.peak.x, t.peak.y, f"{t.peak.probability:.4f}")
@@ -29,18 +29,18 @@ class TargetsWriter(Writer):
 
 
 class FramesWriter(Writer):
-    """A line a frame, with a header (RFC 4180)."""
+    """Writes a header, then one row for each frame."""
 
     def __init__(self, stream: TextIO) -> None:
         self._rows = csv.writer(stream)
         self._rows.writerow(FRAME_COLUMNS)
 
     def add(self, result: Result) -> None:
-        """A frame without ``error``."""
+        """Write a frame that was read; its ``error`` is empty."""
         info, span, found = result.detection.info, result.detection.span, result.detection.found
         numbers = (info.width, info.height, *span, len(found.targets))
         self._rows.writerow((result.name, result.page, *numbers, ""))
 
     def add_fault(self, name: str, page: int, fault: ServiceError) -> None:
-        """A frame of which nothing but ``error`` is known."""
+        """Write a frame that could not be read; it only has an ``error``."""
         self._rows.writerow((name, page, "", "", "", "", "", fault.detail))

@@ -1,4 +1,4 @@
-"""``--format png``."""
+"""``--format png``: a mask for each frame."""
 
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from service.detection.masks import encode_png
 
 
 class PngWriter(Writer):
-    """A mask a frame, 0 or 255, named as the frame."""
+    """Writes one PNG for each frame, with values 0 and 255, under the name of the frame."""
 
     def __init__(self, folder: Path, inputs: InputFiles) -> None:
         self._folder, self._inputs = folder, inputs
         self._written: set[str] = set()
 
     def add(self, result: Result) -> None:
-        """The mask.
+        """Write the mask.
 
         Raises:
-            ValueError: another frame of this run has the same name, or a file that is read is there.
+            ValueError: another frame of this run has the same name, or the mask would overwrite an input.
         """
         if result.stem in self._written:
             raise ValueError(f"two frames would be written as {result.stem}.png")

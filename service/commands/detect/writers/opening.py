@@ -1,4 +1,4 @@
-"""Which writer writes where."""
+"""Opens the writer for a format and a folder."""
 
 import io
 import sys
@@ -22,7 +22,7 @@ from service.detection.detector import Detector
 
 
 class Format(StrEnum):
-    """What is written."""
+    """The format of results."""
 
     JSON = "json"
     CSV = "csv"
@@ -43,31 +43,32 @@ def open_writer(
     images: CocoImages | None = None,
     frames_csv: Path | None = None,
 ) -> Iterator[Writer]:
-    """Write into ``folder``, or to standard output; what was added is written when the block ends, or fails.
+    """Open a writer into ``folder`` or to standard output. Results are written when the block ends, even if it fails.
 
-    A block that fails leaves a file of an earlier run as it was; a note of the exception says where the results are.
+    If the block fails, the results file of an earlier run is unchanged, and a note on the exception says where the
+    results so far are.
 
     Args:
-        form: what is written.
-        folder: for the results; made where it is missing.
-        detector: what answers.
+        form: the format of results.
+        folder: for results; it is created if it is missing. None means standard output.
+        detector: the detector that gives the results.
         sources: the files that are read.
-        images: those whose ids COCO's results bear.
-        frames_csv: a file of the frames, besides.
+        images: the annotation file whose image ids COCO results carry.
+        frames_csv: a second file, with one row for each frame.
 
     Raises:
-        ValueError: masks cannot go to standard output, a result would overwrite a file that is read, or another
-            result, or one of ``sources`` is none of ``images``.
+        ValueError: masks would go to standard output; a result would overwrite an input or another result; or
+            ``images`` has no image for one of ``sources``.
         OSError: the folder cannot be written.
     """
     inputs = InputFiles((source.path for source in sources), [images.path] if images else [])
     ids = images.ids_of(sources) if images else None
     if form is Format.COCO and images is None:
         refuse_common_ids(sources)
-    targets = [] if folder is None else _targets(form, folder, sources)
-    frames_targets = [] if frames_csv is None else [frames_csv, partial_of(frames_csv)]
-    inputs.refuse_overwriting(targets + frames_targets)
-    _refuse_common(targets, frames_targets)
+    results = [] if folder is None else _results(form, folder, sources)
+    frames_files = [] if frames_csv is None else [frames_csv, partial_of(frames_csv)]
+    inputs.refuse_overwriting(results + frames_files)
+    _refuse_common(results, frames_files)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -81,8 +82,8 @@ def open_writer(
         yield writer
 
 
-def _targets(form: Format, folder: Path, sources: Iterable[Source]) -> list[Path]:
-    """What is written, as far as it is known before the frames are read: further pages are not."""
+def _results(form: Format, folder: Path, sources: Iterable[Source]) -> list[Path]:
+    """The files that will be written. Further pages of a TIFF are only known once it is read."""
     names = [f"{source.stem}.png" for source in sources] if form is Format.PNG else [FILES[form]]
     return [file for name in names for file in (folder / name, partial_of(folder / name))]
 
@@ -100,11 +101,11 @@ def _stream(form: Format, folder: Path | None) -> AbstractContextManager[TextIO]
 @contextmanager
 def _standard_output() -> Iterator[TextIO]:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # of names that the terminal's encoding has not
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may have characters that its encoding lacks
     try:
         yield sys.stdout
     except BaseException as error:
-        error.add_note("standard output has what was written until then")
+        error.add_note("the results so far are on standard output")
         raise
 
 
@@ -116,5 +117,5 @@ def _text(form: Format, stream: TextIO, detector: Detector, ids: ImageIds | None
 
 def _masks(folder: Path | None, inputs: InputFiles) -> Writer:
     if folder is None:
-        raise ValueError("--format png needs --out, a folder for the masks")
+        raise ValueError("--format png needs --out with a folder for the masks")
     return PngWriter(folder, inputs)

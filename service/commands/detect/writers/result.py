@@ -1,4 +1,4 @@
-"""What a writer is given, and what it must do with it."""
+"""The result of one frame, and the interface of writers."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from service.errors import ServiceError
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One frame of one file: ``page`` counts from 0."""
+    """The result of one frame. ``name`` is that of its file; ``page`` is the frame's place in the file, from 0."""
 
     name: str
     page: int
@@ -18,47 +18,47 @@ class Result:
 
     @property
     def stem(self) -> str:
-        """Name without suffix; pages after the first carry their number."""
+        """The name without suffix; pages after the first have their number appended."""
         stem = stem_of(self.name)
         return stem if self.page == 0 else f"{stem}_{self.page:04d}"
 
     @property
     def frame(self) -> str:
-        """The frame in a message."""
+        """The frame, for messages."""
         return self.name if self.page == 0 else f"page {self.page} of {self.name}"
 
 
 class Writer(ABC):
-    """Takes results one by one."""
+    """Writes results, which are added one by one."""
 
     @abstractmethod
     def add(self, result: Result) -> None:
-        """A frame that was answered."""
+        """Add a frame that was read."""
 
-    def add_fault(self, name: str, page: int, fault: ServiceError) -> None:  # noqa: B027 (some have no place for it)
-        """A frame that could not be read."""
+    def add_fault(self, name: str, page: int, fault: ServiceError) -> None:  # noqa: B027 (some formats ignore errors)
+        """Add a frame that could not be read."""
 
-    def close(self) -> None:  # noqa: B027 (some write as results come)
-        """Write what has not been written yet."""
+    def close(self) -> None:  # noqa: B027 (some writers write each result at once)
+        """Write what is not written yet."""
 
 
 class Writers(Writer):
-    """Several at once."""
+    """Passes everything to several writers."""
 
     def __init__(self, *writers: Writer) -> None:
         self._writers = writers
 
     def add(self, result: Result) -> None:
-        """To each."""
+        """Add the frame to each writer."""
         for writer in self._writers:
             writer.add(result)
 
     def add_fault(self, name: str, page: int, fault: ServiceError) -> None:
-        """To each."""
+        """Add the frame to each writer."""
         for writer in self._writers:
             writer.add_fault(name, page, fault)
 
     def close(self) -> None:
-        """Each."""
+        """Close each writer."""
         for writer in self._writers:
             writer.close()

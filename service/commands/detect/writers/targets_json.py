@@ -1,4 +1,4 @@
-"""``--format json``."""
+"""``--format json``: one document, like an answer of the service."""
 
 import json
 from typing import Any, TextIO
@@ -9,22 +9,22 @@ from service.errors import ServiceError
 
 
 class JsonWriter(Writer):
-    """The service's own answer, without masks and times; every frame has its ``page`` too."""
+    """Writes the service's answer without masks and times; every frame also has its ``page``."""
 
     def __init__(self, stream: TextIO, model: dict[str, str]) -> None:
         self._stream, self._model = stream, model
         self._frames: list[dict[str, Any]] = []
 
     def add(self, result: Result) -> None:
-        """One entry of ``frames``."""
+        """Add an entry of ``frames``."""
         self._append(result.page, describe_detection(len(self._frames), result.detection, MaskEncoding.NONE))
 
     def add_fault(self, name: str, page: int, fault: ServiceError) -> None:
-        """One entry of ``frames`` that carries ``error``."""
+        """Add an entry of ``frames`` with ``error``."""
         self._append(page, describe_fault(len(self._frames), name, fault))
 
     def close(self) -> None:
-        """The document."""
+        """Write the document."""
         json.dump({"model": self._model, "frames": self._frames}, self._stream, indent=1, ensure_ascii=False)
         self._stream.write("\n")
 

@@ -101,8 +101,8 @@ def test_every_bad_parameter_is_named_at_once(client: httpx.Client) -> None:
 
 
 THERE_ARE = (
-    "there are: model, threshold, min_confidence, min_area, max_targets, mask, range, polarity, timeout_ms, width, "
-    "height, dtype"
+    "the parameters are: model, threshold, min_confidence, min_area, max_targets, mask, range, polarity, timeout_ms, "
+    "width, height, dtype"
 )
 
 
@@ -110,7 +110,7 @@ THERE_ARE = (
     ("query", "told"),
     [
         ("range=low", "range: must be auto, dtype, minmax or LO:HI with LO below HI"),
-        ("width=3", "query: raw rows need width, height and dtype, all three"),
+        ("width=3", "query: raw rows need all three of width, height and dtype"),
         ("treshold=0.5", f"treshold: no such parameter (did you mean threshold?); {THERE_ARE}"),
         ("Mask=none", f"Mask: no such parameter (did you mean mask?); {THERE_ARE}"),
         ("colour=red", f"colour: no such parameter; {THERE_ARE}"),
@@ -130,7 +130,7 @@ def test_thousands_of_unknown_parameters_are_refused_at_once(client: httpx.Clien
     detail = problem(client.post(f"/v1/detect?{query}", content=GOOD), 400, "bad_parameter").detail
     assert time.monotonic() - began < 2
     assert detail.count("did you mean max_targets?") == 5
-    assert detail.count("there are:") == 1
+    assert detail.count("the parameters are:") == 1
     assert detail.count("no such parameter") == 1800
 
 

@@ -80,7 +80,9 @@ def test_a_broken_file_is_told_once(
     keys_file.unlink()
     for _ in range(3):
         assert post(client, **{"X-API-Key": "first"}).status_code == 200
-    assert [record.name for record in caplog.records if "stay as they were" in record.message] == ["service.keys"] * 2
+    assert [record.name for record in caplog.records if "previous API keys stay valid" in record.message] == [
+        "service.keys"
+    ] * 2
 
 
 @pytest.mark.parametrize(

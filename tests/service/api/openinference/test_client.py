@@ -89,7 +89,9 @@ def test_a_model_is_ready_and_says_what_it_takes_and_gives(server: Any, name: st
 def test_a_model_that_is_not_there_is_not_ready(server: Any) -> None:
     for name, version in (("nope", ""), ("nope-detector", ""), ("rrcanet", "9"), ("rrcanet-detector", "9")):
         assert not server.is_model_ready(name, version)
-        with pytest.raises(triton.InferenceServerException, match=r"no model .* there are: rrcanet") as caught:
+        with pytest.raises(
+            triton.InferenceServerException, match=r"there is no model .* the models are: rrcanet"
+        ) as caught:
             server.get_model_metadata(name, version)
         assert caught.value.status() == "404"
 

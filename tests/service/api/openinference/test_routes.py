@@ -102,7 +102,7 @@ def test_limits_on_bytes_frames_and_pixels(start_server: StartServer) -> None:
 
 def test_a_frame_that_the_network_cannot_run_whole_is_the_detectors(client: httpx.Client) -> None:
     large = np.zeros((1, 1, 1280, 1296), np.float32)
-    assert "rrcanet-detector cuts large frames" in fault(post(client, NETWORK, as_binary("intensities", large)), 413)
+    assert "rrcanet-detector takes large frames" in fault(post(client, NETWORK, as_binary("intensities", large)), 413)
 
 
 def test_json_is_for_small_tensors(client: httpx.Client) -> None:
@@ -152,7 +152,7 @@ def test_an_unexpected_error_has_the_protocols_form(start_server: StartServer, t
     write_small_model(tmp_path / "m.onnx", stride=4)  # its graph takes multiples of 8 only
     client = start_server(models=tmp_path)
     response = client.post("/v2/models/small/infer", json=as_json("intensities", RAMP[:, :, :4, :4]))
-    assert "a bug of this service" in fault(response, 500)
+    assert "this is a bug in the service" in fault(response, 500)
     assert client.post("/v2/models/small/infer", json=as_json("intensities", RAMP)).status_code == 200
 
 
@@ -175,7 +175,7 @@ def test_unknown_routes_have_the_protocols_form(client: httpx.Client, path: str)
 
 def test_wrong_methods_have_the_protocols_form(client: httpx.Client) -> None:
     answer = client.get(DETECTOR)
-    assert "not allowed" in fault(answer, 405)
+    assert "does not allow GET" in fault(answer, 405)
     assert answer.headers["allow"] == "POST"
     fault(client.post("/v2"), 405)
 

@@ -81,12 +81,12 @@ def test_a_file_of_several_categories_leaves_it_at_the_first(detect: Detect, dat
 @pytest.mark.parametrize(
     ("images", "told"),
     [
-        ({"seq1/0001.png": 1}, "seq2/0001.png ends with no file_name among the images of"),
-        ({"train/0001.png": 1}, "(like train/0001.png)"),
-        ({}, "(like none)"),
+        ({"seq1/0001.png": 1}, "seq2/0001.png matches no file_name in"),
+        ({"train/0001.png": 1}, "(the first one is train/0001.png)"),
+        ({}, "(the first one is none)"),
         ({"0001.png": 7}, "are both image 7 of"),
         ({"seq1/0001.png": 1, "./seq1/0001.png": 2}, "images 1 and 2 of"),
-        ({"seq1/0001.png": True}, "is no COCO annotation file: images.0.id"),
+        ({"seq1/0001.png": True}, "is not a COCO annotation file: images.0.id"),
     ],
 )
 def test_images_that_do_not_fit_are_told_before_any_work(
@@ -102,13 +102,13 @@ def test_images_that_do_not_fit_are_told_before_any_work(
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("{", "Invalid JSON"), ("[]", "is no COCO annotation file"), ('{"annotations": []}', "images: Field required")],
+    [("{", "Invalid JSON"), ("[]", "is not a COCO annotation file"), ('{"annotations": []}', "images: Field required")],
 )
 def test_what_is_no_annotation_file_is_told(detect: Detect, data: Path, content: str, told: str) -> None:
     (data / "annotations.json").write_text(content)
     ended = detect("-r", data, "--format", "coco", "--coco-images", data / "annotations.json")
     assert ended.exit_code == 1
-    assert f"{data / 'annotations.json'} is no COCO annotation file" in ended.stderr
+    assert f"{data / 'annotations.json'} is not a COCO annotation file" in ended.stderr
     assert told in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 
@@ -141,4 +141,4 @@ def test_the_annotations_are_not_overwritten(detect: Detect, data: Path) -> None
 def test_ids_for_another_format_are_a_usage_error(detect: Detect, data: Path) -> None:
     ended = detect("-r", data, "--coco-images", annotate(data, SEQUENCES))
     assert ended.exit_code == 2
-    assert "--coco-images is for --format coco" in ended.stderr
+    assert "--coco-images needs --format coco" in ended.stderr

@@ -45,4 +45,4 @@ def test_the_help_says_what_every_option_means() -> None:
     silent = [one.name for one in detect_command.params if isinstance(one, click.Option) and not one.help]
     assert silent == ["device"], "auto, cpu and cuda say it themselves"
     shown = " ".join(CliRunner().invoke(main, ["detect", "--help"]).output.split())
-    assert "black_hot: darker, the frame is inverted before the network" in shown
+    assert "black_hot: targets are darker, so the frame is inverted before the network runs" in shown

@@ -62,7 +62,7 @@ def test_a_run_that_ends_early_leaves_it_beside_the_earlier_one(
     assert (tmp_path / "frames.csv").read_text() == "of an earlier run"
     assert [row["name"] for row in rows(tmp_path / "frames.csv.partial")] == ["broken.png"]
     for partial in (tmp_path / "out" / "targets.json.partial", tmp_path / "frames.csv.partial"):
-        assert f"{partial} has what was written until then" in ended.stderr
+        assert f"the results so far are in {partial}" in ended.stderr
 
 
 def test_it_is_not_written_over_a_frame(detect: Detect, scene: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_broken_image_is_not_read_as_rows(detect: Detect, tmp_path: Path) -> N
     (tmp_path / "broken.png").write_bytes(SCENE.tobytes())
     ended = detect(tmp_path / "broken.png", *ROWS)
     assert ended.exit_code == 1
-    assert "does not begin like any format" in ended.stderr
+    assert "is none of the supported formats" in ended.stderr
     assert "raw rows need" not in ended.stderr
 
 
@@ -72,7 +72,7 @@ def test_half_a_frame_is_told(detect: Detect, tmp_path: Path) -> None:
     (tmp_path / "dump.raw").write_bytes(SCENE.tobytes()[:-1])
     ended = detect(tmp_path / "dump.raw", *ROWS)
     assert ended.exit_code == 1
-    assert "599 bytes are no whole number of frames of 600 bytes" in ended.stderr
+    assert "599 bytes are not a whole number of frames of 600 bytes" in ended.stderr
 
 
 @pytest.mark.parametrize("left_out", ["--width", "--height", "--dtype"])
@@ -80,7 +80,7 @@ def test_one_option_of_three_is_a_usage_error(detect: Detect, scene: Path, left_
     at = ROWS.index(left_out)
     ended = detect(scene, *ROWS[:at], *ROWS[at + 2 :])
     assert ended.exit_code == 2
-    assert "--width, --height and --dtype, all three" in ended.stderr
+    assert "raw rows need all three of --width, --height and --dtype" in ended.stderr
 
 
 def test_a_long_dump_has_as_many_pixels_as_it_has(

@@ -127,7 +127,7 @@ def test_links_to_folders_are_not_entered_unless_they_are_given(detect: Detect, 
 def test_a_folder_of_folders_is_told_the_option(detect: Detect, flights: Path) -> None:
     ended = detect(flights)
     assert ended.exit_code == 2
-    assert "--recursive enters the folders in it" in ended.stderr
+    assert "use --recursive to search the folders in it" in ended.stderr
     (flights / "empty").mkdir()
     ended = detect("-r", flights / "empty")
     assert ended.exit_code == 2

@@ -68,7 +68,7 @@ def test_the_file_of_an_earlier_run_stays_and_what_was_answered_is_beside_it(
     ended = detect(frames, "--format", form, "--out", out)
     partial = out / f"{FILES[form]}.partial"
     assert ended.exit_code == 1
-    assert ended.stderr == f"Error: {reason}; {partial} has what was written until then\n"
+    assert ended.stderr == f"Error: {reason}; the results so far are in {partial}\n"
     assert (out / FILES[form]).read_text() == "of an earlier run"
     assert targets_in(form, partial.read_text()) == FIRST
 
@@ -88,7 +88,7 @@ def test_a_run_that_ends_well_replaces_both(detect: Detect, frames: Path, tmp_pa
 def test_standard_output_has_what_was_answered(detect: Detect, frames: Path, form: str, reason: str) -> None:
     ended = detect(frames, "--format", form)
     assert ended.exit_code == 1
-    assert ended.stderr == f"Error: {reason}; standard output has what was written until then\n"
+    assert ended.stderr == f"Error: {reason}; the results so far are on standard output\n"
     assert targets_in(form, ended.stdout) == FIRST
 
 
@@ -125,6 +125,6 @@ def test_a_terminated_run_keeps_what_was_answered(brightness_model: Path, scene:
         process.send_signal(signal.SIGTERM)
         told = process.stderr.read()
     partial = tmp_path / "out" / "results.json.partial"
-    assert (process.returncode, told) == (1, f"Error: interrupted; {partial} has what was written until then\n")
+    assert (process.returncode, told) == (1, f"Error: interrupted; the results so far are in {partial}\n")
     assert (tmp_path / "out" / "results.json").read_text() == "of an earlier run"
     assert targets_in("coco", partial.read_text()) == FIRST

@@ -25,7 +25,7 @@ def test_a_block_that_fails_leaves_the_file_and_names_what_it_wrote(tmp_path: Pa
     assert (tmp_path / "a.txt").read_text() == "earlier"
     partial = tmp_path / "a.txt.partial"
     assert partial.read_text() == "half"
-    assert caught.value.__notes__ == [f"{partial} has what was written until then"]
+    assert caught.value.__notes__ == [f"the results so far are in {partial}"]
 
 
 @pytest.mark.parametrize("write", ["whole_file", "write_whole"])
