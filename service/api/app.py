@@ -52,7 +52,7 @@ def create_app(state: ServerState) -> FastAPI:
     app.add_middleware(Head)
     if state.keys is not None:
         app.add_middleware(RequireApiKey, keys=state.keys)
-    app.add_middleware(Envelope, account=log)
+    app.add_middleware(Envelope, request_log=log)
     add_docs(app)
     add_page(app)
     return app

@@ -20,12 +20,12 @@ EPILOG: Final = "Example: rrcanet simulate scenes --count 20 --bits 14"
     type=click.Choice([str(bits) for bits in BITS]),
     default=str(BITS[0]),
     show_default=True,
-    help="Bits a pixel; 14 bits lie in a 16-bit PNG. The scenes are the same.",
+    help="Bits per pixel; 14 bits are stored in a 16-bit PNG. The scenes are the same for all.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed writes the same files."
 )
-@click.option("--sequence", is_flag=True, help="One sequence: moving targets before one background.")
+@click.option("--sequence", is_flag=True, help="Write one sequence: targets that move across one background.")
 def simulate_command(out: Path, count: int, bits: str, seed: int, sequence: bool) -> None:
     """Write simulated infrared frames and their true targets to the folder OUT.
 
@@ -46,7 +46,7 @@ def simulate_command(out: Path, count: int, bits: str, seed: int, sequence: bool
 
 
 def _refuse_content(out: Path) -> None:
-    """See that ``out`` is missing or an empty folder, so that no file of another dataset stays among the new ones."""
+    """Check that ``out`` is missing or an empty folder, so that no file of another dataset stays among the new ones."""
     if out.exists() and not out.is_dir():
         raise click.ClickException(f"{out} is a file; choose a folder")
     if out.is_dir() and any(out.iterdir()):

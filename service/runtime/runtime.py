@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.errors import Reason, ServiceError
-from service.runtime.cpu_runs import CpuRuns as ThreadedRuns
+from service.runtime.cpu_runs import CpuRuns
 from service.runtime.cpus import available_cpus
-from service.runtime.cuda_runs import CudaRuns as BoundRuns
+from service.runtime.cuda_runs import CudaRuns
 from service.runtime.device import CUDA, Device, open_session
 from service.runtime.interface import ModelFault, check_interface, read_card
 
@@ -59,15 +59,15 @@ class Runtime:
         self.card = read_card(path, session)
         self.provider = str(session.get_providers()[0])
         names = check_interface(path, session)
-        self._runs: BoundRuns | ThreadedRuns
+        self._runs: CudaRuns | CpuRuns
         if self.provider == CUDA:  # pragma: cuda
             self.batch_pixels = BATCH_PIXELS_CUDA
-            self._runs = BoundRuns(session, *names)
+            self._runs = CudaRuns(session, *names)
             self.needs_warm_up = True  # kernels are chosen and graphs captured
         else:
             single = open_session(path, content, Device.CPU, 1) if threads > 1 else session
             self.batch_pixels = BATCH_PIXELS_CPU
-            self._runs = ThreadedRuns(session, single, threads, *names)
+            self._runs = CpuRuns(session, single, threads, *names)
             self.needs_warm_up = False
         logger.info("model %s (%s) runs on %s", self.card.name, path.name, self.provider)
 
@@ -98,7 +98,7 @@ class Runtime:
 
         A copy would prove less: after a capture that broke copies succeed, and no run does.
         """
-        if not isinstance(self._runs, BoundRuns):  # a CPU has no CUDA that could be asked
+        if not isinstance(self._runs, CudaRuns):  # a CPU has no CUDA that could be asked
             return True
         try:
             self._runs.run(self._golden_frame())

@@ -31,13 +31,13 @@ class Split(Enum):
 
 
 def still_frames(count: int, seed: int = 0) -> Iterator[tuple[str, Scene]]:
-    """Frames that have nothing to do with each other, with their names; each name holds the frame's own seed."""
+    """Independent frames with their names; the number in a name is the seed of its frame."""
     for number in range(seed, seed + count):
         yield f"scene_{number:04d}", make_scene(number)
 
 
 def sequence_frames(count: int, seed: int = 0) -> Iterator[tuple[str, Scene]]:
-    """The frames of one sequence, with names whose order is the order in time."""
+    """The frames of one sequence with their names, in the order of time."""
     for number, scene in enumerate(make_sequence(seed, count)):
         yield f"frame_{number:06d}", scene
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from service.simulation.backgrounds import Field, background_of, draw_background
 
 HEIGHT, WIDTH, TARGETS = 128, 160, 3
-MASK_LEVEL = 0.4  # of a target's own peak: what belongs to its mask
+MASK_LEVEL = 0.4  # share of a target's peak above which a pixel belongs to its mask
 NOISE = 0.004  # standard deviation, as a share of full scale
 EDGE, DISTANCE = 6, 14  # pixels from a target's centre to the edge, and to the centre of another target
 
@@ -41,7 +41,7 @@ class Scene:
     targets: tuple[Truth, ...]
 
     def counts(self, bits: int, offset: int = 0) -> NDArray[np.unsignedinteger]:
-        """``[H, W]`` as a sensor of so many bits counts the radiance, in the smallest type that holds the counts.
+        """The radiance ``[H, W]`` as counts of a sensor with ``bits`` bits, in the smallest type that holds them.
 
         Args:
             bits: 8, 14 or 16.

@@ -116,7 +116,7 @@ def _decode_part(part: Part, budget: Budget) -> list[Frame | ServiceError]:
 
 
 def _nothing_decoded(faults: Sequence[Bad]) -> ServiceError:
-    """What a request is told of which no frame could be read."""
+    """The error of a request of which no frame could be read."""
     if len(faults) == 1:
         return faults[0].fault.bare()
     details = "; ".join(f"frame {index}: {bad.fault.detail}" for index, bad in enumerate(faults[:TOLD]))

@@ -26,22 +26,22 @@ logger = logging.getLogger(__name__)
 class Envelope:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, account: RequestLog) -> None:
-        self._app, self._account = app, account
+    def __init__(self, app: ASGIApp, request_log: RequestLog) -> None:
+        self._app, self._request_log = app, request_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request and record its answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await _Exchange(scope, receive, send, self._account).run(self._app)
+        await _Exchange(scope, receive, send, self._request_log).run(self._app)
 
 
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, account: RequestLog) -> None:
-        self._scope, self._receive, self._send, self._account = scope, receive, send, account
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_log: RequestLog) -> None:
+        self._scope, self._receive, self._send, self._request_log = scope, receive, send, request_log
         self._began = time.monotonic()
         self._status: int | None = None
         self._state: dict[str, object] = scope.setdefault("state", {})
@@ -103,7 +103,8 @@ class _Exchange:
         reason = self._state.get("reason") if status != CLIENT_LEFT else None
         elapsed = time.monotonic() - self._began
         key = self._state.get(api_keys.KEY)
-        self._account.record(self._scope["method"], status, self._state["request_id"], route, reason, elapsed, key)
+        request_id = self._state["request_id"]
+        self._request_log.record(self._scope["method"], status, request_id, route, reason, elapsed, key)
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

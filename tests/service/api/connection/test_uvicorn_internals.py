@@ -6,11 +6,12 @@ import re
 from typing import Final
 
 import pytest
-from uvicorn import Config
+from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service.api.connection.protocol import BoundedHttp
+from service.api.connection.server import Server as DrainingServer
 
 OVERRIDDEN: Final = {  # each may call uvicorn's own with the same parameters
     "connection_made": ["transport"],
@@ -43,6 +44,13 @@ OF_PROTOCOL: Final = {
 }
 OF_CYCLE: Final = {"keep_alive", "more_body", "response_complete", "transport"}
 OF_FLOW: Final = {"resume_reading"}
+OVERRIDDEN_IN_SERVER: Final = {
+    "handle_exit": ["sig", "frame"],
+    "on_tick": ["counter"],
+    "startup": ["sockets"],
+    "shutdown": ["sockets"],
+}
+OF_SERVER: Final = {"config", "force_exit", "servers", "should_exit"}
 
 
 class Transport(asyncio.Transport):
@@ -65,6 +73,11 @@ async def app(_scope: object, _receive: object, _send: object) -> None:
 @pytest.mark.parametrize(("method", "parameters"), OVERRIDDEN.items())
 def test_uvicorn_calls_the_methods_that_are_overridden(method: str, parameters: list[str]) -> None:
     assert list(inspect.signature(getattr(HttpToolsProtocol, method)).parameters) == ["self", *parameters]
+
+
+@pytest.mark.parametrize(("method", "parameters"), OVERRIDDEN_IN_SERVER.items())
+def test_uvicorn_calls_the_methods_of_the_server_that_are_overridden(method: str, parameters: list[str]) -> None:
+    assert list(inspect.signature(getattr(Server, method)).parameters) == ["self", *parameters]
 
 
 async def _served() -> HttpToolsProtocol:
@@ -90,10 +103,35 @@ def test_uvicorn_has_the_attributes_that_are_used() -> None:
 
 
 def test_the_lists_above_are_complete() -> None:
-    used = re.findall(r"\bself\.([a-z]\w*)(?:\.(\w+))?", inspect.getsource(BoundedHttp))
+    used = _used(BoundedHttp)
     own = {name for name in vars(BoundedHttp) if not hasattr(HttpToolsProtocol, name)}
-    overridden = vars(BoundedHttp).keys() & vars(HttpToolsProtocol).keys()
-    assert {name for name in overridden if not name.startswith("__")} == OVERRIDDEN.keys()
+    assert _overridden(BoundedHttp, HttpToolsProtocol) == OVERRIDDEN.keys()
     assert {name for name, _ in used} - own - OVERRIDDEN.keys() == OF_PROTOCOL
     assert {part for name, part in used if name == "cycle" and part} == OF_CYCLE
     assert {part for name, part in used if name == "flow" and part} == OF_FLOW
+
+
+def test_uvicorn_has_the_attributes_of_the_server_that_are_used() -> None:
+    server = Server(Config(app, ws="none"))
+    server.config.load()
+    assert server.config.encoded_headers == [(b"server", b"uvicorn")]
+    assert (server.should_exit, server.force_exit) == (False, False)
+    assert "self.servers" in inspect.getsource(Server.startup)
+    assert "self.config.encoded_headers" in inspect.getsource(Server.on_tick), "read again later, so a change counts"
+
+
+def test_the_lists_of_the_server_are_complete() -> None:
+    used = _used(DrainingServer)
+    own = {name for name in vars(DrainingServer) if not hasattr(Server, name)} | {"state"}
+    assert _overridden(DrainingServer, Server) == OVERRIDDEN_IN_SERVER.keys()
+    assert {name for name, _ in used} - own - OVERRIDDEN_IN_SERVER.keys() == OF_SERVER
+    assert {part for name, part in used if name == "config" and part} == {"encoded_headers"}
+
+
+def _used(kind: type) -> list[tuple[str, str]]:
+    """Every ``self.a`` or ``self.a.b`` in a class, as ``("a", "")`` or ``("a", "b")``; private names are left out."""
+    return re.findall(r"\bself\.([a-z]\w*)(?:\.(\w+))?", inspect.getsource(kind))
+
+
+def _overridden(kind: type, base: type) -> set[str]:
+    return {name for name in vars(kind).keys() & vars(base).keys() if not name.startswith("__")}

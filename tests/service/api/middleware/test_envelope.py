@@ -32,7 +32,7 @@ async def half_an_answer(_: Request) -> Response:
 
 def get(path: str, telemetry: Metrics) -> httpx.Response:
     routes = [Route("/bug", bug), Route("/half", half_an_answer)]
-    app = Starlette(routes=routes, middleware=[Middleware(Envelope, account=RequestLog(telemetry, LogFormat.TEXT))])
+    app = Starlette(routes=routes, middleware=[Middleware(Envelope, request_log=RequestLog(telemetry, LogFormat.TEXT))])
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:

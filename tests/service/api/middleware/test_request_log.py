@@ -43,8 +43,8 @@ def test_a_probe_that_does_not_go_well_is_logged(
     route: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.INFO)
-    account = RequestLog(Metrics(), LogFormat.TEXT)
-    account.record("GET", 200, "r1", route)
-    account.record("GET", 503, "r2", route)
+    log = RequestLog(Metrics(), LogFormat.TEXT)
+    log.record("GET", 200, "r1", route)
+    log.record("GET", 503, "r2", route)
     (line,) = capsys.readouterr().err.splitlines()
     assert f"GET {route} 503 request_id=r2" in line
