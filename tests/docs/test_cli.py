@@ -1,6 +1,9 @@
-"""``docs/reference/cli.md`` against every command: all options with their defaults, and no others."""
+"""``docs/reference/cli.md`` against every command, and the commands in the examples of all pages."""
 
 import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -8,10 +11,12 @@ import pytest
 from service.cli import main
 from service.pretrained import DEFAULT
 from tests.support.markdown import names_in, read_document, read_table
+from tests.support.paths import DOCS, ROOT
 
 PAGE = read_document("reference/cli.md")
 CONTEXT = click.Context(main)
 COMMANDS = main.list_commands(CONTEXT)
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
 def section_of(command: str) -> str:
@@ -62,3 +67,22 @@ def test_the_example_of_the_help_is_on_the_page(command: str) -> None:
     assert loaded.epilog is not None
     example = loaded.epilog.removeprefix("Example: ")
     assert f"```sh\n{example}\n" in section_of(command)
+
+
+def commands_in(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every ``rrcanet COMMAND`` in the shell examples of a page, with its options."""
+    for example in re.findall(r"^```sh\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE):
+        for command, rest in re.findall(r"\brrcanet ([a-z][\w-]*)([^\n|>]*)", example.replace("\\\n", " ")):
+            yield command, [word for word in shlex.split(rest, comments=True) if re.match(r"--?[a-z]", word)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_in_examples_exist_with_their_options(page: Path) -> None:
+    for command, used in commands_in(page):
+        assert command in COMMANDS
+        assert set(used) <= {name for option in options_of(command) for name in option.opts}, command
+
+
+def test_examples_of_commands_are_found() -> None:
+    found = {command for page in PAGES for command, _ in commands_in(page)}
+    assert found == {*COMMANDS}

@@ -1,4 +1,4 @@
-"""The examples of the README and of the first tutorial, run as they stand there against a real server."""
+"""The examples of the README, of the first tutorial and of other pages, run against a real server."""
 
 import json
 import os
@@ -9,15 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
+from service.simulation.scene import make_scene
 from tests.support.paths import DOCS, ROOT
 from tests.support.tools import require_tool
 
 README = (ROOT / "README.md").read_text()
 TUTORIAL = (DOCS / "tutorials" / "first-detection.md").read_text()
 ADDRESS = "http://127.0.0.1:8000"
+WITH_REQUESTS = (
+    "reference/http.md",
+    "reference/open-inference-protocol.md",
+    "how-to/camera-formats.md",
+    "how-to/thresholds.md",
+)
 RRCANET = ".venv/bin/rrcanet"
 
 
@@ -28,7 +36,7 @@ def blocks(page: str, language: str) -> list[str]:
 def run(example: str, folder: Path, address: httpx.URL) -> str:
     """What an example prints, with the server of the tests in place of the one that ``make serve`` starts."""
     command = f"{sys.executable} -c 'from service.cli import main; main()'"
-    script = example.replace(RRCANET, command).replace(ADDRESS, str(address))
+    script = example.replace(RRCANET, command).replace(ADDRESS, str(address)).replace("curl ", "curl --fail ")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         ["sh", "-euc", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
@@ -89,3 +97,28 @@ def test_the_first_tutorial(client: httpx.Client, tmp_path: Path) -> None:
     lines = (tmp_path / "results" / "targets.csv").read_text().splitlines()
     assert {line.partition(",")[0] for line in lines[1:]} == {f"scene_{number:04d}.png" for number in range(8)}
     assert_as_shown(TUTORIAL, answer)
+
+
+@pytest.mark.parametrize("page", WITH_REQUESTS)
+def test_requests_of_a_page_are_answered(client: httpx.Client, tmp_path: Path, page: str) -> None:
+    require_tool("curl")
+    write_inputs(tmp_path)
+    local = ADDRESS.replace("127.0.0.1", "localhost")
+    examples = [
+        example.replace(local, ADDRESS)
+        for example in blocks((DOCS / page).read_text(), "sh")
+        if example.startswith("curl ")
+    ]
+    assert examples
+    for example in examples:
+        assert run(example, tmp_path, client.base_url).startswith('{"'), example
+
+
+def write_inputs(folder: Path) -> None:
+    """The files that the examples send."""
+    counts = make_scene(1, 512, 640).counts(14)
+    for name in ("frame.png", "a.png", "b.tif"):
+        Image.fromarray(counts).save(folder / name)
+    np.save(folder / "stack.npy", np.stack([counts, counts]))
+    np.save(folder / "c.npy", counts)
+    (folder / "rows.raw").write_bytes(counts.astype("<u2").tobytes())

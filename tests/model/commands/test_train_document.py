@@ -8,9 +8,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from model.recipe import Augmentation, Network, Optimisation, Recipe, shipped_recipes
-from tests.support.paths import DOCS
+from tests.support.markdown import read_document
 
-TEXT = (DOCS / "reference" / "recipes.md").read_text()
+TEXT = read_document("reference/recipes.md")
 TABLES: dict[str, type[BaseModel]] = {
     "top level": Recipe,
     "`[network]`": Network,
@@ -37,8 +37,9 @@ def test_every_field_stands_there_with_its_default(table: str) -> None:
     assert {row[1].strip("`"): row[2] for row in rows} == {name: default(field) for name, field in fields.items()}
 
 
-def test_the_recipe_shown_is_one() -> None:
-    shown = TEXT.partition("```toml\n")[2].partition("```")[0]
+@pytest.mark.parametrize("page", ["reference/recipes.md", "tutorials/your-own-data.md"])
+def test_the_recipe_shown_is_one(page: str) -> None:
+    (shown,) = re.findall(r"^```toml\n(.*?)^```$", read_document(page), re.DOTALL | re.MULTILINE)
     assert Recipe.model_validate(tomllib.loads(shown)).start == "generalist-long"
 
 
