@@ -122,3 +122,19 @@ def write_inputs(folder: Path) -> None:
     np.save(folder / "stack.npy", np.stack([counts, counts]))
     np.save(folder / "c.npy", counts)
     (folder / "rows.raw").write_bytes(counts.astype("<u2").tobytes())
+
+
+def test_errors_shown_are_those_of_the_service(client: httpx.Client, tmp_path: Path) -> None:
+    np.save(tmp_path / "wide.npy", np.zeros((4, 4)))
+    answers = {
+        "reference/http.md": client.get("/v1/models/nope"),
+        "how-to/camera-formats.md": client.post("/v1/detect", content=(tmp_path / "wide.npy").read_bytes()),
+    }
+    for page, answer in answers.items():
+        shown = [json.loads(block) for block in blocks((DOCS / page).read_text(), "json")]
+        (problem,) = (one for one in shown if "reason" in one)
+        changing = {"request_id", "title"}  # Python's name of a status depends on its version
+        assert answer.json().keys() == problem.keys()
+        assert {k: v for k, v in answer.json().items() if k not in changing} == {
+            k: v for k, v in problem.items() if k not in changing
+        }
