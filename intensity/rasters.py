@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from intensity.stored import load_stored
 from intensity.tiff_tags import (
@@ -52,7 +53,7 @@ def read_counts(image: Image.Image) -> Counts:
     """
     _refuse_deep_colour(image)
     _refuse_divided_colour(image)
-    load_stored(image)
+    _load(image)
     mode = image.mode
     if mode == "L" or mode.startswith("I;16"):
         return _gray(image)
@@ -72,6 +73,13 @@ def read_counts(image: Image.Image) -> Counts:
         image.info.pop("transparency", None)  # Pillow warns about a palette with transparency
         return Counts(np.asarray(image.convert("RGB"), np.float32) @ REC_601, "uint8")
     raise UnreadableCountsError(f"pixels of mode {mode} are not supported; save the frame as gray or RGB")
+
+
+def _load(image: Image.Image) -> None:
+    if isinstance(image, TiffImageFile):
+        load_stored(image)
+    else:
+        image.load()
 
 
 def _refuse_deep_colour(image: Image.Image) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from PIL import ExifTags, Image, ImageFile, ImageOps
+from PIL import ExifTags, ImageFile, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
 from intensity.tiff_tags import PHOTOMETRIC
@@ -16,15 +16,12 @@ NOT_INVERTED: Final = {
 INVERSE: Final = {6: 8, 8: 6}  # the orientation that undoes another one; the rest are their own inverse
 
 
-def load_stored(image: Image.Image) -> None:
-    """Decode ``image`` in place; it must be opened but not yet decoded.
+def load_stored(image: TiffImageFile) -> None:
+    """Decode a page of a TIFF in place; it must be opened but not yet decoded.
 
     Raises:
         Exception: the bytes are damaged. Hostile bytes raise nearly any exception in Pillow's readers.
     """
-    if not isinstance(image, TiffImageFile):
-        image.load()
-        return
     black_is_zero = PHOTOMETRIC not in image.tag_v2  # libtiff's default; Pillow assumes that white is zero, in 8 bits
     image.tile = [_unpacked(tile, black_is_zero) for tile in image.tile]
     image.filename = ""  # else Pillow maps an uncompressed file into memory with its width and height swapped

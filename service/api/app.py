@@ -14,16 +14,14 @@ from starlette.exceptions import HTTPException
 
 from service.api import health, models, openinference
 from service.api.detect import route as detect
-from service.api.middleware import request_log
-from service.api.middleware.api_keys import RequireApiKey
-from service.api.middleware.envelope import Envelope
-from service.api.middleware.head import Head
-from service.api.middleware.request_log import RequestLog
+from service.api.middleware.api_keys import HEALTH, RequireApiKey
+from service.api.middleware.envelope import REQUEST_LOG, Envelope
 from service.api.openapi.document import Documented
 from service.api.pages.docs import add_docs
 from service.api.pages.playground import add_page
 from service.api.problems import on_bad_parameter, on_http_error, on_service_error
 from service.errors import ServiceError
+from service.observability.logs import RequestLog
 from service.server.state import LAST_RUN_S, ServerState
 
 DISTRIBUTION: Final = "rrcanet-serve"
@@ -31,7 +29,7 @@ DISTRIBUTION: Final = "rrcanet-serve"
 
 def create_app(state: ServerState) -> FastAPI:
     """The application of one process. Models are loaded when the server starts."""
-    log = RequestLog(state.metrics, state.settings.log_format)
+    log = RequestLog(state.metrics, state.settings.log_format, HEALTH | {"/metrics"})
     app = Documented(
         title="RRCA-Net Serve",
         summary="Infrared small-target detection",
@@ -49,10 +47,9 @@ def create_app(state: ServerState) -> FastAPI:
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)
     app.add_exception_handler(HTTPException, on_http_error)
-    app.add_middleware(Head)
     if state.keys is not None:
         app.add_middleware(RequireApiKey, keys=state.keys)
-    app.add_middleware(Envelope, request_log=log)
+    app.add_middleware(Envelope, log=log)
     add_docs(app)
     add_page(app)
     return app
@@ -65,7 +62,7 @@ def _lifespan(
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, RequestLog]]:
         loading = asyncio.create_task(state.load())
         watching = [asyncio.create_task(watch()) for watch in (state.watch_models, state.watch_device)]
-        yield {request_log.STATE: log}
+        yield {REQUEST_LOG: log}
         for task in watching:
             task.cancel()
         await asyncio.wait([loading], timeout=LAST_RUN_S)

@@ -10,7 +10,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from service.api.middleware.head import with_head
 from service.errors import Reason, ServiceError
 from service.validation import reword
 
@@ -72,7 +71,9 @@ async def on_http_error(request: Request, error: Exception) -> Response:
         Reason.NOT_FOUND: f"there is no route {request.url.path}",
         Reason.METHOD_NOT_ALLOWED: f"{request.url.path} does not allow {request.method}",
     }.get(reason, str(error.detail))
-    headers = {name: with_head(value) if name == "Allow" else value for name, value in (error.headers or {}).items()}
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"  # every route with GET answers HEAD
     return problem(request, ServiceError(reason, detail), headers)
 
 

@@ -71,14 +71,15 @@ class Detector:
         """
         valid = np.isfinite(frame.counts) if frame.invalid_pixels else None
         counts = frame.counts if valid is None else without_invalid(frame.counts, valid)
-        span = _span(counts, frame.dtype, options.range)
+        info = frame.info
+        span = _span(counts, info.dtype, options.range)
         intensities = to_intensity(counts, span)
         if intensities.min() == intensities.max():
-            return Prepared(frame.info, (), (), span)
+            return Prepared(info, (), (), span)
         if options.polarity is Polarity.BLACK_HOT:
             intensities = FULL_SCALE - intensities
-        windows = windows_of(frame.height, frame.width, self.runtime.card.stride)
-        return Prepared(frame.info, windows, [window.cut(intensities) for window in windows], span, valid)
+        windows = windows_of(info.height, info.width, self.runtime.card.stride)
+        return Prepared(info, windows, [window.cut(intensities) for window in windows], span, valid)
 
     def infer(self, prepared: Prepared) -> NDArray[np.float32]:
         """Run the network: probabilities ``[H, W]`` of the frame's pixels, all zero for a constant frame."""

@@ -91,7 +91,7 @@ def find_targets(probabilities: NDArray[np.float32], calibration: Calibration, s
     if not number:
         return Found((), np.zeros(probabilities.shape, np.bool_), False)
     components = _Components(probabilities, labels, number)
-    confidence = calibration.confidence(components.score)
+    confidence = confidence_of(components.score, calibration)
     kept = np.flatnonzero((components.area >= selection.min_area) & (confidence >= selection.min_confidence))
     # at equal confidence the higher score comes first, then reading order, so that the order is always the same
     ranked = kept[np.lexsort((kept, -components.score[kept], -confidence[kept]))]
@@ -103,6 +103,11 @@ def find_targets(probabilities: NDArray[np.float32], calibration: Calibration, s
     belongs = np.zeros(number + 1, np.bool_)
     belongs[chosen + 1] = True
     return Found(targets, belongs[labels], len(chosen) < len(ranked))
+
+
+def confidence_of(score: NDArray[np.float64] | float, calibration: Calibration) -> NDArray[np.float64]:
+    """The share of targets with this score that are real: 0 to 1."""
+    return np.asarray(np.interp(score, calibration.scores, calibration.confidences))
 
 
 class _Components:

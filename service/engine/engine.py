@@ -160,7 +160,7 @@ class Request(Generic[A]):
         results = (one.result for one in done)
         probabilities = [frame.join(list(islice(results, len(frame.inputs)))) for frame in work.ready]
         answer = work.answer(probabilities, lambda: self._detect(work, probabilities), self.timing)
-        self.timing.finish()
+        self.timing.ended = self.timing.ended or time.monotonic()  # an answer with its own timing has set it
         self.engine.metrics.frames_ok.inc(len(probabilities))
         return answer
 

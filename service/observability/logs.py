@@ -4,13 +4,17 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import suppress
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Final, NamedTuple
 
+from service.observability.metrics import Metrics
 from service.settings import LogFormat
 
+REQUESTS: Final = "service.requests"  # the logger of requests
+UNMATCHED: Final = "unmatched"  # one label for every path without a route
 EXTRA: Final = ("request_id", "duration_ms")
 
 
@@ -66,22 +70,54 @@ class Formatter(logging.Formatter):
         return self._write(Line(record.created, record.levelname, record.name, record.getMessage(), known, exception))
 
 
-class LogWriter:
-    """Writes the log lines of requests without the records, locks and handlers of ``logging``.
+class RequestLog:
+    """Records every answer in the metrics and in the log.
 
-    Those would cost more than everything else that is recorded about a request.
+    It writes past the records, locks and handlers of ``logging``: those cost more than the rest of recording a request.
+
+    Args:
+        metrics: of the process.
+        style: of log lines.
+        probes: routes whose successes are not logged, because monitoring asks for them every few seconds.
     """
 
-    def __init__(self, style: LogFormat, name: str) -> None:
-        self._write, self._name = WRITERS[style], name
-        self._logger = logging.getLogger(name)
+    def __init__(self, metrics: Metrics, style: LogFormat, probes: Set[str]) -> None:
+        self._metrics, self._probes, self._write = metrics, probes, WRITERS[style]
+        self._logger = logging.getLogger(REQUESTS)
 
-    def write(self, message: str, known: Mapping[str, object]) -> None:
-        """Write one line, unless the logger is muted. An error while writing does not fail the request."""
-        if not self._logger.isEnabledFor(logging.INFO):
+    def record(
+        self,
+        method: str,
+        status: int,
+        request_id: object,
+        route: str = UNMATCHED,
+        reason: object = None,
+        seconds: float = 0.0,
+        key: object = None,
+    ) -> None:
+        """Record one answer.
+
+        Args:
+            method: of the request.
+            status: of the answer.
+            request_id: of the request.
+            route: the path template of the route, not the path of the request.
+            reason: why the request was refused, if it was.
+            seconds: since the headers of the request arrived.
+            key: the name of the request's API key, if the service needs keys.
+        """
+        self._metrics.requests.labels(route, str(status)).inc()
+        self._metrics.request_duration.labels(route).observe(seconds)
+        if reason is not None:
+            self._metrics.rejected.labels(str(reason)).inc()
+        if (route in self._probes and status < HTTPStatus.MULTIPLE_CHOICES) or not self._logger.isEnabledFor(
+            logging.INFO
+        ):
             return
-        line = self._write(Line(time.time(), "INFO", self._name, message, known))
-        with suppress(OSError, ValueError):
+        known: dict[str, object] = {"request_id": request_id, "duration_ms": round(1e3 * seconds, 3)}
+        known |= {name: value for name, value in (("reason", reason), ("key", key)) if value is not None}
+        line = self._write(Line(time.time(), "INFO", REQUESTS, f"{method} {route} {status}", known))
+        with suppress(OSError, ValueError):  # a log that cannot be written fails no request
             sys.stderr.write(f"{line}\n")
 
 

@@ -21,8 +21,8 @@ class Metrics:
     def __init__(self) -> None:
         disable_created_metrics()  # they would add a series for each label set
         registry = self.registry = CollectorRegistry()
-        self._requests = Counter("rrcanet_requests", "Requests answered.", ["route", "status"], registry=registry)
-        self._request_duration = Histogram(
+        self.requests = Counter("rrcanet_requests", "Requests answered.", ["route", "status"], registry=registry)
+        self.request_duration = Histogram(
             "rrcanet_request_duration_seconds",
             "From the request's headers to the end of the answer.",
             ["route"],
@@ -58,7 +58,6 @@ class Metrics:
             registry=registry,
         )
         self.ready = Gauge("rrcanet_ready", "1 while this process takes requests.", registry=registry)
-        self._of_requests: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         # created now, since alerts fail on a series that is absent until the first request
         self.stages = {stage: stage_duration.labels(stage) for stage in STAGES}
         self.frames_ok, self.frames_error = (frames.labels(outcome) for outcome in ("ok", "error"))
@@ -70,16 +69,6 @@ class Metrics:
         self.queue_frames.set_function(queue_frames)
         self._queue_limit.set(queue_limit)
         self.ready.set_function(lambda: float(ready()))
-
-    def count_request(self, route: str, status: str, seconds: float) -> None:
-        """Count one request and its duration. Each pair of label values is looked up only once."""
-        series = self._of_requests.get((route, status))
-        if series is None:
-            series = self._requests.labels(route, status), self._request_duration.labels(route)
-            self._of_requests[route, status] = series
-        counter, duration = series
-        counter.inc()
-        duration.observe(seconds)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format 0.0.4."""

@@ -5,8 +5,6 @@ A server needs nothing but the file to serve the model correctly.
 
 from typing import Annotated, Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 METADATA_KEY: Final = "rrcanet.card"
@@ -43,10 +41,6 @@ class Calibration(CardModel):
         if any(b < a for a, b in zip(self.confidences, self.confidences[1:], strict=False)):
             raise ValueError("confidences must not decrease")
         return self
-
-    def confidence(self, score: NDArray[np.floating] | float) -> NDArray[np.float64]:
-        """The share of targets with this score that are real: 0 to 1."""
-        return np.asarray(np.interp(score, self.scores, self.confidences))
 
 
 class Measurement(CardModel):

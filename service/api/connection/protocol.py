@@ -6,20 +6,69 @@ body that is answered before its end, and for an answer that the client does not
 
 import asyncio
 import uuid
+from collections.abc import Iterable
 from typing import Final
 
+from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.connection.slow_client import SlowClientTimer
-from service.api.connection.upgrade import Parser
-from service.api.middleware import request_log
-from service.api.middleware.envelope import LEFT
+from service.api.middleware.envelope import LEFT, REQUEST_LOG
 from service.api.problems import MEDIA_TYPE, problem_body
 from service.errors import Reason, ServiceError
 
 HEAD_BYTES: Final = 32_768
 HEAD_TIMEOUT_S: Final = 10.0
 REST_TIMEOUT_S: Final = 10.0  # for the rest of an answered body; if it closed at once, the client could lose the answer
+
+Header = tuple[bytes, bytes]
+
+
+class Parser(HttpRequestParser):
+    """httptools' parser, which ignores offers to upgrade, as RFC 9110, section 7.8 allows.
+
+    After a header ``Upgrade``, httptools treats the body as data of the other protocol. Java's HttpClient and
+    ``curl --http2`` offer h2c with every first request. So headers with an offer are parsed a second time, without it.
+    """
+
+    _again = b""
+
+    def __init__(self, receiver: object) -> None:
+        self._receiver = receiver
+        self._begin()
+
+    def _begin(self) -> None:
+        super().__init__(self._receiver)
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+
+    @property
+    def ignores_head(self) -> bool:
+        """Whether the headers that are complete now will be parsed again; call it within callbacks of the parser."""
+        return bool(self._again)
+
+    def ignore_offer(self, url: bytes, headers: Iterable[Header]) -> None:
+        """Drop the offer from complete headers, if there is one; CONNECT is none, though httptools treats it as one."""
+        if self.should_upgrade() and self.get_method() != b"CONNECT":
+            self._again = b"".join(
+                [
+                    b"%b %b HTTP/%b\r\n" % (self.get_method(), url, self.get_http_version().encode()),
+                    *[b"%b: %b\r\n" % header for header in headers if header[0] != b"upgrade"],
+                    b"\r\n",
+                ]
+            )
+
+    def feed_data(self, data: bytes | bytearray | memoryview) -> None:  # type: ignore[override]
+        """Parse data as httptools does, but never raise ``HttpParserUpgrade``."""
+        rest = data
+        while rest:
+            try:
+                return super().feed_data(rest)
+            except HttpParserUpgrade as offer:
+                rest = memoryview(rest)[offer.args[0] :]
+                head, self._again = self._again, b""
+                self._begin()  # a parser that has seen "Connection: close" parses no further headers
+                super().feed_data(head)
+        return None
 
 
 class _LateClosing:
@@ -152,7 +201,7 @@ class BoundedHttp(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.close()
-        self.app_state[request_log.STATE].record("-", reason.status.value, request_id, reason=reason.value)
+        self.app_state[REQUEST_LOG].record("-", reason.status.value, request_id, reason=reason.value)
 
     def close(self) -> None:
         """Close as soon as the client has taken what was written."""

@@ -1,8 +1,10 @@
-"""Query parameters of ``POST /v1/detect``; an unknown parameter is an error, since it may be a typo.
+"""What a request to ``POST /v1/detect`` asks for: its query parameters, and the media type of the answer.
 
-They are read here and not by FastAPI, which would double the time that a request needs in addition to its frame.
+An unknown parameter is an error, since it may be a typo. FastAPI does not read the parameters, because it would double
+the time that a request needs in addition to its frame.
 """
 
+from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Final
 
@@ -13,6 +15,7 @@ from starlette.requests import Request
 
 from service.detection.description import MaskEncoding
 from service.detection.options import Options, Polarity, parse_range
+from service.errors import Reason, ServiceError
 from service.frames import LONGEST_SIDE, RawLayout, RawType
 from service.validation import explain_unknown
 
@@ -130,3 +133,50 @@ def _inlined(field: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
 
 
 PARAMETERS: Final = _parameters()  # as the OpenAPI document describes them
+
+
+class MediaType(StrEnum):
+    """The media types of answers."""
+
+    JSON = "application/json"
+    MASK = "image/png"
+
+
+WILDCARDS: Final = {MediaType.JSON: "application/*", MediaType.MASK: "image/*"}
+
+
+def negotiate(header: str) -> MediaType:
+    """The media type that a header ``Accept`` prefers; JSON if it prefers none (RFC 9110, section 12.5.1).
+
+    Raises:
+        ServiceError: ``not_acceptable``.
+    """
+    if not header.strip():
+        return MediaType.JSON
+    qualities = dict(_preference(item) for item in header.split(","))
+    quality = {answer: _quality(answer, qualities) for answer in MediaType}
+    best = max(MediaType, key=lambda answer: quality[answer])
+    if quality[best] <= 0:
+        raise ServiceError(
+            Reason.NOT_ACCEPTABLE, "Accept must allow application/json or, for a single frame, image/png"
+        )
+    return best
+
+
+def _quality(answer: MediaType, qualities: dict[str, float]) -> float:
+    for pattern in (answer.value, WILDCARDS[answer], "*/*"):
+        if pattern in qualities:
+            return qualities[pattern]
+    return 0.0
+
+
+def _preference(item: str) -> tuple[str, float]:
+    media_type, *parameters = (word.strip().lower() for word in item.split(";"))
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return media_type, float(value)
+            except ValueError:
+                return media_type, 0.0
+    return media_type, 1.0

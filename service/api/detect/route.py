@@ -7,8 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.body import MULTIPART, PART_NAMES, read_parts
-from service.api.detect.accept import negotiate
-from service.api.detect.query import PARAMETERS, read_query
+from service.api.detect.query import PARAMETERS, negotiate, read_query
 from service.api.detect.work import read_work
 from service.api.openapi.errors import OF_FRAMES, Responses, problems
 from service.api.openapi.headers import SERVER_TIMING, refer
@@ -55,8 +54,8 @@ async def detect(request: Request) -> Response:
     server: ServerState = request.app.state.server
     settings, timing = server.settings, Timing()
     query = read_query(request)
-    detector = server.repository.find(query.model, request.state.request_id)
     media_type = negotiate(", ".join(request.headers.getlist("accept")))
+    detector = server.repository.find(query.model, request.state.request_id)
     latest = timing.began + settings.request_timeout_s
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
     late = Reason.REQUEST_TIMEOUT if deadline == latest else Reason.DEADLINE_EXCEEDED

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from service.api.detect.accept import MediaType
-from service.detection.description import MaskEncoding, describe_detection, describe_fault, describe_model
+from service.api.detect.query import MediaType
+from service.detection.description import MaskEncoding, describe_detection, describe_fault, describe_model, encode_png
 from service.detection.detector import Detection, Prepared
-from service.detection.masks import encode_png
 from service.engine.work import Plan, Tensor, Work
 from service.errors import Reason, ServiceError
 from service.frames import Budget, Frame, RawLayout, decode, undecodable

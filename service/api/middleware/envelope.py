@@ -1,4 +1,7 @@
-"""Adds request id and timing to every answer, records it, and turns unexpected exceptions into errors."""
+"""Adds request id and timing to every answer, records it, and turns unexpected exceptions into errors.
+
+``HEAD`` is answered on every route with ``GET``: the same status and headers without the body (RFC 9110, 9.3.2).
+"""
 
 import asyncio
 import logging
@@ -12,11 +15,12 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.middleware import api_keys
-from service.api.middleware.request_log import UNMATCHED, RequestLog
 from service.api.problems import problem
 from service.errors import Reason, ServiceError
+from service.observability.logs import UNMATCHED, RequestLog
 
 ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+REQUEST_LOG: Final = "request_log"  # in the state that the server shares with the application
 LEFT: Final = "left"  # in the state of a request, a future that is done when the connection is lost
 CLIENT_LEFT: Final = 499  # the client closed the connection before the answer began; only the log has this status
 
@@ -26,25 +30,27 @@ logger = logging.getLogger(__name__)
 class Envelope:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, request_log: RequestLog) -> None:
-        self._app, self._request_log = app, request_log
+    def __init__(self, app: ASGIApp, log: RequestLog) -> None:
+        self._app, self._log = app, log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request and record its answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await _Exchange(scope, receive, send, self._request_log).run(self._app)
+        await _Exchange(scope, receive, send, self._log).run(self._app)
 
 
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, request_log: RequestLog) -> None:
-        self._scope, self._receive, self._send, self._request_log = scope, receive, send, request_log
+    def __init__(self, scope: Scope, receive: Receive, send: Send, log: RequestLog) -> None:
+        # routes see GET in place of HEAD; uvicorn knows the real method and sends no body
+        self._routed: Scope = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        self._scope, self._receive, self._send, self._log = scope, receive, send, log
         self._began = time.monotonic()
         self._status: int | None = None
-        self._state: dict[str, object] = scope.setdefault("state", {})
+        self._state: dict[str, object] = self._routed.setdefault("state", {})
         self._state["request_id"] = _request_id(scope["headers"])
 
     async def run(self, app: ASGIApp) -> None:
@@ -58,7 +64,7 @@ class _Exchange:
         if isinstance(left, asyncio.Future):
             left.add_done_callback(cancel)
         try:
-            await app(self._scope, self._receive, self._send_with_headers)
+            await app(self._routed, self._receive, self._send_with_headers)
         except (Exception, asyncio.CancelledError) as fault:
             error = self._explain(fault)
             if self._status is not None:
@@ -98,13 +104,12 @@ class _Exchange:
         return isinstance(left, asyncio.Future) and left.done()
 
     def _record(self) -> None:
-        route = getattr(self._scope.get("route"), "path", UNMATCHED)
+        route = getattr(self._routed.get("route"), "path", UNMATCHED)
         status = self._status or CLIENT_LEFT
         reason = self._state.get("reason") if status != CLIENT_LEFT else None
         elapsed = time.monotonic() - self._began
         key = self._state.get(api_keys.KEY)
-        request_id = self._state["request_id"]
-        self._request_log.record(self._scope["method"], status, request_id, route, reason, elapsed, key)
+        self._log.record(self._scope["method"], status, self._state["request_id"], route, reason, elapsed, key)
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

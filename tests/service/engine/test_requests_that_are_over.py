@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.api.detect.accept import MediaType
+from service.api.detect.query import MediaType
 from service.api.detect.work import Part, read_work
 from service.detection.description import MaskEncoding
 from service.detection.detector import Detector

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from service.detection.targets import confidence_of
 from service.runtime.card import Calibration, Card, Measurement
 from tests.support.small_models import small_card
 
@@ -75,19 +76,19 @@ def test_a_card_cannot_be_changed() -> None:
 
 @given(UNITS)
 def test_without_a_calibration_confidence_is_the_score(score: float) -> None:
-    assert Calibration().confidence(score) == pytest.approx(score)
+    assert confidence_of(score, Calibration()) == pytest.approx(score)
 
 
 def test_confidence_is_linear_between_knots_and_flat_beyond() -> None:
     calibration = Calibration(scores=(0.5, 0.7, 0.9), confidences=(0.2, 0.2, 0.8))
     scores = np.array([0.0, 0.5, 0.6, 0.8, 0.9, 1.0])
-    assert calibration.confidence(scores).tolist() == pytest.approx([0.2, 0.2, 0.2, 0.5, 0.8, 0.8])
+    assert confidence_of(scores, calibration).tolist() == pytest.approx([0.2, 0.2, 0.2, 0.5, 0.8, 0.8])
 
 
 @given(st.lists(UNITS, min_size=2, max_size=6, unique=True), st.lists(UNITS, min_size=6, max_size=6), UNITS, UNITS)
 def test_a_higher_score_is_never_less_confident(scores: list[float], levels: list[float], a: float, b: float) -> None:
     calibration = Calibration(scores=tuple(sorted(scores)), confidences=tuple(sorted(levels[: len(scores)])))
-    low, high = calibration.confidence(np.array(sorted((a, b))))
+    low, high = confidence_of(np.array(sorted((a, b))), calibration)
     assert low <= high + 1e-12
 
 

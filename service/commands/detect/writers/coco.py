@@ -11,7 +11,7 @@ from scipy import ndimage
 from service.commands.detect.coco_images import CATEGORY, ImageId, ImageIds
 from service.commands.detect.sources import Source, find_twins
 from service.commands.detect.writers.result import Result, Writer
-from service.detection.masks import encode_rle
+from service.detection.description import encode_rle
 from service.detection.targets import EIGHT_CONNECTED, Target
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from service.commands.detect.files import InputFiles
 from service.commands.detect.whole_file import partial_of, write_whole
 from service.commands.detect.writers.result import Result, Writer
-from service.detection.masks import encode_png
+from service.detection.description import encode_png
 
 
 class PngWriter(Writer):

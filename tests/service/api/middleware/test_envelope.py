@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from service.api.middleware.envelope import Envelope
-from service.api.middleware.request_log import RequestLog
+from service.observability.logs import RequestLog
 from service.observability.metrics import Metrics
 from service.settings import LogFormat
 
@@ -32,7 +32,8 @@ async def half_an_answer(_: Request) -> Response:
 
 def get(path: str, telemetry: Metrics) -> httpx.Response:
     routes = [Route("/bug", bug), Route("/half", half_an_answer)]
-    app = Starlette(routes=routes, middleware=[Middleware(Envelope, request_log=RequestLog(telemetry, LogFormat.TEXT))])
+    log = RequestLog(telemetry, LogFormat.TEXT, frozenset())
+    app = Starlette(routes=routes, middleware=[Middleware(Envelope, log=log)])
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:

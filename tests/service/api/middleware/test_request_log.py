@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.api.middleware.request_log import RequestLog
 from service.keys import hash_of
+from service.observability.logs import RequestLog
 from service.observability.metrics import Metrics
 from service.settings import LogFormat
 from tests.service.api.test_health import value
@@ -43,7 +43,7 @@ def test_a_probe_that_does_not_go_well_is_logged(
     route: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.INFO)
-    log = RequestLog(Metrics(), LogFormat.TEXT)
+    log = RequestLog(Metrics(), LogFormat.TEXT, {route})
     log.record("GET", 200, "r1", route)
     log.record("GET", 503, "r2", route)
     (line,) = capsys.readouterr().err.splitlines()
