@@ -42,7 +42,7 @@ def test_in_a_pod_beside_a_service_of_its_name_it_starts_and_tells_once_what_doe
         assert client.get("/livez").status_code == 200
     result = failing(MODELS=str(tmp_path), PORT="tcp://10.0.0.1:8000", SERVICE_HOST="10.0.0.1")  # for all of its log
     assert result.returncode == 1
-    assert result.stderr.count("RRCANET_PORT=tcp://10.0.0.1:8000 is Kubernetes' address") == 1
+    assert result.stderr.count("RRCANET_PORT=tcp://10.0.0.1:8000 is the address of a Service") == 1
 
 
 def test_cuda_refuses_to_run_on_a_cpu() -> None:

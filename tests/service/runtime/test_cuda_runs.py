@@ -92,7 +92,7 @@ def test_shapes_beyond_the_last_graph_run_without_one_and_that_is_told(
     graphs = [graph for graph, *_ in session.runs]
     assert graphs[:GRAPHS] == [str(number + 1) for number in range(GRAPHS)]
     assert graphs[GRAPHS:] == [NO_GRAPH, NO_GRAPH, "1"]
-    assert caplog.text.count("128 shapes have a CUDA graph: further shapes run without one, and slower") == 1
+    assert caplog.text.count("128 shapes have a CUDA graph; further shapes run without one, and slower") == 1
 
 
 class Copied(CudaRuns):
