@@ -24,8 +24,12 @@ endif
 serve: .venv/installed-$(RUNTIME)
 	$(if $(DEVICE),RRCANET_DEVICE=$(DEVICE) )exec .venv/bin/rrcanet serve
 
+# two workers; each gets a part of the suite that lies together, so that it starts few servers and exports few models.
+# Coverage is measured in CI only, because it takes time
+COVERAGE := $(if $(CI),--cov --cov-report=term-missing:skip-covered)
+
 test: .venv-dev/installed
-	.venv-dev/bin/python -m pytest --cov --cov-report=term-missing:skip-covered --durations=10
+	.venv-dev/bin/python -m pytest -n 2 --dist worksteal $(COVERAGE) --durations=10
 
 check: .venv-dev/installed
 	.venv-dev/bin/ruff format --check .

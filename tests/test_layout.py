@@ -16,7 +16,7 @@ def python_files(folder: str) -> list[Path]:
     return [path.relative_to(ROOT) for path in (ROOT / folder).rglob("*.py")]
 
 
-@pytest.mark.parametrize("folder", ["service", "model", "export", "intensity", "tests"])
+@pytest.mark.parametrize("folder", [*CODE, "tests"])
 def test_no_folder_has_many_files(folder: str) -> None:
     counts = Counter(path.parent for path in python_files(folder))
     assert {place.as_posix(): count for place, count in counts.items() if count > MOST_FILES} == {}

@@ -42,6 +42,6 @@ def test_a_checkout_says_its_own_commit_and_whether_it_was_changed(copy: Path) -
         subprocess.run([*git, *command], check=True)
     head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout[:12]
     assert told_in(copy, "another") == f"{head}\n"
-    with (copy / "model" / "commit.py").open("a") as code:
+    with (copy / "model" / "training" / "commit.py").open("a") as code:
         code.write("# changed\n")
     assert told_in(copy, "another") == f"{head}-dirty\n"

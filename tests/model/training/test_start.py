@@ -20,6 +20,8 @@ name = "small"
 description = "a test"
 datasets = ["{dataset}"]
 [network]
+widths = [8, 16]
+units = [1, 1]
 passes = 1
 [optimisation]
 steps = {steps}

@@ -35,6 +35,8 @@ name = "small"
 description = "a test"
 datasets = ["{dataset}"]
 [network]
+widths = [8, 16]
+units = [1, 1]
 passes = 1
 [optimisation]
 steps = {steps}
@@ -297,7 +299,7 @@ def _trainer(folder: Path, plan: Optimisation) -> Trainer:
         name="t",
         description="",
         datasets=(),
-        network=Network(passes=1),
+        network=Network(widths=(8, 16), units=(1, 1), passes=1),
         augmentation=Augmentation(target_share=1),
         optimisation=plan,
     )
