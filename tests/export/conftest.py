@@ -2,15 +2,18 @@
 
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import torch
 from click.testing import CliRunner, Result
 
 from export.commands.export import export_command
-from model.network.checkpoint import TrainingRecord, build_network, save_checkpoint
+from export.onnx import graph
+from model.network.checkpoint import Checkpoint, TrainingRecord, build_network, save_checkpoint
 from model.recipe import Network
 from tests.support.paths import WEIGHTS
 from tests.support.scenes import write_scenes
@@ -61,6 +64,28 @@ def _untraced_exporter() -> Iterator[None]:
     torch.onnx.export = untraced
     yield
     torch.onnx.export = exporter
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _traced_once() -> Iterator[None]:
+    """Trace each network once: tracing takes seconds, and tests export the same weights again and again."""
+    trace, traced = graph._trace, dict[str, bytes]()
+
+    def traced_once(checkpoint: Checkpoint) -> onnx.ModelProto:
+        key = f"{_digest(checkpoint)} {checkpoint.record.network} {checkpoint.record.mean} {checkpoint.record.std}"
+        if key not in traced:
+            traced[key] = trace(checkpoint).SerializeToString()
+        return onnx.load_from_string(traced[key])
+
+    graph._trace = traced_once
+    yield
+    graph._trace = trace
+
+
+def _digest(checkpoint: Checkpoint) -> str:
+    """Of all weights."""
+    weights = sorted(checkpoint.network.state_dict().items())
+    return sha256(b"".join(name.encode() + value.numpy().tobytes() for name, value in weights)).hexdigest()
 
 
 @pytest.fixture(scope="session")

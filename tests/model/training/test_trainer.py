@@ -156,11 +156,11 @@ def test_a_state_of_other_frames_is_not_resumed(data: Path) -> None:
     Image.fromarray(np.asarray(Image.open(frame))[::-1]).save(frame)
     result = _train(data, "--resume", steps=2)
     assert result.exit_code == 1
-    assert "training on other frames" in result.output
+    assert "belongs to a run on other frames" in result.output
     save_file(load(state.read_bytes()), state, {key: text for key, text in metadata.items() if key != DATA_KEY})
     assert _train(data, "--resume", steps=2).exit_code == 0, "a state of before tells nothing of its frames"
     frame.write_bytes(before)
-    assert "training on other frames" in _train(data, "--resume", steps=2).output
+    assert "belongs to a run on other frames" in _train(data, "--resume", steps=2).output
 
 
 def test_there_must_be_something_to_go_on_from(data: Path) -> None:
