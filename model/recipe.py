@@ -207,12 +207,12 @@ class Recipe(RecipeTable):
         return self
 
     @property
-    def outside(self) -> float:
+    def outside_intensity(self) -> float:
         """Intensity of pixels outside a frame, unless ``border`` is ``edge``."""
         is_mean = self.augmentation.border is Border.MEAN
         return self.mean if is_mean and isinstance(self.mean, float) else 0.0
 
-    def budgeted(self, steps: int, batch: int, crop: int) -> "Recipe":
+    def with_budget(self, steps: int, batch: int, crop: int) -> "Recipe":
         """A copy of the recipe with another number of steps, batch size and crop size.
 
         Raises:

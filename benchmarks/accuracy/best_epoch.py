@@ -16,7 +16,7 @@ import click
 from export.evaluation.evaluate import evaluate
 from export.evaluation.grid import Grid
 from export.evaluation.source import FileSource, SourceError
-from export.onnx.card import describe, write_model
+from export.onnx.card import make_card, write_model
 from export.onnx.graph import export_graph
 from export.report.table import Table, format_score
 from model.data.dataset import DataError, FrameFolder
@@ -56,7 +56,7 @@ def _score(file: Path, folder: FrameFolder, grid: Grid, span: RangeMode, device:
     trained = load_checkpoint(file)
     with TemporaryDirectory() as scratch:
         model = Path(scratch) / "model.onnx"
-        write_model(model, export_graph(trained, "fp32"), describe(trained, "kept", "1", 0.5))
+        write_model(model, export_graph(trained, "fp32"), make_card(trained, "kept", "1", 0.5))
         results = evaluate(FileSource(model, device, span=span), folder, grid)
         return trained.record.steps, score(result.counts for result in results)
 

@@ -72,7 +72,9 @@ def compare_command(
         raise click.BadParameter(f"{crop} is no multiple of {STRIDE}", param_hint="--crop")
     try:
         contenders = choose(groups, only)
-        comparison = _prepare(load_recipe(recipe).budgeted(steps, batch, crop), data, split, choose_device(device), out)
+        comparison = _prepare(
+            load_recipe(recipe).with_budget(steps, batch, crop), data, split, choose_device(device), out
+        )
         rows = _run_all(comparison, contenders, range(seeds), deadline)
         table = as_table(rows).markdown()
         click.echo(f"\n{table}")

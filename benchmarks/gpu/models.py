@@ -8,7 +8,7 @@ import onnxruntime as ort
 import torch
 
 from export.bench.report import describe_machine
-from export.onnx.card import describe, write_model
+from export.onnx.card import make_card, write_model
 from export.onnx.graph import PRECISIONS, Precision, export_graph
 from model.network.checkpoint import Checkpoint, load_checkpoint
 from model.training.commit import commit
@@ -38,7 +38,7 @@ def export_models(checkpoint: Path, folder: Path) -> Models:
     files: dict[Precision, Path] = {}
     for precision in PRECISIONS:
         trained, files[precision] = load_checkpoint(checkpoint), folder / f"{precision}.onnx"
-        card = describe(trained, checkpoint.stem, "1", THRESHOLD, precision)
+        card = make_card(trained, checkpoint.stem, "1", THRESHOLD, precision)
         write_model(files[precision], export_graph(trained, precision), card)
     return Models(checkpoint, files)
 

@@ -94,7 +94,7 @@ def bench_command(
     names the cause.
     """
     if url and model:
-        raise click.UsageError("either URL or --model")
+        raise click.UsageError("use either URL or --model")
     if url and not is_address(url):
         raise click.UsageError(f"{url!r} is no http:// or https:// address; use --model for a model file")
     plan = Plan(seconds, turns, clients)

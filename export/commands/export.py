@@ -9,7 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from export.commands.options import OutputFile, writing
 from export.commands.verify import print_comparisons
-from export.onnx.card import describe, record_cuda_check, write_model
+from export.onnx.card import make_card, record_cuda_check, write_model
 from export.onnx.cuda_check import CudaCheckFault, check_cuda
 from export.onnx.graph import PRECISIONS, Precision, export_graph
 from export.onnx.half import HalfOverflow
@@ -68,7 +68,7 @@ def export_command(
         graph = export_graph(trained, precision)
     except (CheckpointError, FileNotFoundError, HalfOverflow) as error:
         raise click.ClickException(str(error)) from error
-    card = describe(trained, name, model_version, threshold, precision)
+    card = make_card(trained, name, model_version, threshold, precision)
     candidate = output.with_name(f"{output.name}.unverified")  # no .onnx suffix: a server may watch this folder
     try:
         with writing(output):

@@ -78,7 +78,7 @@ def read_address(text: str) -> Address:
 
 def _check(parts: SplitResult) -> None:
     if parts.username is not None:
-        raise AddressError("an address with a user or a password: neither is sent; a key is given with --key")
+        raise AddressError("the address holds a user or a password, which are never sent; pass an API key with --key")
     if not parts.hostname:
         raise ValueError("it names no host")
     if parts.fragment:

@@ -39,12 +39,12 @@ class Group:
 
 def by_area(areas: NDArray[np.floating], detected: NDArray[np.bool_]) -> tuple[Group, ...]:
     """Group targets by area in pixels. Both arrays are ``[K]``."""
-    return _groups(areas, detected, AREA_EDGES, _whole)
+    return _groups(areas, detected, AREA_EDGES, _area_label)
 
 
 def by_contrast(contrasts: NDArray[np.floating], detected: NDArray[np.bool_]) -> tuple[Group, ...]:
     """Group targets by signal-to-clutter ratio. Both arrays are ``[K]``; targets with a NaN ratio are in no group."""
-    return _groups(contrasts, detected, CONTRAST_EDGES, _between)
+    return _groups(contrasts, detected, CONTRAST_EDGES, _contrast_label)
 
 
 def _groups(
@@ -60,11 +60,11 @@ def _groups(
     return tuple(groups)
 
 
-def _whole(low: float, high: float) -> str:
+def _area_label(low: float, high: float) -> str:
     return f"{low:g} and more" if np.isinf(high) else f"{low:g} to {high - 1:g}"
 
 
-def _between(low: float, high: float) -> str:
+def _contrast_label(low: float, high: float) -> str:
     if np.isinf(high):
         return f"{low:g} and more"
     return f"below {high:g}" if not low else f"{low:g} to {high:g}"

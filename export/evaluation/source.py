@@ -123,4 +123,4 @@ def refuse_several_frames(others: list[Any]) -> None:
         SourceError: ``others`` is not empty.
     """
     if others:
-        raise SourceError(f"the file holds {len(others) + 1} frames, its mask is for one")
+        raise SourceError(f"the file holds {len(others) + 1} frames, but its mask is for one")

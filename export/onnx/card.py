@@ -15,7 +15,7 @@ from model.network.checkpoint import Checkpoint
 from service.runtime.card import METADATA_KEY, Calibration, Card, CudaGate, Measurement
 
 
-def describe(checkpoint: Checkpoint, name: str, version: str, threshold: float, precision: Precision = "fp32") -> Card:
+def make_card(checkpoint: Checkpoint, name: str, version: str, threshold: float, precision: Precision = "fp32") -> Card:
     """Make the card of a freshly exported network, without measurements and calibration: these are added later."""
     record = checkpoint.record
     return Card(
@@ -43,7 +43,7 @@ def count_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters() if isinstance(parameter, torch.Tensor))
 
 
-def attach(graph: onnx.ModelProto, card: Card) -> None:
+def attach_card(graph: onnx.ModelProto, card: Card) -> None:
     """Write the card into the model's metadata and replace a card that is already there."""
     others = [entry for entry in graph.metadata_props if entry.key != METADATA_KEY]
     del graph.metadata_props[:]
@@ -53,7 +53,7 @@ def attach(graph: onnx.ModelProto, card: Card) -> None:
 
 def write_model(path: Path, graph: onnx.ModelProto, card: Card) -> None:
     """Write graph and card to one file in one atomic step."""
-    attach(graph, card)
+    attach_card(graph, card)
     write_atomically(path, graph.SerializeToString())
 
 

@@ -75,10 +75,14 @@ def verify(runtime: Runtime, checkpoint: Checkpoint) -> list[Comparison]:
     """Compare on four sizes (smallest, tall, wide and large) with two batch sizes each."""
     served, stride = ServedNetwork(checkpoint).eval(), runtime.card.stride
     sizes = [tuple(rounded_up(side, stride) for side in size) for size in SIZES]
-    return [_compare(runtime, served, scenes(batch, height, width)) for height, width in sizes for batch in BATCHES]
+    return [
+        _compare(runtime, served, comparison_frames(batch, height, width))
+        for height, width in sizes
+        for batch in BATCHES
+    ]
 
 
-def scenes(batch: int, height: int, width: int) -> NDArray[np.float32]:
+def comparison_frames(batch: int, height: int, width: int) -> NDArray[np.float32]:
     """``[N, 1, H, W]`` intensities: backgrounds with a slope, noise and small bright targets, always the same."""
     rng = np.random.default_rng([batch, height, width])
     y, x = np.mgrid[0:height, 0:width]

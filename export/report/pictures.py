@@ -38,7 +38,7 @@ def describe_faults(counts: Counts) -> str:
     return ", ".join([*faults, f"IoU {100 * _iou(counts):.1f} %"])
 
 
-def panels(counts: NDArray[np.generic], mask: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> bytes:
+def draw_panels(counts: NDArray[np.generic], mask: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> bytes:
     """PNG with the three panels of a frame. All arrays are ``[H, W]``."""
     claimed = claimed_objects(prediction, mask)
     detected = np.concatenate([[False], detected_targets(prediction, mask)])

@@ -9,7 +9,7 @@ from export.evaluation.grid import Grid, counts_on_grid, mask_on_grid
 from export.evaluation.groups import Group, by_area, by_contrast
 from export.report import plots
 from export.report.page import Picture, Section
-from export.report.pictures import LEGEND, describe_faults, panels, worst_frames
+from export.report.pictures import LEGEND, describe_faults, draw_panels, worst_frames
 from export.report.report import Report
 from export.report.table import Table, format_score
 from model.data.dataset import FrameFolder
@@ -106,7 +106,7 @@ def worst_section(
     for result in chosen:
         sample = folder.load(result.name)
         counts, mask = counts_on_grid(sample.counts, grid), mask_on_grid(sample.mask, grid)
-        png = panels(counts, mask, details.prediction(result.name, mask.shape))
+        png = draw_panels(counts, mask, details.prediction(result.name, mask.shape))
         pictures.append(Picture(png, f"{result.name}: {describe_faults(result.counts)}"))
     rows = tuple((result.name, describe_faults(result.counts)) for result in chosen)
     return Section("Worst frames", LEGEND, table=Table(("frame", "why"), rows), pictures=tuple(pictures))

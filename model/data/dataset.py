@@ -74,7 +74,7 @@ class FrameFolder:
             _refuse(root, "masks have no frame", [name for name in masks if name not in images])  # split is ``all``
         for kind, files in (("frame", images), ("mask", masks)):
             _refuse(root, f"names of {split} have no {kind}", [name for name in self.names if name not in files])
-            _refuse(root, f"{kind}s are there more than once", [name for name in self.names if len(files[name]) > 1])
+            _refuse(root, f"{kind}s exist more than once", [name for name in self.names if len(files[name]) > 1])
         self._images = {name: paths[0] for name, paths in images.items()}
         self._masks = {name: paths[0] for name, paths in masks.items()}
         self._check_rasters()

@@ -46,7 +46,7 @@ class CropSampler:
         augmentation: the random changes of crops.
         crop: side of a crop, pixels.
         hard: places of false alarms, if the recipe has a share of crops for them.
-        outside: intensity of pixels outside a frame, unless its edge is continued.
+        outside_intensity: intensity of pixels outside a frame, unless its edge is continued.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class CropSampler:
         augmentation: Augmentation,
         crop: int,
         hard: HardNegatives | None = None,
-        outside: float = 0.0,
+        outside_intensity: float = 0.0,
     ) -> None:
-        self._frames, self._augmentation, self._crop, self._outside = frames, augmentation, crop, outside
-        self._hard = hard
+        self._frames, self._augmentation, self._crop = frames, augmentation, crop
+        self._hard, self._outside_intensity = hard, outside_intensity
         self._with_targets = torch.nonzero(frames.first_target.diff() > 0).squeeze(1)
 
     def draw(self, numbers: RandomNumbers) -> Crops:
@@ -147,7 +147,7 @@ class CropSampler:
         for dy, dx in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
             y, x = grid[..., 0] + dy * spread[:, :1], grid[..., 1] + dx * spread[:, 1:]  # [N, S*S]
             inside = self._inside(y, x, height, width)
-            pixels += 0.25 * (1 - inside) * self._outside
+            pixels += 0.25 * (1 - inside) * self._outside_intensity
             y, x = y.clamp_min(0).minimum(height - 1), x.clamp_min(0).minimum(width - 1)
             y0, x0 = y.floor(), x.floor()
             fy, fx = y - y0, x - x0

@@ -46,7 +46,7 @@ def fit_curve(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int =
         ValueError: there are fewer targets than bins, or the shapes differ.
     """
     if scores.shape != real.shape or scores.size < bins:
-        raise ValueError(f"{scores.size} scores and {real.size} answers cannot fill {bins} bins")
+        raise ValueError(f"{scores.size} scores and {real.size} labels cannot fill {bins} bins")
     centres, successes, sizes = _bins(scores, real, bins)
     rising = _rising_shares(successes, sizes)
     inside = (centres > 0) & (centres < 1)

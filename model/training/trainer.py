@@ -79,7 +79,7 @@ class Trainer:
         optimiser, memory = make_optimiser(built, self._plan, learning_rate), hard.tensors() if hard else {}
         self.state = TrainingState(built, average, optimiser, learning_rate, memory)
         self._data = frames.digest
-        sampler = CropSampler(frames.to(device), recipe.augmentation, self._plan.crop, hard, recipe.outside)
+        sampler = CropSampler(frames.to(device), recipe.augmentation, self._plan.crop, hard, recipe.outside_intensity)
         self._step = TrainingStep(recipe, self.state, sampler, seed, hard, compile_network, loss)
 
     def resume(self) -> int:
@@ -94,7 +94,9 @@ class Trainer:
         return self.state.step
 
     def run(self, checkpoint_every: int, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
-        """Train to the end of the recipe, or until ``stop`` returns True. A checkpoint is saved every so many steps.
+        """Train to the end of the recipe, or until ``stop`` returns True.
+
+        A checkpoint is saved every ``checkpoint_every`` steps and at the end.
 
         Raises:
             TrainingError: the loss or a weight is not finite, or a checkpoint cannot be written.

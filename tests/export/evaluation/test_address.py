@@ -101,7 +101,7 @@ def test_what_is_no_address_is_named(ask: Ask, url: str, words: str) -> None:
 def test_a_password_within_an_address_is_refused_and_not_repeated(ask: Ask) -> None:
     result = ask("http://me:secret@127.0.0.1:9")
     assert result.exit_code == 1
-    assert "a key is given with --key" in result.output
+    assert "pass an API key with --key" in result.output
     assert "secret" not in result.output
 
 

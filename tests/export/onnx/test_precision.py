@@ -13,7 +13,7 @@ from onnx.shape_inference import infer_shapes
 
 from export.commands.verify import verify_command
 from export.onnx.card import read_model
-from export.onnx.verify import scenes
+from export.onnx.verify import comparison_frames
 from model.network.checkpoint import load_checkpoint, save_checkpoint
 from service.runtime import Device, Runtime
 from service.runtime.device import settings_for
@@ -60,7 +60,7 @@ def test_its_convolutions_may_run_on_tensor_cores(half: Path) -> None:
 
 
 def test_targets_are_those_of_float32(half: Path, model_file: Path) -> None:
-    intensities = scenes(2, 120, 160)
+    intensities = comparison_frames(2, 120, 160)
     rounded, exact = (Runtime(path, Device.CPU).probabilities(intensities) for path in (half, model_file))
     assert rounded.dtype == np.float32
     assert 0 < np.abs(rounded - exact).max() < 0.02

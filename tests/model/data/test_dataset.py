@@ -94,7 +94,7 @@ def test_two_files_of_one_name_are_not_guessed_between(
     write_sample("a", FLAT, EMPTY)
     write_sample("b", FLAT, EMPTY)
     Image.fromarray(FLAT).save(tmp_path / part / "a.bmp")
-    with pytest.raises(DataError, match=rf"1 {kind} are there more than once: \['a'\]"):
+    with pytest.raises(DataError, match=rf"1 {kind} exist more than once: \['a'\]"):
         FrameFolder(tmp_path, "train")
     (tmp_path / "train.txt").write_text("b\n")
     assert FrameFolder(tmp_path, "train").names == ("b",)

@@ -129,7 +129,7 @@ def test_the_mean_lies_outside_the_frame_where_the_recipe_says_so() -> None:
     flat = Sample("a", np.full((10, 10), 200, np.uint8), np.zeros((10, 10), bool))
     numbers = RandomNumbers.empty(2, 32, False, torch.device("cpu"))
     numbers.fill(10, 0)
-    sampler = CropSampler(pack([flat]), recipe.augmentation, 32, outside=recipe.outside)
+    sampler = CropSampler(pack([flat]), recipe.augmentation, 32, outside_intensity=recipe.outside_intensity)
     pixels = sampler.draw(numbers).intensities
     assert pixels.isclose(torch.tensor(101.856)).sum().item() == 2 * (32 * 32 - 100)
 

@@ -27,7 +27,7 @@ def test_a_recipe_may_be_any_file(tmp_path: Path) -> None:
         ("= 5", "line 6"),
         ("crop = 36", "crop 36 is no multiple of 8"),
         ("batch = 0", "optimisation.batch"),
-        ("batch = 1\ncrop = 8", "batch norm needs more"),
+        ("batch = 1\ncrop = 8", "batch norm would see one pixel"),
         ("peak_learning_rate = 0", "optimisation.peak_learning_rate"),
         ("[augmentation]\nscale = [0.0, 1.0]", "augmentation.scale"),
         ("[augmentation]\ngain = [1.2, 1.1]", "augmentation.gain"),
