@@ -41,14 +41,3 @@ def start_server() -> Iterator[StartServer]:
             return stack.enter_context(serving(wait_ready, **settings))
 
         yield start
-
-
-@pytest.fixture(scope="module")
-def module_server() -> Iterator[StartServer]:
-    """Starts a server that the tests of a module share; the server ends with the module."""
-    with ExitStack() as stack:
-
-        def start(**settings: Any) -> httpx.Client:
-            return stack.enter_context(serving(**settings))
-
-        yield start
