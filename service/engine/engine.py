@@ -31,7 +31,7 @@ from service.runtime.cpus import available_cpus
 from service.settings import Settings
 
 A = TypeVar("A")
-READ_AHEAD: Final = 1 << 25  # pixels: 64 frames of 640x512, more than any batch
+READ_AHEAD: Final = 1 << 25  # pixels: 102 frames of 640x512, more than any batch
 LATE: Final = "the deadline passed before every frame was answered"
 
 

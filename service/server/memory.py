@@ -5,6 +5,8 @@ import sys
 from typing import Final
 
 M_MMAP_THRESHOLD: Final = -3  # malloc.h of glibc
+M_ARENA_MAX: Final = -8
+ARENAS: Final = 2  # by default glibc makes one for nearly every thread, and each keeps freed blocks of its own
 LARGE: Final = 1 << 20  # bytes
 
 
@@ -16,6 +18,7 @@ def return_large_blocks() -> None:
     """
     if library := _glibc():
         library.mallopt(M_MMAP_THRESHOLD, LARGE)
+        library.mallopt(M_ARENA_MAX, ARENAS)
 
 
 def return_free_pages() -> None:
