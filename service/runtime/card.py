@@ -79,6 +79,7 @@ class Description(CardModel):
     ``cuda_gate`` says how the export checked that every node can run on CUDA. ``session``: a session that allows no
     other device was opened. ``graph``: no CUDA was available, so only the opset, the domains and the absence of
     control flow were checked. ``none``: there was no check.
+    ``threshold_rule`` says by which rule and on which frames the threshold was chosen; None if it was set by hand.
     """
 
     format: Literal[1] = FORMAT
@@ -94,6 +95,7 @@ class Description(CardModel):
     parameters: int
     in_channels: int
     threshold: Unit
+    threshold_rule: str | None = None
     stride: Annotated[int, Field(ge=1, le=1024)]
     precision: Literal["fp32", "fp16"]
     opset: int
