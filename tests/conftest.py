@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from service.pretrained import DEFAULT
+from tests.support.paths import WEIGHTS
 from tests.support.server import StartServer, serving
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch's threads wait for each other, for long where cores are shared
@@ -23,6 +24,12 @@ hypothesis.settings.load_profile("shared")
 def model_file() -> Path:
     """The model that ships."""
     return DEFAULT
+
+
+@pytest.fixture(scope="session")
+def shipped_checkpoint() -> Path:
+    """The weights that the shipped model was exported from."""
+    return WEIGHTS / "generalist-long.safetensors"
 
 
 @pytest.fixture(scope="session")

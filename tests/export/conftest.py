@@ -15,7 +15,6 @@ from export.commands.export import export_command
 from export.onnx import graph
 from model.network.checkpoint import Checkpoint, TrainingRecord, build_network, save_checkpoint
 from model.recipe import Network
-from tests.support.paths import WEIGHTS
 from tests.support.scenes import write_scenes
 
 SMALL = Network(in_channels=1, widths=(8, 16), units=(1, 1), passes=2)
@@ -86,12 +85,6 @@ def _digest(checkpoint: Checkpoint) -> str:
     """Of all weights."""
     weights = sorted(checkpoint.network.state_dict().items())
     return sha256(b"".join(name.encode() + value.numpy().tobytes() for name, value in weights)).hexdigest()
-
-
-@pytest.fixture(scope="session")
-def shipped_checkpoint() -> Path:
-    """The weights that the shipped model was exported from."""
-    return WEIGHTS / "generalist-long.safetensors"
 
 
 @pytest.fixture(scope="session")
