@@ -1,7 +1,8 @@
 """API keys. They are random; the server stores only their SHA-256 and compares in constant time.
 
-The file has one line for each key: a name, a space, and the hash in hexadecimal. ``#`` begins a comment. The file is
-read again when it changes. If it is then invalid or empty, the previous keys stay valid and an error is logged.
+The file has one line for each key: a name, a space, and the hash in hexadecimal. ``#`` begins a comment. The server
+reads the file again when it changes. If it is then invalid or empty, the previous keys stay valid and an error is
+logged.
 """
 
 import hashlib
@@ -11,6 +12,8 @@ import re
 import secrets
 from pathlib import Path
 from typing import Final
+
+from service.files import FileState, read_file, state_of
 
 KEY_BYTES: Final = 32  # random bytes: too many to search, so a plain hash is enough
 LINE: Final = re.compile(r"(?P<name>\S+)\s+(?P<hash>[0-9A-Fa-f]{64})")
@@ -22,6 +25,10 @@ class KeysFault(ValueError):
     """A keys file cannot be used; the message names the line."""
 
 
+class KeysUnreadable(KeysFault):
+    """The file was not read, so what is in it is not known."""
+
+
 class Keys:
     """The API keys of a file.
 
@@ -31,12 +38,12 @@ class Keys:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._state = _state_of(path)
-        self._hashes = read_keys(path)
+        self._read: FileState | None
+        self._hashes, self._read = _read(path)
+        self._fault = ""
 
     def owner(self, key: str | None) -> str | None:
-        """The name of a key; None if the key is unknown."""
-        self.reload(unchanged_too=False)
+        """The name of a key; None if the key is unknown. It reads no file, so that it never waits."""
         given = hash_of(key or "")
         owner = None
         for name, known in self._hashes.items():  # all are compared, so that the time reveals nothing
@@ -45,15 +52,22 @@ class Keys:
         return owner if key else None
 
     def reload(self, unchanged_too: bool = True) -> None:
-        """Read the file again. If it cannot be used, the previous keys stay valid and one error is logged."""
-        state = _state_of(self._path)
-        if state == self._state and not unchanged_too:
+        """Read the file again. If it cannot be used, the previous keys stay valid and an error is logged once.
+
+        A file that could not be read is read again at the next call, so that no change is lost.
+        """
+        state = state_of(self._path)
+        if state is not None and state == self._read and not unchanged_too:
             return
-        self._state = state
         try:
-            self._hashes = read_keys(self._path)
+            self._hashes, self._read = _read(self._path)
+            self._fault = ""
         except KeysFault as fault:
-            logger.error("the previous API keys stay valid: %s", fault)
+            if not isinstance(fault, KeysUnreadable):
+                self._read = state
+            if str(fault) != self._fault:
+                logger.error("the previous API keys stay valid: %s", fault)
+            self._fault = str(fault)
 
 
 def read_keys(path: Path) -> dict[str, str]:
@@ -62,10 +76,22 @@ def read_keys(path: Path) -> dict[str, str]:
     Raises:
         KeysFault: the file cannot be read, it has no key, or a line is invalid.
     """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[dict[str, str], FileState]:
+    """The hashes, and the state in which the file was read."""
     try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        content, state = read_file(path)
+    except OSError as error:
+        raise KeysUnreadable(f"{path} cannot be read: {error}") from error
+    try:
+        return _parse(path, content.decode().splitlines()), state
+    except UnicodeDecodeError as error:
         raise KeysFault(f"{path} cannot be read: {error}") from error
+
+
+def _parse(path: Path, lines: list[str]) -> dict[str, str]:
     hashes: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         text = line.partition("#")[0].strip()
@@ -88,12 +114,3 @@ def make_key() -> str:
 def hash_of(key: str) -> str:
     """The hash of a key, as the keys file has it."""
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _state_of(path: Path) -> tuple[int, int, int] | None:
-    """Modification time, size and inode of the file; None if they cannot be read."""
-    try:
-        known = path.stat()
-    except OSError:
-        return None
-    return known.st_mtime_ns, known.st_size, known.st_ino

@@ -31,7 +31,7 @@ from tests.support import frames
 
 ROOT = Path(__file__).parents[2]
 OURS = ("service", "intensity")
-PERIODIC = {"on_tick", "watch_models", "watch_device", "watch"}
+PERIODIC = {"on_tick", "watch_models", "watch_keys", "watch_device", "watch", "has_changed"}
 WARM_UP = 3
 START_WITHIN_S = 60.0
 BODY = frames.png(make_scene(0, 256, 256).counts(8))

@@ -60,8 +60,9 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, RequestLog]]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, RequestLog]]:
-        loading = asyncio.create_task(state.load())
-        watching = [asyncio.create_task(watch()) for watch in (state.watch_models, state.watch_device)]
+        keep = state.background.keep
+        loading = asyncio.create_task(keep("load", state.load))
+        watching = [asyncio.create_task(keep(name, watch)) for name, watch in state.watchers().items()]
         yield {REQUEST_LOG: log}
         for task in watching:
             task.cancel()

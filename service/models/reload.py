@@ -2,45 +2,68 @@
 
 import hashlib
 import logging
+import time
 from pathlib import Path
+from typing import Final
 
 from service.detection.detector import Detector
+from service.files import FileState, NotRegular, read_file, state_of
 from service.models.repository import Repository, load_detector
-from service.runtime import Device, ModelFault
+from service.runtime import Device, ModelFault, ModelUnreadable
 
-Signature = dict[Path, tuple[int, int, int]]
+RETRY_S: Final = 5.0  # a file that could not be read is read again after this time, whether it has changed or not
 
 logger = logging.getLogger(__name__)
 
 
-def signature(folder: Path) -> Signature:
-    """Modification time, size and inode of each model file; a difference means that a file has changed."""
-    known: Signature = {}
-    for path in folder.glob("*.onnx"):
-        try:
-            state = path.stat()
-        except OSError:  # the file is already deleted, or is a link to itself
-            continue
-        known[path] = (state.st_mtime_ns, state.st_size, state.st_ino)
-    return known
+class ModelFolder:
+    """A folder of model files, and the state of each file when it was read last.
 
-
-def refresh(folder: Path, device: Device, served: Repository) -> Repository:
-    """Load the models that are in the folder now; a file with unchanged content is not loaded again.
-
-    Raises:
-        ModelFault: no model can be served, two files have the same name and version, or the canary is missing.
+    States are noted before a file is read. A file that changes later has another state then.
     """
-    before = {detector.runtime.path: detector for detector in served}
-    detectors = [_take(path, device, before.get(path)) for path in sorted(folder.glob("*.onnx"))]
-    return Repository([detector for detector in detectors if detector is not None], served.canary)
 
+    def __init__(self, folder: Path, device: Device) -> None:
+        self._folder, self._device = folder, device
+        self._read = self._states()
+        self._read_again_at = float("inf")
 
-def _take(path: Path, device: Device, before: Detector | None) -> Detector | None:
-    try:
-        if before is not None and hashlib.sha256(path.read_bytes()).hexdigest() == before.runtime.sha256:
+    def has_changed(self) -> bool:
+        """Whether files differ from what was read, or the last reading has to be repeated.
+
+        Raises:
+            OSError: the folder cannot be listed.
+        """
+        return time.monotonic() >= self._read_again_at or self._states() != self._read
+
+    def refresh(self, served: Repository) -> Repository:
+        """Load the models that are in the folder now; a file with unchanged content is not loaded again.
+
+        Raises:
+            ModelFault: no model can be served, two files have the same name and version, or the canary is missing.
+            OSError: the folder cannot be listed.
+        """
+        states = self._states()
+        self._read_again_at = float("inf")
+        before = {detector.runtime.path: detector for detector in served}
+        detectors = [self._take(path, before.get(path)) for path in sorted(states)]
+        self._read = states
+        return Repository([detector for detector in detectors if detector is not None], served.canary)
+
+    def read_again_soon(self) -> None:
+        """The last reading was not completed: what it found has not been seen."""
+        self._read_again_at = time.monotonic() + RETRY_S
+
+    def _states(self) -> dict[Path, FileState | None]:
+        """The state of each model file; None if it cannot be read, as for a link to itself."""
+        return {path: state_of(path) for path in self._folder.glob("*.onnx")}
+
+    def _take(self, path: Path, before: Detector | None) -> Detector | None:
+        try:
+            if before is not None and hashlib.sha256(read_file(path)[0]).hexdigest() == before.runtime.sha256:
+                return before
+            return load_detector(path, self._device)
+        except (ModelFault, OSError) as fault:
+            if isinstance(fault, ModelUnreadable | OSError) and not isinstance(fault, NotRegular):
+                self.read_again_soon()
+            logger.error("%s: %s", "model refused, the old one stays in service" if before else "model refused", fault)
             return before
-        return load_detector(path, device)
-    except (ModelFault, OSError) as fault:
-        logger.error("%s: %s", "model refused, the old one stays in service" if before else "model refused", fault)
-        return before

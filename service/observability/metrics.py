@@ -12,6 +12,7 @@ from service.observability.timing import STAGES
 # from a quarter of a millisecond to half a minute, each bound twice the one before
 SECONDS: Final = tuple(0.00025 * 2**k for k in range(18))
 FRAMES: Final = tuple(2**k for k in range(8))
+BACKGROUND_TASKS: Final = ("load", "watch_models", "watch_keys", "watch_device")
 SHARES: Final = tuple(k / 20 for k in range(1, 21))
 
 
@@ -58,11 +59,16 @@ class Metrics:
             registry=registry,
         )
         self.ready = Gauge("rrcanet_ready", "1 while this process takes requests.", registry=registry)
+        self.background_failures = Counter(
+            "rrcanet_background_failures", "Failures of background tasks.", ["task"], registry=registry
+        )
         # created now, since alerts fail on a series that is absent until the first request
         self.stages = {stage: stage_duration.labels(stage) for stage in STAGES}
         self.frames_ok, self.frames_error = (frames.labels(outcome) for outcome in ("ok", "error"))
         for reason in Reason:
             self.rejected.labels(reason.value)
+        for task in BACKGROUND_TASKS:
+            self.background_failures.labels(task)
 
     def watch(self, queue_frames: Callable[[], float], queue_limit: int, ready: Callable[[], bool]) -> None:
         """Set the functions that give the frames in the queue and the readiness at every scrape."""

@@ -13,6 +13,10 @@ class ModelFault(Exception):
     """A model file or a device that cannot be used; the message says why and what to do."""
 
 
+class ModelUnreadable(ModelFault):
+    """The file was not read, so what is in it is not known."""
+
+
 def read_card(path: Path, session: ort.InferenceSession) -> Card:
     """Read the card in the metadata of a model file.
 

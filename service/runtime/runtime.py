@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.errors import Reason, ServiceError
+from service.files import NotRegular, read_file
 from service.runtime.cpu_runs import CpuRuns
 from service.runtime.cpus import available_cpus
 from service.runtime.cuda_runs import CudaRuns
 from service.runtime.device import CUDA, Device, open_session
-from service.runtime.interface import ModelFault, check_interface, read_card
+from service.runtime.interface import ModelFault, ModelUnreadable, check_interface, read_card
 
 OUT_OF_MEMORY: Final = (  # asked first: cuDNN and cuBLAS tell it in the words of any other failure
     "Failed to allocate memory",
@@ -130,12 +131,12 @@ class Runtime:
 
 
 def _read(path: Path) -> bytes:
-    if not path.is_file():
-        raise ModelFault(f"no model file {path}")
     try:
-        return path.read_bytes()
+        return read_file(path)[0]
+    except (FileNotFoundError, NotRegular) as error:
+        raise ModelFault(f"no model file {path}") from error
     except OSError as error:
-        raise ModelFault(f"{path} cannot be read: {error.strerror}") from error
+        raise ModelUnreadable(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _decode_png(encoded: str) -> NDArray[np.generic]:

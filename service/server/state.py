@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from typing import Final, ParamSpec, TypeVar
 
 from service.engine.engine import Engine
 from service.errors import Reason, ServiceError
 from service.keys import Keys
-from service.models.reload import refresh, signature
+from service.models.reload import ModelFolder
 from service.models.repository import Repository, load_folder
 from service.observability.metrics import Metrics
 from service.runtime import ModelFault
+from service.server.background import Background
 from service.server.memory import return_free_pages
 from service.server.watchdog import Watchdog
 from service.settings import Settings
@@ -48,13 +49,19 @@ class ServerState:
         self.keys = Keys(settings.api_keys_file) if settings.api_keys_file is not None else None
         self.engine = Engine(settings, self.metrics, self._lose_device)
         self.phase = Phase.STARTING
+        self.background = Background(self.metrics)
         self.fault: ModelFault | None = None
-        self._loading = False
+        self._in_threads: set[object] = set()
         self._repository: Repository | None = None
         self._stop = stop
-        self._reload_requested = asyncio.Event()
-        self._signature = signature(settings.models)
+        self._models_requested, self._keys_requested = asyncio.Event(), asyncio.Event()
+        self._folder = ModelFolder(settings.models, settings.device)
         self.metrics.watch(lambda: self.engine.admission.inside, settings.queue_size, lambda: self.phase is Phase.READY)
+
+    def watchers(self) -> dict[str, Callable[[], Coroutine[object, object, None]]]:
+        """The tasks that run until the process ends, by the names that logs and metrics give them."""
+        always = {"watch_models": self.watch_models, "watch_device": self.watch_device}
+        return always | ({"watch_keys": self.watch_keys} if self.keys is not None else {})
 
     async def load(self) -> None:
         """Load and check every model, off the event loop. Then requests are accepted."""
@@ -62,13 +69,13 @@ class ServerState:
             settings = self.settings
             repository = await self._in_thread(load_folder, settings.models, settings.device, settings.canary)
             await self._in_thread(self.engine.warm_up, list(repository))
+            self._serve(repository)
         except Exception as error:  # a process that never becomes ready is of no use, whatever the reason
             self.fault = (
                 error if isinstance(error, ModelFault) else ModelFault(f"the models cannot be loaded: {error!r}")
             )
             self._stop()
             return
-        self._serve(repository)
         if self.phase is Phase.STARTING:
             self.phase = Phase.READY
             logger.info("ready")
@@ -84,24 +91,28 @@ class ServerState:
     async def watch_models(self) -> None:
         """Reload model files that have changed, until cancelled."""
         while True:
-            requested = await self._reload_is_requested()
+            requested = await _is_requested(self._models_requested)
             if self._repository is None:
                 continue  # a change during the first load is noticed afterwards
-            found = signature(self.settings.models)
-            if found != self._signature or requested:
-                self._signature = found
+            if requested or await self._in_thread(self._folder.has_changed):
                 await self._reload(self._repository)
+
+    async def watch_keys(self) -> None:
+        """Read the file of API keys again when it has changed, until cancelled."""
+        assert self.keys is not None
+        while True:
+            requested = await _is_requested(self._keys_requested)
+            await self._in_thread(self.keys.reload, unchanged_too=requested)
 
     def reload_soon(self) -> None:
         """Read the keys and the model files again, whether they have changed or not."""
-        if self.keys is not None:
-            self.keys.reload()
-        self._reload_requested.set()
+        self._keys_requested.set()
+        self._models_requested.set()
 
     @property
     def is_stuck(self) -> bool:
-        """Whether a thread may never end: one that loads models, the device's, or one of a request."""
-        return self._loading or self.engine.is_stuck
+        """Whether a thread may never end: one that reads files or loads models, the device's, or one of a request."""
+        return bool(self._in_threads) or self.engine.is_stuck
 
     @property
     def repository(self) -> Repository:
@@ -134,25 +145,16 @@ class ServerState:
             self.phase = Phase.REFUSING
             logger.error("%s", self.fault)
 
-    async def _reload_is_requested(self) -> bool:
-        """Wait for a request to reload, or for the next look at the files."""
-        try:
-            async with asyncio.timeout(LOOK_EVERY_S):
-                await self._reload_requested.wait()
-        except TimeoutError:
-            return False
-        self._reload_requested.clear()
-        return True
-
     async def _reload(self, served: Repository) -> None:
         try:
-            fresh = await self._in_thread(refresh, self.settings.models, self.settings.device, served)
+            fresh = await self._in_thread(self._folder.refresh, served)
             before = set(served)
             await self._in_thread(self.engine.warm_up, [detector for detector in fresh if detector not in before])
         except ModelFault as fault:
             logger.error("the models stay as they were: %s", fault)
-        except Exception:  # a bug; the next change is read all the same
-            logger.exception("the models stay as they were")
+        except Exception as fault:  # no descriptor or memory is left, or a bug: no change of a file may be lost
+            self._folder.read_again_soon()
+            self.background.failed("watch_models", fault)
         else:
             self._serve(fresh)
             self._return_memory_later()
@@ -173,13 +175,25 @@ class ServerState:
         loop.call_later(self.settings.request_timeout_s, loop.run_in_executor, None, return_free_pages)
 
     async def _in_thread(self, step: Callable[P, A], *arguments: P.args, **options: P.kwargs) -> A:
-        """A step of loading. The thread goes on even when this task is cancelled."""
+        """A step of a background task. The thread goes on even when the task is cancelled."""
 
         def run() -> A:
-            self._loading = True
+            token = object()
+            self._in_threads.add(token)
             try:
                 return step(*arguments, **options)
             finally:
-                self._loading = False
+                self._in_threads.discard(token)
 
         return await asyncio.to_thread(run)
+
+
+async def _is_requested(event: asyncio.Event) -> bool:
+    """Wait for a request to reload, or for the next look at the files."""
+    try:
+        async with asyncio.timeout(LOOK_EVERY_S):
+            await event.wait()
+    except TimeoutError:
+        return False
+    event.clear()
+    return True

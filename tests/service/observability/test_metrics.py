@@ -7,6 +7,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.errors import Reason
+from service.observability.metrics import BACKGROUND_TASKS
 from service.observability.timing import STAGES
 from service.simulation.scene import make_scene
 from tests.support import frames
@@ -35,11 +36,12 @@ def test_the_values_of_labels_are_there_before_anything_happened(client: httpx.C
     values = {
         (family.name, label): {sample.labels[label] for sample in family.samples}
         for family in exposed(client)
-        for label in label_names(family) & {"stage", "reason", "outcome"}
+        for label in label_names(family) & {"stage", "reason", "outcome", "task"}
     }
     assert values == {
         ("rrcanet_stage_duration_seconds", "stage"): set(STAGES),
         ("rrcanet_rejected", "reason"): set(Reason),
         ("rrcanet_frames", "outcome"): {"ok", "error"},
+        ("rrcanet_background_failures", "task"): set(BACKGROUND_TASKS),
     }
     assert all(f"`{stage}`" in PAGE for stage in STAGES)

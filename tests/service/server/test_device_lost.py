@@ -75,7 +75,7 @@ def test_a_reload_while_the_device_hangs_changes_neither(endless: str) -> None:
 
 
 def test_sigterm_ends_a_process_that_loads_a_model_for_ever(brightness_model: Path) -> None:
-    code = "import service.server.state, time; service.server.state.refresh = lambda *_: time.sleep(1000)\n"
+    code = "import service.models.reload as reload, time; reload.ModelFolder.refresh = lambda *_: time.sleep(1000)\n"
     with running(code=code + CODE, MODELS=str(brightness_model.parent)) as (process, client):
         process.send_signal(signal.SIGHUP)
         time.sleep(1)

@@ -1,16 +1,22 @@
 """API keys as clients and operators meet them."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from click.testing import CliRunner
 
+import service.server.state
 from service.cli import main
 from service.keys import hash_of
 from service.settings import SettingsFault, load_settings
 from tests.support.frames import GOOD
 from tests.support.server import StartServer
+from tests.support.waiting import wait_until
+
+LOOK_EVERY_S = 0.05
 
 
 @pytest.fixture
@@ -57,32 +63,42 @@ def test_health_and_the_static_pages_need_no_key(start_server: StartServer, keys
         assert client.get(path).status_code == 200, path
 
 
+@pytest.fixture
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service.server.state, "LOOK_EVERY_S", LOOK_EVERY_S)
+
+
+@pytest.mark.usefixtures("_often")
 def test_a_changed_file_is_read_again_and_a_broken_one_is_not(start_server: StartServer, keys_file: Path) -> None:
     client = start_server(api_keys_file=keys_file)
     keys_file.write_text(f"three {hash_of('third')}\n")
-    assert post(client, **{"X-API-Key": "third"}).status_code == 200
+    wait_until(lambda: post(client, **{"X-API-Key": "third"}).status_code == 200, "the file is not read again")
     assert post(client, **{"X-API-Key": "first"}).status_code == 401
-    keys_file.write_text(f"three {hash_of('third').upper()}\n# as another tool writes it\n")
-    assert post(client, **{"X-API-Key": "third"}).status_code == 200
+    keys_file.write_text(f"four {hash_of('fourth').upper()}\n# as another tool writes it\n")
+    wait_until(lambda: post(client, **{"X-API-Key": "fourth"}).status_code == 200, "the file is not read again")
     keys_file.write_text("half a li")
-    assert post(client, **{"X-API-Key": "third"}).status_code == 200
+    time.sleep(4 * LOOK_EVERY_S)
+    assert post(client, **{"X-API-Key": "fourth"}).status_code == 200
     keys_file.unlink()
-    assert post(client, **{"X-API-Key": "third"}).status_code == 200
+    time.sleep(4 * LOOK_EVERY_S)
+    assert post(client, **{"X-API-Key": "fourth"}).status_code == 200
 
 
-def test_a_broken_file_is_told_once(
+@pytest.mark.usefixtures("_often")
+def test_a_broken_file_is_logged_once(
     start_server: StartServer, keys_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    def logged() -> list[str]:
+        return [record.name for record in caplog.records if "previous API keys stay valid" in record.message]
+
     client = start_server(api_keys_file=keys_file)
-    keys_file.write_text("half a li")
-    for _ in range(3):
+    changes: list[Callable[[], object]] = [lambda: keys_file.write_text("half a li"), keys_file.unlink]
+    for number, change in enumerate(changes, 1):
+        change()
+        wait_until(lambda number=number: len(logged()) == number, logged)  # type: ignore[misc]
+        time.sleep(4 * LOOK_EVERY_S)
         assert post(client, **{"X-API-Key": "first"}).status_code == 200
-    keys_file.unlink()
-    for _ in range(3):
-        assert post(client, **{"X-API-Key": "first"}).status_code == 200
-    assert [record.name for record in caplog.records if "previous API keys stay valid" in record.message] == [
-        "service.keys"
-    ] * 2
+    assert logged() == ["service.keys"] * 2
 
 
 @pytest.mark.parametrize(
