@@ -75,7 +75,8 @@ TABLE: Final[dict[Reason, Row]] = {
     Reason.TOO_MANY_FRAMES: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request has more frames than `MAX_FRAMES`"),
     Reason.UNSUPPORTED_MEDIA_TYPE: Row(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        "the media type of the body is not supported, or the whole body is compressed (`Content-Encoding`)",
+        "the media type of the body is not supported, or the body is compressed in another way than gzip or deflate "
+        "(`Content-Encoding`)",
     ),
     Reason.UNDECODABLE_FRAME: Row(
         HTTPStatus.UNPROCESSABLE_ENTITY,

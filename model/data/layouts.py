@@ -46,20 +46,32 @@ def find_layout(root: Path) -> Layout | None:
 
 
 def frame_files(folder: Path) -> dict[str, list[Path]]:
-    """Image files of a folder by frame name. Several files of one name are a fault, which the caller reports."""
+    """Image files of a folder by frame name. Several files of one name are a fault, which the caller reports.
+
+    If the folder holds folders and no image, each of these is a sequence: ``1/f0.png`` has the frame name ``1/f0``.
+    """
     files: dict[str, list[Path]] = {}
-    for path in sorted(folder.glob(VISIBLE)):
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            files.setdefault(path.stem.removesuffix(MASK_ENDING), []).append(path)
+    for path in _images_in(folder) or [path for inner in _folders(folder) for path in _images_in(inner)]:
+        place = path.parent.relative_to(folder)
+        files.setdefault((place / path.stem.removesuffix(MASK_ENDING)).as_posix(), []).append(path)
     return files
 
 
+def _images_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob(VISIBLE) if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
 def find_lists(root: Path, split: str | Path) -> list[Path]:
-    """Files that ``split`` may name: itself if it is a file; else lists of that stem in ``root``, or in its folders."""
-    if Path(split).is_file():
-        return [Path(split)]
+    """Files that ``split`` may name.
+
+    They are ``split`` itself if it is a file, or its path within ``root``; else lists of that name or stem in ``root``,
+    or in its folders.
+    """
+    for path in (Path(split), root / split):
+        if path.is_file():
+            return [path]
     for folders in ([root], _folders(root)):
-        names = (f"{split}.txt", f"{split}_{root.resolve().name}.txt")
+        names = (str(split), f"{split}.txt", f"{split}_{root.resolve().name}.txt")
         found = [folder / name for folder in folders for name in names if (folder / name).is_file()]
         if found:
             return found

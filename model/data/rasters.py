@@ -8,11 +8,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
 from intensity.rasters import read_counts
 from intensity.tiff_tags import IMAGE_LENGTH, IMAGE_WIDTH
 
 BLACK, WHITE = 31, 224  # levels up to BLACK are black and from WHITE on white: JPEG changes 0 and 255
+MOST_LABELS: Final = 1_000  # instances of one mask
+MOST_NAMED: Final = 8  # labels in a message
+VOID: Final = 255  # palette index of pixels without a label, in masks of VOC
 LABELS: Final = 1  # value of target pixels in masks that hold 0 and 1
 
 
@@ -45,7 +49,10 @@ def read_frame(path: Path) -> NDArray[np.generic]:
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
-    """Read a mask ``[H, W]`` that holds 0 and 255, or 0 and 1.
+    """Read a mask ``[H, W]`` that holds 0 and 255, or 0 and 1, or instances 0, 1, 2, ... of one connected target each.
+
+    In a mask with a palette of colours (VOC, labelme) the indices count: 0 and 1, or instances; 255 is a border without
+    a label, which belongs to no target.
 
     Pixels of soft edges, which some masks of IRSTD-1k have, belong to a target from level 128 on. In a mask of more
     than 8 bits its maximum is white.
@@ -55,6 +62,8 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
             less than half of the pixels are black.
     """
     with opened(path) as image:
+        if _has_colours(image):
+            return _labels(path, np.asarray(image), "palette indices")
         stored = read_counts(image)
     counts = stored.pixels.astype(np.float64)
     if not np.isfinite(counts).all() or counts.min() < 0:
@@ -63,6 +72,8 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     if np.isin(counts, (0, LABELS)).all():
         _refuse_bright(path, stored.dtype, top, counts > 0)
         return counts > 0
+    if _are_labels(counts):
+        return _labels(path, stored.pixels, "values")
     deep = stored.dtype != "uint8"
     levels = np.rint(counts * (255 / top if deep else 1))
     bright = levels[levels > BLACK]
@@ -74,6 +85,36 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         )
     _refuse_bright(path, stored.dtype, top, levels > BLACK)
     return levels > 127
+
+
+def _has_colours(image: Image.Image) -> bool:
+    """Whether a palette image uses colours other than grays, so that its indices are labels."""
+    if image.mode != "P":
+        return False
+    palette = np.asarray(image.getpalette("RGB"), np.int16).reshape(-1, 3)
+    used = palette[np.unique(np.asarray(image)).clip(max=len(palette) - 1)]
+    return bool((used != used[:, :1]).any())
+
+
+def _are_labels(counts: NDArray[np.float64]) -> bool:
+    """Whether a gray mask holds every value from 0 to its maximum, which is at least 2 and small."""
+    top = counts.max()
+    return bool(2 <= top <= MOST_LABELS and np.array_equal(np.unique(counts), np.arange(top + 1)))
+
+
+def _labels(path: Path, labels: NDArray[np.generic], what: str) -> NDArray[np.bool_]:
+    """The pixels of label 1, or of all instances: each must be one connected target."""
+    present = [label for label in np.unique(labels).tolist() if label not in (0, VOID)]
+    targets: NDArray[np.bool_] = np.isin(labels, present)
+    shape = np.ones((3, 3), bool)
+    if present and present != [LABELS] and any(ndimage.label(labels == label, shape)[1] > 1 for label in present):
+        named = ", ".join(map(str, present[:MOST_NAMED]))
+        raise RasterError(
+            f"{path.name} is no binary mask: its {what} {named} are neither the label 1 alone nor instances, of which "
+            "each must be one connected target; save a mask of 0 and 255"
+        )
+    _refuse_bright(path, what, max(present, default=0), targets)
+    return targets
 
 
 def _refuse_bright(path: Path, dtype: str, top: float, bright: NDArray[np.bool_]) -> None:

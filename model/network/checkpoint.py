@@ -21,6 +21,9 @@ from model.recipe import Network, PerChannel
 
 METADATA_KEY = "rrcanet.training"
 MAX_KEYS_NAMED = 8
+STATE_KEYS = ("state_dict", "model_state_dict", "net", "model")  # where checkpoints keep the weights
+PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and of torch.compile
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 class CheckpointError(Exception):
@@ -75,6 +78,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint {path}")
+    with path.open("rb") as file:
+        if file.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise CheckpointError(f"{path} is a pointer of Git LFS and not the file itself; run: git lfs pull")
     weights, record = _read_ours(path) if _is_safetensors(path) else _read_official(path)
     network = build_network(record.network)
     _refuse_misfit(path, network, weights)
@@ -110,14 +116,28 @@ def _read_official(path: Path) -> tuple[dict[str, Tensor], TrainingRecord]:
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise CheckpointError(f"{path} is neither safetensors nor a PyTorch checkpoint: {error}") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise CheckpointError(f"{path} holds no state_dict")
+    state = _state_dict(content)
+    if state is None:
+        raise CheckpointError(
+            f"{path} holds no state_dict, neither by itself nor under one of: {', '.join(STATE_KEYS)}"
+        )
     try:
         weights, in_channels = from_official(state)
     except OfficialKeysError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return weights, _official_record(path, in_channels)
+
+
+def _state_dict(content: Any) -> dict[str, Tensor] | None:
+    """The weights in a checkpoint, without the prefixes that wrappers of PyTorch put before every name."""
+    if not isinstance(content, dict):
+        return None
+    state = next((content[key] for key in STATE_KEYS if isinstance(content.get(key), dict)), content)
+    if not state or not all(isinstance(value, Tensor) for value in state.values()):
+        return None
+    while prefix := next((one for one in PREFIXES if all(name.startswith(one) for name in state)), None):
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return state
 
 
 def _official_record(path: Path, in_channels: int) -> TrainingRecord:

@@ -12,11 +12,14 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from service.api.detect.work import Part
+from service.api.filenames import plain_filename
+from service.api.inflate import check_encoding, inflate
 from service.errors import Reason, ServiceError
 from service.frames import RAW_TYPE, RawLayout
 
 PART_NAMES: Final = ("image", "file")
 MULTIPART: Final = "multipart/form-data"
+PIECE: Final = 65_536  # bytes
 
 
 class _InMemory(MultiPartParser):
@@ -37,6 +40,8 @@ class _InMemory(MultiPartParser):
     def on_headers_finished(self) -> None:
         """Read names as UTF-8, whatever charset is declared (RFC 7578, section 5.1.2); some charsets raise errors."""
         self._charset = "utf-8"
+        part = self._current_part
+        part.content_disposition = plain_filename(part.content_disposition or b"")
         super().on_headers_finished()
 
     def on_end(self) -> None:
@@ -58,17 +63,23 @@ async def read_parts(
         late: the reason of the error if the body is not here by the deadline.
 
     Raises:
-        ServiceError: the body is too large, late, compressed or invalid multipart, or the client disconnected.
+        ServiceError: the body is too large, late, compressed in an unknown way, damaged or invalid multipart, or the
+            client disconnected.
     """
-    _refuse_encoding(request)
+    encoding = request.headers.get("content-encoding", "")
+    check_encoding(encoding)
     _refuse_announced_size(request, limit)
     media_type = _media_type(request.headers.get("content-type"))
     arriving = _Arriving(request, limit)
     try:
         async with asyncio.timeout(deadline - time.monotonic()):
+            if encoding:
+                content = await asyncio.to_thread(inflate, await arriving.read(), encoding, limit)
             if media_type == MULTIPART:
-                return await _read_multipart(request.headers, arriving, max_parts, raw)
-            content = await arriving.read()
+                stream = _pieces(content) if encoding else arriving.stream()
+                return await _read_multipart(request.headers, stream, max_parts, raw)
+            if not encoding:
+                content = await arriving.read()
     except TimeoutError as error:
         raise ServiceError(late, "the body did not arrive in time") from error
     except ClientDisconnect as error:
@@ -76,8 +87,17 @@ async def read_parts(
     return [Part(content, media_type, None, _layout_for(media_type, raw))]
 
 
-async def _read_multipart(headers: Headers, arriving: "_Arriving", max_parts: int, raw: RawLayout | None) -> list[Part]:
-    parser = _InMemory(headers, arriving.stream(), max_files=max_parts, max_fields=max_parts).requiring_end()
+async def _pieces(content: bytes) -> AsyncGenerator[bytes, None]:
+    """A body that is already here, in pieces: one large piece would stop the event loop while it is parsed."""
+    for start in range(0, len(content), PIECE):
+        yield content[start : start + PIECE]
+        await asyncio.sleep(0)
+
+
+async def _read_multipart(
+    headers: Headers, stream: AsyncGenerator[bytes, None], max_parts: int, raw: RawLayout | None
+) -> list[Part]:
+    parser = _InMemory(headers, stream, max_files=max_parts, max_fields=max_parts).requiring_end()
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -150,15 +170,6 @@ def _refuse_announced_size(request: Request, limit: int) -> None:
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
-
-
-def _refuse_encoding(request: Request) -> None:
-    encoding = request.headers.get("content-encoding") or "identity"
-    if encoding.strip().lower() != "identity":
-        raise ServiceError(
-            Reason.UNSUPPORTED_MEDIA_TYPE,
-            f"Content-Encoding {encoding[:64]!r} is not supported; send the body uncompressed",
-        )
 
 
 def _too_large(limit: int) -> ServiceError:

@@ -25,6 +25,7 @@ CUDA_SETTINGS: Final = {
 Providers = list[str | tuple[str, dict[str, str]]]
 
 logger = logging.getLogger(__name__)
+LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
 
 class NoCudaError(ModelFault):
@@ -128,7 +129,16 @@ def _create(path: Path, content: bytes, options: ort.SessionOptions, providers: 
         # no fallback: ONNX Runtime would try again on the CPU and hide why the first attempt failed
         return ort.InferenceSession(content, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime has an exception type for every status code
-        raise ModelFault(f"ONNX Runtime cannot load {path}: {error}") from error
+        raise ModelFault(f"ONNX Runtime cannot load {path}: {_hint(content, str(error))}{error}") from error
+
+
+def _hint(content: bytes, message: str) -> str:
+    """What to do about two kinds of incomplete files; empty for other faults."""
+    if content.startswith(LFS_POINTER):
+        return "the file is a pointer of Git LFS and not the model itself; run: git lfs pull. "
+    if "external" in message.lower():
+        return "its weights lie in another file (external data); save the model as one file. "
+    return ""
 
 
 def missing_for_cuda() -> str | None:

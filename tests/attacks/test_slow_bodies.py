@@ -51,7 +51,7 @@ def test_a_body_that_trickles_on_after_its_answer_is_not_read_for_ever(
 
 def test_a_body_that_ends_after_its_answer_leaves_the_connection_to_others(client: httpx.Client) -> None:
     with connection(client) as opened:
-        opened.sendall(HEAD.replace(b"Host: x", b"Host: x\r\nContent-Encoding: gzip") + GOOD[:100])
+        opened.sendall(HEAD.replace(b"Host: x", b"Host: x\r\nContent-Encoding: br") + GOOD[:100])
         assert b" 415 " in opened.recv(65536)
         opened.sendall(GOOD[100:])
         opened.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

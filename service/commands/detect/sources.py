@@ -9,6 +9,7 @@ from typing import Final
 SUFFIXES: Final = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy")
 RAW_SUFFIXES: Final = (".raw", ".bin")
 STDIN: Final = Path("-")
+HIDDEN: Final = "."  # macOS writes ``._NAME.png`` beside files that it copies
 
 
 class SourceFault(ValueError):
@@ -57,6 +58,8 @@ def find_sources(
 ) -> list[Source]:
     """Find every file of frames, in order. Without their suffixes, the names of the files are unique.
 
+    Within a folder, files and folders whose names begin with a dot are skipped.
+
     Args:
         arguments: files, ``-`` for standard input, or folders of files.
         suffixes: of the files to take from folders, in lower case.
@@ -83,8 +86,12 @@ def _find(argument: Path, suffixes: Sequence[str], recursive: bool, results: Pat
 
 def _walk(argument: Path, recursive: bool, results: Path | None) -> Iterator[Path]:
     for place, folders, files in os.walk(argument, onerror=_fail):
-        yield from (Path(place, name) for name in files)
-        folders[:] = [name for name in folders if recursive and not _same(Path(place, name), results)]
+        yield from (Path(place, name) for name in files if not name.startswith(HIDDEN))
+        folders[:] = [
+            name
+            for name in folders
+            if recursive and not name.startswith(HIDDEN) and not _same(Path(place, name), results)
+        ]
 
 
 def _fail(error: OSError) -> None:

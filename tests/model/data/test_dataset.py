@@ -136,10 +136,13 @@ def test_a_mask_that_is_not_binary_is_named(tmp_path: Path, write_sample: Write,
         FrameFolder(tmp_path, "train")
 
 
-def test_a_palette_that_draws_targets_dark_red_is_no_binary_mask(tmp_path: Path, write_sample: Write) -> None:
+def test_a_palette_of_several_classes_is_no_binary_mask(tmp_path: Path, write_sample: Write) -> None:
     write_sample("a", FLAT, EMPTY)
-    palette = Image.fromarray(np.eye(6, 9, dtype=np.uint8)).convert("P")
-    palette.putpalette([0, 0, 0, 128, 0, 0])
+    classes = np.zeros((6, 9), np.uint8)
+    classes[0, 0] = classes[2, 2] = 1
+    classes[4, 4] = classes[4, 7] = 2
+    palette = Image.fromarray(classes).convert("P")
+    palette.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
     palette.save(tmp_path / "masks" / "a.png")
     with pytest.raises(DataError, match="no binary mask"):
         FrameFolder(tmp_path, "train")

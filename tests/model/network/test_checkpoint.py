@@ -155,3 +155,21 @@ def _refusal(folder: Path, state: dict[str, Tensor]) -> str:
     with pytest.raises(CheckpointError) as caught:
         load_checkpoint(folder / "state.pth")
     return str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["net", "model_state_dict", "model", "state_dict"])
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_wrappers_of_other_training_code_are_taken_off(tmp_path: Path, key: str, prefix: str) -> None:
+    path = tmp_path / "wrapped.pth.tar"
+    torch.save({key: _official(1, prefix), "epoch": 3}, path)
+    plain = tmp_path / "plain.pth.tar"
+    torch.save(_official(1), plain)
+    weights, expected = (load_checkpoint(one).network.state_dict() for one in (path, plain))
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+def test_a_pointer_of_git_lfs_is_named_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "pointer.pth.tar"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+    with pytest.raises(CheckpointError, match="git lfs pull"):
+        load_checkpoint(path)

@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from service.errors import Reason, ServiceError
+from service.pretrained import DEFAULT
 from service.runtime import CPU, Device, DeviceLost, ModelFault, Runtime
 from service.runtime.card import GoldenCheck
 from service.runtime.cuda_runs import CudaRuns
@@ -217,3 +218,18 @@ def test_a_fault_of_the_graph_is_not_taken_for_missing_memory(brightness_model: 
 def test_the_small_models_are_valid_onnx() -> None:
     for rule in Rule:
         onnx.checker.check_model(build_graph(rule), full_check=True)
+
+
+def test_a_pointer_of_git_lfs_is_named_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "pointer.onnx"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+    assert "git lfs pull" in refusal(path)
+
+
+def test_weights_in_another_file_are_named_as_such(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(DEFAULT)
+    path = tmp_path / "split.onnx"
+    onnx.save_model(model, path, save_as_external_data=True, location="split.data", size_threshold=0)
+    assert "external data" in refusal(path)
+    assert "save the model as one file" in refusal(path)

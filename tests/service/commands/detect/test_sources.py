@@ -182,3 +182,11 @@ def test_a_folder_that_cannot_be_read_is_named(detect: Detect, flights: Path, mo
     ended = detect("-r", flights)
     assert ended.exit_code == 1
     assert f"Permission denied: '{flights / 'seq2'}'" in ended.stderr
+
+
+def test_what_begins_with_a_dot_is_skipped_in_folders_but_not_by_name(detect: Detect, tmp_path: Path) -> None:
+    folder = put(tmp_path / "frames", "a.png", "._a.png", ".hidden/b.png", "seq/.c.png", "seq/d.png")
+    (folder / "._a.png").write_bytes(b"of macOS")
+    assert names_of(detect(folder)) == ["a.png"]
+    assert names_of(detect(folder, "--recursive")) == ["a.png", "seq/d.png"]
+    assert names_of(detect(folder / "seq" / ".c.png")) == [".c.png"]
