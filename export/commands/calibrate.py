@@ -1,26 +1,35 @@
 """``rrcanet calibrate``."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from export.commands.options import range_option, require_writable, writing
 from export.evaluation.evaluate import evaluate
 from export.evaluation.grid import Grid
 from export.evaluation.source import FileSource, SourceError
 from export.onnx.card import record_calibration
+from export.report.table import Table
 from intensity import Range
 from model.data.dataset import DataError, FrameFolder
 from model.data.layouts import ALL
-from model.scoring.calibration import Curve, fit_curve
+from model.scoring.calibration import fit_curve
+from model.scoring.metrics import Counts
+from model.scoring.operating_points import OperatingCurve, operating_curve
 from model.training.selection import SPLIT_SEPARATOR
 from service.commands.progress import progress
 from service.detection.options import RangeMode, range_text
+from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity
 from service.runtime import Device, ModelFault
-from service.runtime.card import Calibration, Card
+from service.runtime.card import Calibration, Card, OperatingPoints
 
 EPILOG = "Example: rrcanet calibrate models/nuaa.onnx --data datasets/IRSTD-1k --split train"
+FEW_FALSE: Final = 10  # false targets, below which a share of false ones is hardly measured
+ROWS: Final = 8  # of the printed table
 
 
 @click.command("calibrate", epilog=EPILOG)
@@ -34,8 +43,9 @@ EPILOG = "Example: rrcanet calibrate models/nuaa.onnx --data datasets/IRSTD-1k -
 def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: Device, span: RangeMode | Range) -> None:
     """Calibrate MODEL's confidence: of the targets with confidence 0.9, nine in ten are real on these frames.
 
-    The calibration curve and the origin of the frames are written into the card of the model file. The curve is valid
-    for requests with the same range; the card names the range if it is not auto.
+    The calibration curve, the curve of Pd against false alarms (operating points) and the origin of the frames are
+    written into the card of the model file. Both curves are valid for requests with the same range; the card names the
+    range if it is not auto.
     """
     if model.is_file():  # a missing file is reported below
         require_writable(model)
@@ -44,18 +54,83 @@ def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: D
         source = FileSource(model, Device(device), calibrated=False, span=span)
         for folder in folders:
             _refuse_what_was_trained_on(source.detector.runtime.card, folder)
-        curve, count = _fit(source, folders)
+        found = _find(source, folders)
+        curve = fit_curve(found.scores, found.real)
+        points = operating_curve(curve(found.scores), found.real, found.targets, found.pixels)
     except (DataError, ModelFault, SourceError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     names = ", ".join(f"{folder.root.resolve().name} {folder.split}" for folder in folders)
     with_range = "" if span is RangeMode.AUTO else f" with range={range_text(span)}"
-    origin = f"{names}{with_range}: {count} targets found"
+    origin = f"{names}{with_range}: {found.scores.size} targets found"
     with writing(model):
-        record_calibration(model, Calibration(scores=curve.scores, confidences=curve.confidences, fitted_on=origin))
+        record_calibration(
+            model,
+            Calibration(scores=curve.scores, confidences=curve.confidences, fitted_on=origin),
+            OperatingPoints(
+                confidences=points.confidences,
+                pd=points.pd,
+                false_alarms_per_mpx=points.false_per_megapixel,
+                targets=found.targets,
+                megapixels=found.pixels / 1e6,
+                measured_on=f"{names}{with_range}",
+            ),
+        )
     knots = ", ".join(f"{s:.3f} -> {c:.3f}" for s, c in zip(curve.scores, curve.confidences, strict=True))
     click.echo(f"fitted on {origin}: {knots}")
+    click.echo(f"operating points:\n\n{_table(points).markdown()}")
+    for warning in _warnings(found):
+        click.echo(f"warning: {warning}", err=True)
     if with_range:
         click.echo(f"the confidences are valid for requests{with_range}; the default is range=auto", err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a model finds in the frames of a calibration.
+
+    Attributes:
+        scores: ``[T]``, of the predicted targets, 0..1.
+        real: ``[T]``, whether a true target claims the predicted one.
+        targets: number of true targets.
+        pixels: number of pixels of all frames.
+    """
+
+    scores: NDArray[np.float64]
+    real: NDArray[np.bool_]
+    targets: int
+    pixels: int
+
+
+def _warnings(found: Found) -> list[str]:
+    """What the frames cannot say, and what to do."""
+    false, megapixels = int(np.count_nonzero(~found.real)), found.pixels / 1e6
+    warnings = []
+    if false < FEW_FALSE:
+        warnings.append(
+            f"only {false} of {found.scores.size} targets found are false, so the confidences rest on their number "
+            "alone: add frames with clutter or without targets, where the model raises false alarms"
+        )
+    if megapixels * FALSE_ALARMS_PER_MPX[Sensitivity.QUIET] < 1:
+        warnings.append(
+            f"the frames have {megapixels:.3g} megapixels, so a rate below {1 / megapixels:.2g} false alarms per "
+            f"megapixel cannot be measured; sensitivity={Sensitivity.QUIET} asks for "
+            f"{FALSE_ALARMS_PER_MPX[Sensitivity.QUIET]:g}: add frames"
+        )
+    return warnings
+
+
+def _table(points: OperatingCurve) -> Table:
+    """About eight points of the curve."""
+    chosen = np.unique(np.linspace(0, len(points.confidences) - 1, ROWS).round().astype(int))
+    rows = tuple(
+        (
+            f"{points.confidences[index]:.3f}",
+            f"{100 * points.pd[index]:.1f}",
+            f"{points.false_per_megapixel[index]:.3g}",
+        )
+        for index in chosen
+    )
+    return Table(("lowest confidence", "Pd %", "false alarms / Mpx"), rows)
 
 
 def _refuse_what_was_trained_on(card: Card, folder: FrameFolder) -> None:
@@ -68,12 +143,12 @@ def _refuse_what_was_trained_on(card: Card, folder: FrameFolder) -> None:
         )
 
 
-def _fit(source: FileSource, folders: list[FrameFolder]) -> tuple[Curve, int]:
-    scores, real = [], []
+def _find(source: FileSource, folders: list[FrameFolder]) -> Found:
+    scores, real, total = [], [], Counts()
     for folder in folders:
         frames = evaluate(source, folder, Grid.NATIVE)
         for result in progress(frames, len(folder), f"evaluating {folder.root.name}", "frame"):
             scores.append(result.confidences)
             real.append(result.real)
-    joined = np.concatenate(scores)
-    return fit_curve(joined, np.concatenate(real)), joined.size
+            total += result.counts
+    return Found(np.concatenate(scores), np.concatenate(real), total.targets, total.pixels)

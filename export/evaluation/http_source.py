@@ -23,7 +23,7 @@ MAX_LEVEL: Final = 65535  # pixel value of probability 1 in a probability mask
 # parameters that an evaluation sets itself
 RESERVED: Final = frozenset({"mask", "max_targets", "range", "width", "height", "dtype"})
 # parameters by which the mask may omit pixels above the threshold
-FILTERS: Final = frozenset({"min_confidence", "min_area"})
+FILTERS: Final = frozenset({"min_confidence", "sensitivity", "false_alarms_per_mpx", "min_area"})
 
 
 class HttpSource:

@@ -12,7 +12,7 @@ from export.onnx.graph import Precision, ServedNetwork
 from export.report.report import Report
 from model.files import write_atomically
 from model.network.checkpoint import Checkpoint
-from service.runtime.card import METADATA_KEY, Calibration, Card, CudaGate, Measurement
+from service.runtime.card import METADATA_KEY, Calibration, Card, CudaGate, Measurement, OperatingPoints
 
 
 def make_card(checkpoint: Checkpoint, name: str, version: str, threshold: float, precision: Precision = "fp32") -> Card:
@@ -70,10 +70,10 @@ def record_cuda_check(path: Path, check: CudaGate) -> None:
     write_model(path, graph, card.model_copy(update={"cuda_gate": check}))
 
 
-def record_calibration(path: Path, calibration: Calibration) -> None:
-    """Write another calibration curve to the card. The graph stays the same."""
+def record_calibration(path: Path, calibration: Calibration, points: OperatingPoints) -> None:
+    """Write another calibration curve and its operating points to the card. The graph stays the same."""
     graph, card = read_model(path)
-    write_model(path, graph, card.model_copy(update={"calibration": calibration}))
+    write_model(path, graph, card.model_copy(update={"calibration": calibration, "operating_points": points}))
 
 
 def record_measurement(path: Path, report: Report) -> None:

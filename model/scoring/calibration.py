@@ -1,22 +1,24 @@
 """Calibration: maps the score of a predicted target to the share of such targets that are real.
 
 The curve is fitted on frames that were not trained on, by isotonic regression over bins of about equal count (Zadrozny
-and Elkan, KDD 2002). It is monotonic, so it never changes the order of targets. A correction for small samples keeps it
-below 1 and above 0.
+and Elkan, KDD 2002). It rises strictly, so it keeps the order of targets and never makes different scores equal. A
+correction for small samples keeps it below 1 and above 0.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 Floats = NDArray[np.float64]
+ROOM: Final = 0.45  # of the way to the neighbouring pool; below one half, so that pools stay apart
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Confidence as a function of the score, linear between knots. Both lie in 0..1 and never decrease."""
+    """Confidence as a function of the score, linear between knots. Both lie in 0..1 and rise strictly."""
 
     scores: tuple[float, ...]
     confidences: tuple[float, ...]
@@ -48,11 +50,15 @@ def fit_curve(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int =
     if scores.shape != real.shape or scores.size < bins:
         raise ValueError(f"{scores.size} scores and {real.size} labels cannot fill {bins} bins")
     centres, successes, sizes = _bins(scores, real, bins)
-    rising = _rising_shares(successes, sizes)
+    confidences, lowest, highest = _rising_shares(successes, sizes)
     inside = (centres > 0) & (centres < 1)
     return Curve(
         scores=(0.0, *map(float, centres[inside]), 1.0),
-        confidences=(float(rising[0]), *map(float, rising[inside]), float(rising[-1])),
+        confidences=(
+            lowest if centres[0] > 0 else float(confidences[0]),
+            *map(float, confidences[inside]),
+            highest if centres[-1] < 1 else float(confidences[-1]),
+        ),
     )
 
 
@@ -63,17 +69,30 @@ def _bins(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int) -> t
     return np.asarray(totals / sizes), np.asarray(successes), np.asarray(sizes)
 
 
-def _rising_shares(successes: Floats, sizes: Floats) -> Floats:
-    """Share of real targets in each bin, made monotonic.
+def _rising_shares(successes: Floats, sizes: Floats) -> tuple[Floats, float, float]:
+    """Share of real targets in each bin, made strictly rising, and a share below the first and one above the last.
 
     Isotonic regression pools neighbouring bins. One success and one failure are added to each pool (Laplace), so no
     share is 0 or 1. They must not be added to each bin before pooling: several bins of real targets only would
     then get no higher share than one.
+
+    All bins of a pool have one share, which would make targets of different scores equal. So the shares of a pool are
+    tilted around their mean, which stays as it is: by at most the standard error of the pool, and by less than half of
+    the way to the neighbouring pools, 0 and 1.
     """
     first = isotonic_regression(successes / sizes, weights=sizes).blocks[:-1]
     pooled, real = np.add.reduceat(sizes, first), np.add.reduceat(successes, first)
-    shares = isotonic_regression((real + 1) / (pooled + 2), weights=pooled).x
-    return np.repeat(shares, np.diff([*first, len(sizes)]))
+    smoothed = isotonic_regression((real + 1) / (pooled + 2), weights=pooled)
+    joined = smoothed.blocks[:-1]
+    shares, counts = smoothed.x[joined], np.add.reduceat(pooled, joined)
+    gaps = np.diff(shares, prepend=0.0, append=1.0)
+    error = np.sqrt(shares * (1 - shares) / (counts + 3))  # of a share with Laplace's two more
+    tilts = np.minimum(error, ROOM * np.minimum(gaps[:-1], gaps[1:]))
+    pools = np.repeat(np.arange(len(shares)), np.diff([*np.append(first, len(sizes))[joined], len(sizes)]))
+    before = np.append(0.0, np.cumsum(counts))[pools]
+    place = 2 * (np.cumsum(sizes) - sizes / 2 - before) / counts[pools] - 1  # -1..1 in the pool, 0 in its middle
+    confidences = shares[pools] + tilts[pools] * place
+    return confidences, float(shares[0] - tilts[0]), float(shares[-1] + tilts[-1])
 
 
 def calibration_error(confidences: NDArray[np.floating], real: NDArray[np.bool_], bins: int = 10) -> float:

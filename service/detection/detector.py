@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from intensity import FULL_SCALE, Range, auto_range, to_intensity, without_invalid
 from service.detection.options import Options, Polarity, RangeMode
+from service.detection.sensitivity import lowest_confidence
 from service.detection.targets import Found, Selection, find_targets
 from service.detection.windows import Window, join, windows_of
 from service.errors import Reason, ServiceError
@@ -63,6 +64,14 @@ class Detector:
         prepared = self.prepare(frame, options)
         return self.finish(prepared, self.infer(prepared), options)
 
+    def check(self, options: Options) -> None:
+        """Refuse options that this model cannot follow, before a frame is read.
+
+        Raises:
+            ServiceError: ``bad_parameter``; the model has no curve of false alarms, but the options ask for a rate.
+        """
+        lowest_confidence(self.runtime.card, options)
+
     def prepare(self, frame: Frame, options: Options) -> Prepared:
         """Map counts to intensities, and pad or cut them to the sizes that the network takes.
 
@@ -91,7 +100,8 @@ class Detector:
         if prepared.valid is not None:
             probabilities = np.where(prepared.valid, probabilities, np.float32(0))
         threshold = card.threshold if options.threshold is None else options.threshold
-        selection = Selection(threshold, options.min_confidence, options.min_area, options.max_targets)
+        confidence = lowest_confidence(card, options)
+        selection = Selection(threshold, confidence, options.min_area, options.max_targets)
         found = find_targets(probabilities, card.calibration, selection)
         return Detection(prepared.info, prepared.span, found, probabilities)
 

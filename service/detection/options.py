@@ -33,6 +33,8 @@ class Options:
         max_targets: of one frame; the most confident are kept.
         range: a mode, or the counts that map to intensity 0 and 255.
         polarity: whether targets are brighter or darker than their background.
+        false_alarms_per_mpx: false alarms in a million pixels that the caller accepts; it replaces ``min_confidence``
+            by a confidence from the curve of the model card.
     """
 
     threshold: float | None = None
@@ -41,6 +43,7 @@ class Options:
     max_targets: int = 1000
     range: RangeMode | Range = RangeMode.AUTO
     polarity: Polarity = Polarity.WHITE_HOT
+    false_alarms_per_mpx: float | None = None
 
 
 def parse_range(text: str) -> RangeMode | Range:

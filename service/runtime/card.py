@@ -3,6 +3,7 @@
 A server needs nothing but the file to serve the model correctly.
 """
 
+from itertools import pairwise
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,6 +41,33 @@ class Calibration(CardModel):
             raise ValueError("scores must increase")
         if any(b < a for a, b in zip(self.confidences, self.confidences[1:], strict=False)):
             raise ValueError("confidences must not decrease")
+        return self
+
+
+class OperatingPoints(CardModel):
+    """Pd and false alarms by the lowest confidence that is kept, at the card's threshold.
+
+    ``false_alarms_per_mpx`` counts false objects in a million pixels of frames with ``megapixels`` million pixels and
+    ``targets`` true targets. ``measured_on`` names the frames, which the model was not trained on.
+    """
+
+    confidences: Annotated[tuple[Unit, ...], Field(min_length=1)]
+    pd: tuple[Unit, ...]
+    false_alarms_per_mpx: tuple[Annotated[float, Field(ge=0)], ...]
+    targets: Annotated[int, Field(ge=1)]
+    megapixels: Annotated[float, Field(gt=0)]
+    measured_on: str
+
+    @model_validator(mode="after")
+    def _is_a_curve(self) -> "OperatingPoints":
+        if not len(self.confidences) == len(self.pd) == len(self.false_alarms_per_mpx):
+            raise ValueError("confidences, pd and false_alarms_per_mpx must have the same length")
+        if any(b <= a for a, b in pairwise(self.confidences)):
+            raise ValueError("confidences must increase")
+        if any(b > a for a, b in pairwise(self.pd)):
+            raise ValueError("pd must not increase")
+        if any(b >= a for a, b in pairwise(self.false_alarms_per_mpx)):
+            raise ValueError("false_alarms_per_mpx must decrease")
         return self
 
 
@@ -101,6 +129,7 @@ class Description(CardModel):
     opset: int
     cuda_gate: CudaGate = "none"
     calibration: Calibration = Calibration()
+    operating_points: OperatingPoints | None = None
     measurements: tuple[Measurement, ...] = ()
 
 

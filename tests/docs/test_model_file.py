@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from service.runtime.card import METADATA_KEY, Calibration, Card, GoldenCheck, Measurement
+from service.runtime.card import METADATA_KEY, Calibration, Card, GoldenCheck, Measurement, OperatingPoints
 from tests.support.markdown import names_in, read_document
 
 PAGE = read_document("reference/model-file.md")
@@ -13,6 +13,7 @@ ROW = re.compile(r"^\| (`[\w.\[\]]+`) \| (.+?) \| .+ \|$", re.MULTILINE)
 PARTS: dict[str, type[BaseModel]] = {
     "": Card,
     "calibration.": Calibration,
+    "operating_points.": OperatingPoints,
     "measurements[].": Measurement,
     "golden.": GoldenCheck,
 }
@@ -24,6 +25,8 @@ def fields(prefix: str, part: type[BaseModel]) -> Iterator[tuple[str, str]]:
         default = field.get_default()
         if field.is_required():
             shown = "required"
+        elif default is None:
+            shown = "none"
         elif isinstance(default, Calibration):
             shown = default.fitted_on
         else:

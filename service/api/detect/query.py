@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from service.detection.description import MaskEncoding
 from service.detection.options import Options, Polarity, parse_range
+from service.detection.sensitivity import Sensitivity, false_alarm_rate
 from service.errors import Reason, ServiceError
 from service.frames import LONGEST_SIDE, RawLayout, RawType
 from service.validation import explain_unknown
@@ -36,6 +37,15 @@ class DetectQuery(BaseModel):
         None, description="Pixels with a greater probability belong to targets; by default the model card's threshold."
     )
     min_confidence: Share = Field(0.0, description="Targets with a lower confidence are left out.")
+    sensitivity: Sensitivity | None = Field(
+        None, description="Replaces `min_confidence` by a rate of false alarms: `quiet`, `balanced` or `high`."
+    )
+    false_alarms_per_mpx: float | None = Field(
+        None,
+        gt=0,
+        description="The same with a rate of your own: false alarms in a million pixels.",
+        examples=[0.5],
+    )
     min_area: int = Field(1, ge=1, description="Targets of fewer pixels are left out.")
     max_targets: int = Field(
         1000, ge=0, le=100_000, description="Most targets of one frame; the most confident are kept."
@@ -73,6 +83,17 @@ class DetectQuery(BaseModel):
             raise ValueError("raw rows need all three of width, height and dtype")
         return self
 
+    @model_validator(mode="after")
+    def _chooses_one_operating_point(self) -> "DetectQuery":
+        _ = self.false_alarm_rate
+        return self
+
+    @cached_property
+    def false_alarm_rate(self) -> float | None:
+        """False alarms in a million pixels that the request accepts; None if it names no rate."""
+        others = {name: name in self.model_fields_set for name in ("min_confidence", "threshold")}
+        return false_alarm_rate(self.sensitivity, self.false_alarms_per_mpx, others)
+
     @cached_property
     def raw(self) -> RawLayout | None:
         if self.width is None or self.height is None or self.dtype is None:
@@ -88,6 +109,7 @@ class DetectQuery(BaseModel):
             max_targets=self.max_targets,
             range=parse_range(self.range),
             polarity=self.polarity,
+            false_alarms_per_mpx=self.false_alarm_rate,
         )
 
 

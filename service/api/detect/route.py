@@ -56,6 +56,7 @@ async def detect(request: Request) -> Response:
     query = read_query(request)
     media_type = negotiate(", ".join(request.headers.getlist("accept")))
     detector = server.repository.find(query.model, request.state.request_id)
+    detector.check(query.options)
     latest = timing.began + settings.request_timeout_s
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
     late = Reason.REQUEST_TIMEOUT if deadline == latest else Reason.DEADLINE_EXCEEDED

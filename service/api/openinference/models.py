@@ -24,7 +24,10 @@ from service.models.repository import Repository
 
 SUFFIX: Final = "-detector"
 MASK_LEVEL: Final = 255
-OPTIONS: Final = ("threshold", "min_confidence", "min_area", "max_targets", "range", "polarity")
+OPTIONS: Final = (
+    *("threshold", "min_confidence", "sensitivity", "false_alarms_per_mpx"),
+    *("min_area", "max_targets", "range", "polarity"),
+)
 Values = Mapping[str, NDArray[np.generic]]
 
 
@@ -139,9 +142,11 @@ class WholeDetector(Model):
             if name not in OPTIONS:
                 raise bad(f"{self.name} has no parameter {name[:64]!r}; the parameters are: {', '.join(OPTIONS)}")
         try:
-            return DetectQuery.model_validate(parameters).options
+            options = DetectQuery.model_validate(parameters).options
         except ValidationError as error:
             raise bad(describe(error, DetectQuery)) from error
+        self.detector.check(options)
+        return options
 
     def prepare(self, values: NDArray[Any], options: Options) -> list[Prepared]:
         return [self.detector.prepare(_read_frame(index, counts), options) for index, counts in enumerate(values)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from click.core import ParameterSource
 from tqdm import tqdm
 
 from intensity import Range
@@ -18,6 +19,7 @@ from service.commands.options import FiniteRange, RangeType
 from service.commands.progress import progress
 from service.detection.detector import Detector
 from service.detection.options import Options, Polarity, RangeMode
+from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity, false_alarm_rate
 from service.errors import ServiceError
 from service.frames import LONGEST_SIDE, Frame, RawLayout, RawType
 from service.models.repository import load_detector
@@ -35,6 +37,11 @@ FORMAT_HELP: Final = (
 FRAMES_HELP: Final = "Also write this file with one row per frame: size, range, and number of targets or error."
 COCO_HELP: Final = "COCO annotation file: --format coco writes the ids of its images, found by their file_name."
 CONFIDENCE_HELP: Final = "Leave out targets below this confidence, a calibrated probability."
+SENSITIVITIES: Final = click.Choice([one.value for one in Sensitivity])
+SENSITIVITY_HELP: Final = (
+    "Leave out targets by a rate of false alarms in a million pixels: "
+    f"{', '.join(f'{name} {rate:g}' for name, rate in FALSE_ALARMS_PER_MPX.items())}. The model needs a measured curve."
+)
 POLARITY_HELP: Final = (
     "white_hot: targets are brighter than their background; "
     "black_hot: targets are darker, so the frame is inverted before the network runs."
@@ -73,6 +80,12 @@ UNIT: Final = FiniteRange(0, 1)
     help="Pixels above this probability belong to targets; by default the model card's threshold.",
 )
 @click.option("--min-confidence", type=UNIT, default=0.0, show_default=True, help=CONFIDENCE_HELP)
+@click.option("--sensitivity", type=SENSITIVITIES, help=SENSITIVITY_HELP)
+@click.option(
+    "--false-alarms-per-mpx",
+    type=FiniteRange(0, min_open=True),
+    help="As --sensitivity, with a rate of your own.",
+)
 @click.option(
     "--min-area", type=click.IntRange(1), default=1, show_default=True, help="Leave out targets of fewer pixels."
 )
@@ -100,6 +113,8 @@ def detect_command(
     device: Device,
     threshold: float | None,
     min_confidence: float,
+    sensitivity: Sensitivity | None,
+    false_alarms_per_mpx: float | None,
     min_area: int,
     max_targets: int,
     span: RangeMode | Range,
@@ -114,7 +129,8 @@ def detect_command(
     that could not be read is named, and the other frames are still processed. An interrupted run keeps the results file
     of an earlier run.
     """
-    options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity))
+    rate = _false_alarm_rate(sensitivity, false_alarms_per_mpx)
+    options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity), rate)
     if coco_images is not None and form != Format.COCO:
         raise click.UsageError("--coco-images needs --format coco")
     raw = _layout(width, height, dtype)
@@ -123,18 +139,30 @@ def detect_command(
         with termination_interrupts():
             images = read_coco_images(coco_images) if coco_images else None
             detector = load_detector(model, Device(device))
+            detector.check(options)
             with open_writer(Format(form), out, detector, sources, images=images, frames_csv=frames_csv) as writer:
                 files = progress(sources, len(sources), "detecting", "file")
                 bad = sum(_detect_file(detector, source, raw, options, writer) for source in files)
-    except (ModelFault, ValueError, OSError, KeyboardInterrupt) as error:
+    except (ModelFault, ServiceError, ValueError, OSError, KeyboardInterrupt) as error:
         raise click.ClickException(_describe(error)) from error
     if bad:
         raise click.ClickException(f"{bad} of the frames could not be read")
 
 
+def _false_alarm_rate(sensitivity: Sensitivity | None, false_alarms_per_mpx: float | None) -> float | None:
+    source = click.get_current_context().get_parameter_source
+    others = {name: source(name) is not ParameterSource.DEFAULT for name in ("min_confidence", "threshold")}
+    try:
+        return false_alarm_rate(sensitivity and Sensitivity(sensitivity), false_alarms_per_mpx, others)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
 def _describe(error: BaseException) -> str:
     """Why the run ended, and where its results so far are."""
     reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+    if isinstance(error, ServiceError):
+        reason = error.detail
     return "; ".join([reason, *getattr(error, "__notes__", ())])
 
 

@@ -183,6 +183,24 @@ def test_calibration_is_fitted_and_written_into_the_card(model_file: Path, scene
     assert row(evaluate(model, scenes)) == before
 
 
+def test_calibration_measures_the_operating_points(model_file: Path, scenes: Path, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    shutil.copy(model_file, model)
+    result = calibrate(model, scenes)
+    points = read_model(model)[1].operating_points
+    assert points is not None
+    scores = row(evaluate(model, scenes, "--split", "train"))
+    assert points.measured_on == "scenes train"
+    assert points.targets == int(scores["targets"])
+    assert 100 * points.pd[0] == pytest.approx(float(scores["Pd %"]), abs=0.01)
+    assert points.false_alarms_per_mpx[0] == pytest.approx(float(scores["false objects / Mpx"]), abs=0.01)
+    assert "| lowest confidence | Pd % | false alarms / Mpx |" in result.output
+    assert "targets found are false" in result.stderr  # simulated scenes have little clutter
+    assert "megapixels, so a rate below" in result.stderr
+    confidences = read_model(model)[1].calibration.confidences
+    assert (np.diff(confidences) > 0).all()
+
+
 def test_a_model_is_not_calibrated_on_its_own_training_frames(model_file: Path, tmp_path: Path) -> None:
     data, model = tmp_path / "IRSTD-1k", tmp_path / "m.onnx"
     write_scenes(data, count=2)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from model.scoring.calibration import calibration_error, fit_curve, reliability
@@ -30,10 +32,21 @@ def test_the_curve_never_reorders_targets_nor_leaves_the_unit_interval() -> None
     assert (np.diff(curve.scores) > 0).all()
 
 
-@pytest.mark.parametrize("targets", [53, 500])
-def test_targets_that_were_all_real_are_all_but_certain(targets: int) -> None:
-    confidences = fit_curve(0.5 + 0.5 * RNG.random(targets), np.ones(targets, bool))(np.array([0.5, 1.0]))
-    np.testing.assert_allclose(confidences, (targets + 1) / (targets + 2))
+@pytest.mark.parametrize("targets", [45, 53, 500])
+def test_targets_that_were_all_real_are_all_but_certain_and_still_differ(targets: int) -> None:
+    scores = 0.5 + 0.5 * RNG.random(targets)
+    curve = fit_curve(scores, np.ones(targets, bool))
+    assert curve(scores).mean() == pytest.approx((targets + 1) / (targets + 2), abs=1e-3)
+    assert (np.diff(curve(np.sort(scores))) > 0).all()
+    assert abs(curve(scores) - (targets + 1) / (targets + 2)).max() < 1 / targets
+
+
+@given(st.integers(12, 400), st.floats(0, 1), st.integers(0, 2**16))
+def test_a_higher_score_always_has_a_higher_confidence(targets: int, share: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    curve = fit_curve(rng.random(targets), rng.random(targets) < share)
+    assert (np.diff(curve.confidences) > 0).all()
+    assert 0 < curve.confidences[0] < curve.confidences[-1] < 1
 
 
 def test_a_few_targets_calibrate_well_enough() -> None:

@@ -9,15 +9,24 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from service.detection.targets import confidence_of
-from service.runtime.card import Calibration, Card, Measurement
+from service.runtime.card import Calibration, Card, Measurement, OperatingPoints
 from tests.support.small_models import small_card
 
 UNITS = st.floats(0, 1)
+POINTS = OperatingPoints(
+    confidences=(0, 0.5, 0.9),
+    pd=(1, 0.9, 0.9),
+    false_alarms_per_mpx=(4, 1, 0),
+    targets=10,
+    megapixels=1.5,
+    measured_on="frames",
+)
 
 
 def test_a_card_comes_back_from_json() -> None:
     card = small_card(
         calibration=Calibration(scores=(0.5, 0.9), confidences=(0.1, 0.8), fitted_on="frames"),
+        operating_points=POINTS,
         measurements=(
             Measurement(
                 dataset="d", split="test", grid="256", frames=9, iou=0.7, niou=0.6, pd=1, fa_identity=3.5, fa_legacy=4
@@ -106,3 +115,27 @@ def test_a_calibration_that_is_no_rising_curve_is_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=fault):
         Calibration(scores=scores, confidences=confidences)
+
+
+def test_a_card_of_before_has_no_operating_points() -> None:
+    fields = small_card().model_dump(exclude={"operating_points"})
+    assert Card.model_validate(fields).operating_points is None
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"confidences": (0, 0.5)}, "same length"),
+        ({"confidences": (0, 0.5, 0.5)}, "confidences must increase"),
+        ({"pd": (0.9, 0.95, 0.9)}, "pd must not increase"),
+        ({"false_alarms_per_mpx": (4, 4, 0)}, "false_alarms_per_mpx must decrease"),
+        ({"false_alarms_per_mpx": (4, 1, -1)}, "greater than or equal to 0"),
+        ({"confidences": (), "pd": (), "false_alarms_per_mpx": ()}, "at least 1 item"),
+        ({"megapixels": 0}, "greater than 0"),
+        ({"targets": 0}, "greater than or equal to 1"),
+        ({"surprise": 1}, "not permitted"),
+    ],
+)
+def test_operating_points_that_are_no_falling_curve_are_refused(change: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        OperatingPoints.model_validate(POINTS.model_dump() | change)

@@ -101,8 +101,8 @@ def test_every_bad_parameter_is_named_at_once(client: httpx.Client) -> None:
 
 
 THERE_ARE = (
-    "the parameters are: model, threshold, min_confidence, min_area, max_targets, mask, range, polarity, timeout_ms, "
-    "width, height, dtype"
+    "the parameters are: model, threshold, min_confidence, sensitivity, false_alarms_per_mpx, min_area, max_targets, "
+    "mask, range, polarity, timeout_ms, width, height, dtype"
 )
 
 

@@ -1,0 +1,69 @@
+"""The operating point of a request: how many false alarms the caller accepts, as a lowest confidence of targets."""
+
+from bisect import bisect_left
+from enum import StrEnum
+from typing import Final
+
+from service.detection.options import Options
+from service.errors import Reason, ServiceError
+from service.runtime.card import Card, OperatingPoints
+
+
+class Sensitivity(StrEnum):
+    """How many false alarms a caller accepts."""
+
+    QUIET = "quiet"
+    BALANCED = "balanced"
+    HIGH = "high"
+
+
+# false alarms in a million pixels; a frame of 640x512 has a third of a million
+FALSE_ALARMS_PER_MPX: Final = {Sensitivity.QUIET: 0.1, Sensitivity.BALANCED: 1.0, Sensitivity.HIGH: 10.0}
+
+
+def false_alarm_rate(
+    sensitivity: Sensitivity | None, false_alarms_per_mpx: float | None, others: dict[str, bool]
+) -> float | None:
+    """The rate of false alarms that a caller accepts, per million pixels; None if the caller names none.
+
+    Args:
+        sensitivity: one of the named rates.
+        false_alarms_per_mpx: a rate in numbers.
+        others: for ``min_confidence`` and ``threshold``, by the name that the caller uses: whether the caller sets it.
+
+    Raises:
+        ValueError: the caller names two rates, or sets one of the others beside a rate.
+    """
+    if sensitivity is None and false_alarms_per_mpx is None:
+        return None
+    if sensitivity is not None and false_alarms_per_mpx is not None:
+        raise ValueError("sensitivity and false_alarms_per_mpx both choose a rate of false alarms: use one of them")
+    used = "false_alarms_per_mpx" if sensitivity is None else "sensitivity"
+    for name, is_set in others.items():
+        if is_set:
+            raise ValueError(f"{used} chooses the lowest confidence at the model's own threshold: leave out {name}")
+    return false_alarms_per_mpx if sensitivity is None else FALSE_ALARMS_PER_MPX[sensitivity]
+
+
+def lowest_confidence(card: Card, options: Options) -> float:
+    """Targets below this confidence are left out.
+
+    Raises:
+        ServiceError: ``bad_parameter``; the options name a rate of false alarms, but the card has no curve.
+    """
+    if options.false_alarms_per_mpx is None:
+        return options.min_confidence
+    if card.operating_points is None:
+        raise ServiceError(
+            Reason.BAD_PARAMETER,
+            f"model {card.name}@{card.version} has no curve of false alarms, which sensitivity and "
+            "false_alarms_per_mpx need: use min_confidence, or measure the curve with rrcanet calibrate",
+        )
+    return _on_curve(card.operating_points, options.false_alarms_per_mpx)
+
+
+def _on_curve(points: OperatingPoints, rate: float) -> float:
+    """The lowest confidence of the curve with at most this rate; the highest one if none has so low a rate."""
+    rates = points.false_alarms_per_mpx
+    index = bisect_left(rates, -rate, key=lambda value: -value)  # rates fall
+    return points.confidences[min(index, len(rates) - 1)]
