@@ -10,9 +10,10 @@ import numpy as np
 from export.commands.options import json_option, key_option, range_option, require_writable, write_json, writing
 from export.evaluation.address import AddressError, is_address
 from export.evaluation.details import Details
-from export.evaluation.evaluate import FrameResult, evaluate
+from export.evaluation.evaluate import FrameResult, evaluate, evaluate_predictions
 from export.evaluation.grid import Grid
 from export.evaluation.http_source import HttpSource
+from export.evaluation.predictions import open_predictions
 from export.evaluation.source import FileSource, Source, SourceError
 from export.onnx.card import record_measurement
 from export.report.report import Report
@@ -29,11 +30,13 @@ from service.runtime import Device, ModelFault
 EPILOG = "Example: rrcanet evaluate http://localhost:8000 --data datasets/NUAA-SIRST --split test --report report"
 SPLIT_HELP = f"A list of names: a file, or its stem in the folder. [default: {TEST}; all frames if there is no list]"
 REPORT_HELP = "Write curves, groups and the worst frames to index.html and report.md in this folder."
+PREDICTIONS_HELP = "Score the masks of any tool in place of a model: a folder of masks, or a COCO file."
 WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Details], None]
 
 
 @click.command("evaluate", epilog=EPILOG)
-@click.argument("model", metavar="MODEL|URL")
+@click.argument("model", metavar="[MODEL|URL]", required=False)
+@click.option("--predictions", type=click.Path(path_type=Path), help=PREDICTIONS_HELP)
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with frames and masks.")
 @click.option("--split", help=SPLIT_HELP)
 @click.option("--grid", type=click.Choice([one.value for one in Grid]), default=Grid.NATIVE.value, show_default=True)
@@ -47,7 +50,8 @@ WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Details], None]
 @key_option
 @click.option("--worst", type=click.IntRange(0), default=8, show_default=True, help="Pictures in the report.")
 def evaluate_command(
-    model: str,
+    model: str | None,
+    predictions: Path | None,
     data: Path,
     split: str | None,
     grid: str,
@@ -64,6 +68,9 @@ def evaluate_command(
     The folder may have the layout of any public dataset as it is downloaded. The scores are printed as a Markdown
     table.
 
+    --predictions scores the masks of any tool. A folder has one mask for each frame, named like the frame. A COCO file
+    is a list of results, or images with annotations; each entry has a segmentation of run lengths.
+
     A query in URL is added to every request: 'http://localhost:8000/?model=nuaa-sirst' scores that model of the
     service. At most eight requests run at a time. If the service is busy (429 or 503), a request is retried up to ten
     times, after the time that the service names.
@@ -73,42 +80,44 @@ def evaluate_command(
 
     Exit code 1: the data, the model file or a response cannot be used. The message names the cause.
     """
-    if record and not Path(model).is_file():
-        raise click.UsageError("--record needs a model file")
+    _refuse_what_does_not_fit(model, predictions, record, report_folder)
     if record:
-        require_writable(Path(model))
+        require_writable(Path(str(model)))
     write_report = _report_writer(report_folder, worst) if report_folder else None
     details = Details() if write_report else None
     try:
         folder = FrameFolder(data, split or default_split(data))
-        source = _open(model, Device(device), key, span)
-        results = _evaluate_all(source, folder, Grid(grid), details)
+        if predictions is not None:
+            name, results = str(predictions), _score_masks(predictions, folder, Grid(grid))
+        else:
+            source = open_source(str(model), Device(device), key, span)
+            name, results = source.name, _evaluate_all(source, folder, Grid(grid), details)
     except (AddressError, DataError, ModelFault, SourceError) as error:
         raise click.ClickException(str(error)) from error
-    report = summarise(source.name, folder, Grid(grid), span, results)
-    click.echo(f"{source.name}\n\n{report.markdown()}")
+    report = summarise(name, folder, Grid(grid), None if predictions else span, results)
+    click.echo(f"{name}\n\n{report.markdown()}")
     if json_file is not None:
         write_json(json_file, report.as_json())
     if write_report and details:
         write_report(report, folder, results, details)
     if record:
         try:
-            with writing(Path(model)):
-                record_measurement(Path(model), report)
+            with writing(Path(str(model))):
+                record_measurement(Path(str(model)), report)
         except ValueError as error:  # a score is NaN: no target, or no prediction; a card holds numbers only
             raise click.ClickException(f"nothing to record: {error}") from error
 
 
 def summarise(
-    model: str, folder: FrameFolder, grid: Grid, span: RangeMode | Range, results: list[FrameResult]
+    model: str, folder: FrameFolder, grid: Grid, span: RangeMode | Range | None, results: list[FrameResult]
 ) -> Report:
-    """Scores of all frames together."""
+    """Scores of all frames together. Predicted masks have no ``span``."""
     return Report(
         model=model,
         dataset=folder.root.resolve().name,
         split=folder.split,
         grid=grid,
-        range=range_text(span),
+        range="-" if span is None else range_text(span),
         scores=score(result.counts for result in results),
         calibration_error=calibration_error(
             np.concatenate([result.confidences for result in results]),
@@ -117,9 +126,27 @@ def summarise(
     )
 
 
-def _open(model: str, device: Device, key: str | None, span: RangeMode | Range) -> Source:
+def open_source(model: str, device: Device, key: str | None, span: RangeMode | Range) -> Source:
     """The source for MODEL: a service if it is a URL, otherwise a model file. Only a service uses the key."""
     return HttpSource(model, key, span) if is_address(model) else FileSource(Path(model), device, span=span)
+
+
+def _refuse_what_does_not_fit(
+    model: str | None, predictions: Path | None, record: bool, report_folder: Path | None
+) -> None:
+    if (model is None) == (predictions is None):
+        raise click.UsageError("give either MODEL, a file or a URL, or --predictions")
+    if record and not Path(str(model)).is_file():
+        raise click.UsageError("--record needs a model file")
+    if predictions is not None and report_folder is not None:
+        raise click.UsageError(
+            "--report needs probabilities, which masks do not have: use rrcanet compare for pictures"
+        )
+
+
+def _score_masks(predictions: Path, folder: FrameFolder, grid: Grid) -> list[FrameResult]:
+    frames = evaluate_predictions(open_predictions(predictions, folder.names), folder, grid)
+    return list(progress(frames, len(folder), "evaluating", "frame"))
 
 
 def _evaluate_all(source: Source, folder: FrameFolder, grid: Grid, details: Details | None) -> list[FrameResult]:

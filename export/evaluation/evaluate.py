@@ -1,6 +1,6 @@
-"""Evaluates a model file or a running service on a folder of frames and masks."""
+"""Evaluates a model file, a running service or predicted masks on a folder of frames and masks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from export.evaluation.details import FrameDetails, examine
 from export.evaluation.grid import Grid, counts_on_grid, frame_on_grid, mask_on_grid
+from export.evaluation.predictions import Predictions
 from export.evaluation.retry import Retry
-from export.evaluation.source import Source, SourceError
+from export.evaluation.source import FrameAnswer, Source, SourceError
 from model.data.dataset import FrameFolder
 from model.scoring.metrics import Counts, claimed_objects, count_frame
 
@@ -25,6 +26,7 @@ class FrameResult:
         confidences: ``[T]``, of the predicted targets, 0..1.
         real: ``[T]``, whether a true target claims the predicted one.
         detail: details for a report, if they were requested.
+        prediction: the predicted mask, packed by ``np.packbits``, if it was requested.
     """
 
     name: str
@@ -32,9 +34,18 @@ class FrameResult:
     confidences: NDArray[np.float64]
     real: NDArray[np.bool_]
     detail: FrameDetails | None = None
+    prediction: NDArray[np.uint8] | None = None
+
+    def mask(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Predicted mask ``[H, W]``, if it was kept."""
+        assert self.prediction is not None
+        height, width = shape
+        return np.unpackbits(self.prediction, count=height * width).reshape(shape).astype(np.bool_)
 
 
-def evaluate(source: Source, folder: FrameFolder, grid: Grid, with_details: bool = False) -> Iterator[FrameResult]:
+def evaluate(
+    source: Source, folder: FrameFolder, grid: Grid, with_details: bool = False, keep_masks: bool = False
+) -> Iterator[FrameResult]:
     """Evaluate every frame of the split and yield the results in its order.
 
     Threads decode and count while others infer. If the source is busy, a frame is retried a bounded number of times.
@@ -43,27 +54,58 @@ def evaluate(source: Source, folder: FrameFolder, grid: Grid, with_details: bool
         SourceError, DataError: the source gives no answer for a frame, or a frame cannot be read.
     """
     retry = Retry()
+
+    def answer(name: str) -> FrameAnswer:
+        return retry.find(source, frame_on_grid(folder, name, grid), with_details)
+
     with ThreadPoolExecutor(source.concurrency) as pool:
         try:
             yield from pool.map(
-                lambda name: _evaluate_frame(source, retry, folder, name, grid, with_details), folder.names
+                lambda name: _evaluate_frame(answer, folder, name, grid, with_details, keep_masks), folder.names
             )
         finally:
             retry.cancel()  # if the caller stops early, no thread keeps waiting for a busy source
             pool.shutdown(cancel_futures=True)
 
 
+def evaluate_predictions(
+    predictions: Predictions, folder: FrameFolder, grid: Grid, keep_masks: bool = False
+) -> Iterator[FrameResult]:
+    """Evaluate predicted masks of every frame of the split and yield the results in its order.
+
+    Raises:
+        SourceError, DataError: a prediction or a mask cannot be read, or their sizes differ.
+    """
+
+    def answer(name: str) -> FrameAnswer:
+        height, width = folder.load_mask(name).shape
+        found = predictions.mask_of(name, (height, width))
+        if found.mask.shape != (height, width):
+            raise SourceError(f"the predicted mask is {found.mask.shape}, the frame is {(height, width)}")
+        if grid is Grid.NATIVE:
+            return found
+        return FrameAnswer(mask_on_grid(found.mask, grid), (), ())  # places of peaks belong to the frame's own pixels
+
+    for name in folder.names:
+        yield _evaluate_frame(answer, folder, name, grid, with_details=False, keep_masks=keep_masks)
+
+
 def _evaluate_frame(
-    source: Source, retry: Retry, folder: FrameFolder, name: str, grid: Grid, with_details: bool
+    answer_of: Callable[[str], FrameAnswer],
+    folder: FrameFolder,
+    name: str,
+    grid: Grid,
+    with_details: bool,
+    keep_masks: bool,
 ) -> FrameResult:
-    mask, frame = mask_on_grid(folder.load_mask(name), grid), frame_on_grid(folder, name, grid)
+    mask = mask_on_grid(folder.load_mask(name), grid)
     try:
-        answer = retry.find(source, frame, with_details)
+        answer = answer_of(name)
     except SourceError as fault:
         raise SourceError(f"{name}: {fault}") from fault
     for plane in (answer.mask, answer.probabilities):
         if plane is not None and plane.shape != mask.shape:
-            raise SourceError(f"{name}: {source.name} answers a mask of {plane.shape}, the frame is {mask.shape}")
+            raise SourceError(f"{name}: the answer has a mask of {plane.shape}, the frame is {mask.shape}")
     claimed = claimed_objects(answer.mask, mask)
     return FrameResult(
         name=name,
@@ -71,4 +113,5 @@ def _evaluate_frame(
         confidences=np.array(answer.confidences, np.float64),
         real=np.array([claimed[y, x] for x, y in answer.peaks], np.bool_),
         detail=examine(answer, counts_on_grid(folder.load(name).counts, grid), mask) if with_details else None,
+        prediction=np.packbits(answer.mask) if keep_masks else None,
     )

@@ -38,18 +38,21 @@ def describe_faults(counts: Counts) -> str:
     return ", ".join([*faults, f"IoU {100 * _iou(counts):.1f} %"])
 
 
-def draw_panels(counts: NDArray[np.generic], mask: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> bytes:
-    """PNG with the three panels of a frame. All arrays are ``[H, W]``."""
-    claimed = claimed_objects(prediction, mask)
-    detected = np.concatenate([[False], detected_targets(prediction, mask)])
+def draw_panels(counts: NDArray[np.generic], mask: NDArray[np.bool_], *predictions: NDArray[np.bool_]) -> bytes:
+    """PNG with the panels of a frame: frame, true mask, each prediction. All arrays are ``[H, W]``.
+
+    A target counts as detected if every prediction detects it.
+    """
+    by_all = np.logical_and.reduce([detected_targets(prediction, mask) for prediction in predictions])
+    detected = np.concatenate([[False], by_all])
     labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
     drawn = (
         _gray(counts),
         _boxed(mask, np.asarray(detected[labels]), wrong=MISSED),
-        _boxed(prediction, claimed, wrong=FALSE),
+        *(_boxed(prediction, claimed_objects(prediction, mask), wrong=FALSE) for prediction in predictions),
     )
     width, height = drawn[0].size
-    sheet = Image.new("RGB", (3 * width + 2 * GAP, height), "white")
+    sheet = Image.new("RGB", (len(drawn) * width + (len(drawn) - 1) * GAP, height), "white")
     for index, panel in enumerate(drawn):
         sheet.paste(panel, (index * (width + GAP), 0))
     buffer = io.BytesIO()

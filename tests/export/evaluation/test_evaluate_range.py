@@ -88,7 +88,7 @@ def test_a_curve_that_was_fitted_with_another_range_says_so(model: Path, scenes:
         assert result.exit_code == 0, result.output
         return result
 
-    assert calibrate().stderr == ""
+    assert "range" not in calibrate().stderr
     automatic = read_model(model)[1].calibration
     result = calibrate("--range", "dtype")
     stored = read_model(model)[1].calibration
