@@ -6,6 +6,7 @@ import signal
 import click
 
 from service.api.connection.server import Server
+from service.observability.log_writer import occupy_standard_streams
 from service.observability.logs import set_up_logs
 from service.runtime import Device
 from service.server.memory import return_large_blocks
@@ -28,6 +29,7 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
     Settings come from the environment or .env, each with the prefix RRCANET_. Exit code 2: a setting is wrong.
     Exit code 1: a model cannot be served, or the port is in use.
     """
+    occupy_standard_streams()
     try:
         settings = load_settings(host=host, port=port, device=device)
     except SettingsFault as fault:

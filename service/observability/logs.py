@@ -2,14 +2,13 @@
 
 import json
 import logging
-import sys
 import time
 from collections.abc import Mapping, Set
-from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
+from service.observability.log_writer import STANDARD_ERROR
 from service.observability.metrics import Metrics
 from service.settings import LogFormat
 
@@ -117,13 +116,27 @@ class RequestLog:
         known: dict[str, object] = {"request_id": request_id, "duration_ms": round(1e3 * seconds, 3)}
         known |= {name: value for name, value in (("reason", reason), ("key", key)) if value is not None}
         line = self._write(Line(time.time(), "INFO", REQUESTS, f"{method} {route} {status}", known))
-        with suppress(OSError, ValueError):  # a log that cannot be written fails no request
-            sys.stderr.write(f"{line}\n")
+        STANDARD_ERROR.write(f"{line}\n")
+
+
+class _ToWriter(logging.Handler):
+    """Hands lines to the thread that writes them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue the line of a record."""
+        try:
+            STANDARD_ERROR.write(f"{self.format(record)}\n")
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Wait for the last lines; ``logging`` calls it when the process ends."""
+        STANDARD_ERROR.flush()
 
 
 def set_up_logs(style: LogFormat) -> None:
     """Send the lines of every logger in the process, including uvicorn's, to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToWriter()
     handler.setFormatter(Formatter(style))
     root = logging.getLogger()
     root.handlers[:] = [handler]

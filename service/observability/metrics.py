@@ -1,12 +1,15 @@
 """The Prometheus metrics. Their names and labels are part of the public interface; label values are bounded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
 
 from service.errors import Reason
+from service.observability.log_writer import STANDARD_ERROR
 from service.observability.timing import STAGES
 
 # from a quarter of a millisecond to half a minute, each bound twice the one before
@@ -14,6 +17,15 @@ SECONDS: Final = tuple(0.00025 * 2**k for k in range(18))
 FRAMES: Final = tuple(2**k for k in range(8))
 BACKGROUND_TASKS: Final = ("load", "watch_models", "watch_keys", "watch_device")
 SHARES: Final = tuple(k / 20 for k in range(1, 21))
+
+
+class LogLinesDropped(Collector):
+    """A counter whose value is kept elsewhere, because the writer of the log is older than the metrics."""
+
+    def collect(self) -> Iterable[Metric]:
+        """The value at the moment of the scrape."""
+        text = "Log lines that were not written."
+        yield CounterMetricFamily("rrcanet_log_lines_dropped", text, value=STANDARD_ERROR.dropped)
 
 
 class Metrics:
@@ -62,6 +74,7 @@ class Metrics:
         self.background_failures = Counter(
             "rrcanet_background_failures", "Failures of background tasks.", ["task"], registry=registry
         )
+        registry.register(LogLinesDropped())
         # created now, since alerts fail on a series that is absent until the first request
         self.stages = {stage: stage_duration.labels(stage) for stage in STAGES}
         self.frames_ok, self.frames_error = (frames.labels(outcome) for outcome in ("ok", "error"))

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
+from _pytest.capture import CaptureResult
 
+from service.observability.log_writer import STANDARD_ERROR
 from service.observability.logs import set_up_logs
 from service.settings import LogFormat
+from tests.support.waiting import WITHIN_S
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +23,11 @@ def _logging_comes_back_as_it_was() -> Iterator[None]:
     root.setLevel(level)
     for reader, before in zip(readers, levels, strict=True):
         reader.setLevel(before)
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> CaptureResult[str]:
+    STANDARD_ERROR.flush(WITHIN_S)
+    return capsys.readouterr()
 
 
 def log_a_fault() -> None:
@@ -34,7 +42,7 @@ def test_every_json_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> No
     logging.getLogger("service").info("scène %s\nline 2", 7, extra={"request_id": "r1", "duration_ms": 1.5})
     logging.getLogger("uvicorn.error").warning("from below")
     log_a_fault()
-    captured = capsys.readouterr()
+    captured = written(capsys)
     assert captured.out == ""
     first, second, third = map(json.loads, captured.err.splitlines())
     moment = datetime.fromisoformat(first.pop("time"))
@@ -57,7 +65,7 @@ def test_a_text_line_ends_with_what_is_known_of_the_request(capsys: pytest.Captu
     logging.getLogger("service").info("answered", extra={"request_id": "r1", "duration_ms": 1.5})
     logging.getLogger("service").info("plain")
     log_a_fault()
-    first, second, third, *trace = capsys.readouterr().err.splitlines()
+    first, second, third, *trace = written(capsys).err.splitlines()
     assert first.endswith(" INFO    answered request_id=r1 duration_ms=1.5")
     assert second.endswith(" INFO    plain")
     assert third.endswith(" ERROR   it failed request_id=r1")
@@ -70,12 +78,12 @@ def test_details_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     logging.getLogger("PIL").debug("chunk by chunk")
     logging.getLogger("PIL.TiffImagePlugin").error("more samples than can be decoded: 16")
     logging.getLogger("python_multipart.multipart").warning("did not find boundary character")
-    assert capsys.readouterr().err == ""
+    assert written(capsys).err == ""
 
 
 def test_set_up_twice_writes_once(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs(LogFormat.TEXT)
     set_up_logs(LogFormat.JSON)
     logging.getLogger().info("once")
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = written(capsys).err.splitlines()
     assert json.loads(line)["message"] == "once"

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from service.keys import hash_of
+from service.observability.log_writer import STANDARD_ERROR
 from service.observability.logs import RequestLog
 from service.observability.metrics import Metrics
 from service.settings import LogFormat
 from tests.service.api.test_health import value
 from tests.support.server import StartServer
+from tests.support.waiting import WITHIN_S
 
 PROBES = ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics")
 KEY = {"X-API-Key": "secret"}
@@ -23,6 +25,7 @@ def test_a_probe_that_goes_well_is_counted_and_not_logged(
     (tmp_path / "keys.txt").write_text(f"one {hash_of('secret')}\n")
     client = start_server(api_keys_file=tmp_path / "keys.txt")
     client.headers.update(KEY)
+    STANDARD_ERROR.flush(WITHIN_S)
     capsys.readouterr()
     before = {route: value(client, "rrcanet_requests_total", route=route, status="200") for route in PROBES}
     for route in PROBES:
@@ -31,6 +34,7 @@ def test_a_probe_that_goes_well_is_counted_and_not_logged(
     assert client.get("/v1/models").status_code == 200
     assert client.post("/livez").status_code == 405
     assert client.get("/metrics", headers={"X-API-Key": "another"}).status_code == 401
+    STANDARD_ERROR.flush(WITHIN_S)
     lines = capsys.readouterr().err.splitlines()
     told = [line.partition(" INFO    ")[2].partition(" request_id=")[0] for line in lines]
     assert told == ["GET /v1/models 200", "POST /livez 405", "GET unmatched 401"]
@@ -46,5 +50,6 @@ def test_a_probe_that_does_not_go_well_is_logged(
     log = RequestLog(Metrics(), LogFormat.TEXT, {route})
     log.record("GET", 200, "r1", route)
     log.record("GET", 503, "r2", route)
+    STANDARD_ERROR.flush(WITHIN_S)
     (line,) = capsys.readouterr().err.splitlines()
     assert f"GET {route} 503 request_id=r2" in line
