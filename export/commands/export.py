@@ -30,7 +30,7 @@ PRECISION_HELP = (
 FIELDS: Final[dict[str, Any]] = {"name": Name, "model_version": Version, "threshold": Unit}  # types of card fields
 
 
-def _validate_card_field(_context: click.Context, option: click.Parameter, value: str | float) -> str | float:
+def validate_card_field(_context: click.Context, option: click.Parameter, value: str | float) -> str | float:
     """Refuse a value that the card cannot hold before the export starts."""
     try:
         TypeAdapter(FIELDS[str(option.name)], config=ConfigDict(allow_inf_nan=False)).validate_python(value)
@@ -42,14 +42,14 @@ def _validate_card_field(_context: click.Context, option: click.Parameter, value
 @click.command("export", epilog=EPILOG)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=OutputFile(), required=True, help="The .onnx file to write.")
-@click.option("--name", default="rrcanet", show_default=True, callback=_validate_card_field, help=NAME_HELP)
-@click.option("--model-version", default="1", show_default=True, callback=_validate_card_field)
+@click.option("--name", default="rrcanet", show_default=True, callback=validate_card_field, help=NAME_HELP)
+@click.option("--model-version", default="1", show_default=True, callback=validate_card_field)
 @click.option(
     "--threshold",
     type=float,
     default=0.5,
     show_default=True,
-    callback=_validate_card_field,
+    callback=validate_card_field,
     help="Decision threshold on the probability of pixels, 0 to 1.",
 )
 @click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True, help=PRECISION_HELP)
