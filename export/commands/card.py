@@ -98,7 +98,8 @@ def card_command(
         candidate.unlink(missing_ok=True)
     if card.cuda_gate == "none":
         click.echo(
-            "warning: CUDA may not run every node of this network, and then the service refuses it there: use --device cpu",
+            "warning: CUDA may not run every node of this network, and then the service refuses it there: "
+            "use --device cpu",
             err=True,
         )
     size = output.stat().st_size / 1e6
