@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from intensity.rasters import read_counts
 from model.data.dataset import DataError, FrameFolder
-from model.data.rasters import RasterError, opened
+from model.data.rasters import RasterError, opened, read_file
 
 SIDE: Final = 256
 
@@ -39,14 +38,19 @@ def frame_on_grid(folder: FrameFolder, name: str, grid: Grid) -> bytes:
 
 
 def _resized(path: Path) -> bytes:
-    with opened(path) as image:
-        counts, dtype = read_counts(image)
-        if dtype != "uint8":
-            return _npy(counts_on_grid(counts, Grid.SQUARE))
-        pixels = image if image.mode == "L" else image.convert("RGB")
-        buffer = io.BytesIO()
-        pixels.resize((SIDE, SIDE), Image.Resampling.BILINEAR).save(buffer, "PNG", compress_level=1)
-        return buffer.getvalue()
+    counts, dtype = read_file(path)
+    if dtype != "uint8":
+        return _npy(counts_on_grid(counts, Grid.SQUARE))
+    if counts.dtype == np.uint8:
+        return _resized_png(Image.fromarray(counts))
+    with opened(path) as image:  # the colours are resized, as the authors do it
+        return _resized_png(image.convert("RGB"))
+
+
+def _resized_png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.resize((SIDE, SIDE), Image.Resampling.BILINEAR).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def counts_on_grid(counts: NDArray[np.generic], grid: Grid) -> NDArray[np.generic]:

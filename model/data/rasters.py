@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from intensity.counts import Counts, UnreadableCountsError
 from intensity.rasters import read_counts
-from intensity.tiff_tags import IMAGE_LENGTH, IMAGE_WIDTH
+from intensity.tiff import MAGICS as TIFF_MAGICS
+from intensity.tiff import TiffFrame, read_tiff
 
 BLACK, WHITE = 31, 224  # levels up to BLACK are black and from WHITE on white: JPEG changes 0 and 255
 MOST_LABELS: Final = 1_000  # instances of one mask
@@ -30,10 +33,13 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         RasterError: the file is no image.
     """
+    body = _tiff_content(path)
+    if body is not None:
+        frame = _only_frame(path, body)
+        return frame.height, frame.width
     try:
         with Image.open(path) as image:
-            tags = getattr(image, "tag_v2", {})  # for a TIFF, image.size is the size after rotation by its Orientation
-            return tags.get(IMAGE_LENGTH, image.height), tags.get(IMAGE_WIDTH, image.width)
+            return image.height, image.width
     except Exception as error:  # Pillow raises many kinds of exceptions for damaged files
         raise RasterError(f"{path.name} cannot be read: {error}") from error
 
@@ -42,10 +48,26 @@ def read_frame(path: Path) -> NDArray[np.generic]:
     """Counts ``[H, W]``, read as the service reads them.
 
     Raises:
-        RasterError: the file cannot be read or holds several pages.
+        RasterError: the file cannot be read or holds several frames.
     """
-    with opened(path) as image:
-        return read_counts(image).pixels
+    return read_file(path).pixels
+
+
+def read_file(path: Path) -> Counts:
+    """Counts and their type in the file, read as the service reads them.
+
+    Raises:
+        RasterError: the file cannot be read or holds several frames.
+    """
+    body = _tiff_content(path)
+    if body is None:
+        with opened(path) as image:
+            return read_counts(image)
+    try:
+        (counts,) = _only_frame(path, body).read()
+    except UnreadableCountsError as error:
+        raise RasterError(f"{path.name} cannot be read: {error}") from error
+    return counts
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
@@ -61,10 +83,11 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         RasterError: the file cannot be read or is no binary mask: more pixels are gray than white, as in a frame, or
             less than half of the pixels are black.
     """
-    with opened(path) as image:
-        if _has_colours(image):
-            return _labels(path, np.asarray(image), "palette indices")
-        stored = read_counts(image)
+    if _tiff_content(path) is None:
+        with opened(path) as image:
+            if _has_colours(image):
+                return _labels(path, np.asarray(image), "palette indices")
+    stored = read_file(path)
     counts = stored.pixels.astype(np.float64)
     if not np.isfinite(counts).all() or counts.min() < 0:
         raise RasterError(f"{path.name} is no binary mask: negative, infinite or undefined pixels")
@@ -125,14 +148,34 @@ def _refuse_bright(path: Path, dtype: str, top: float, bright: NDArray[np.bool_]
         )
 
 
+def _tiff_content(path: Path) -> bytes | None:
+    """The bytes of a TIFF; None for other files."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(4)
+            return begin + file.read() if begin in TIFF_MAGICS else None
+    except OSError as error:
+        raise RasterError(f"{path.name} cannot be read: {error}") from error
+
+
+def _only_frame(path: Path, body: bytes) -> TiffFrame:
+    try:
+        frames = list(islice(read_tiff(body), MOST_NAMED))
+    except UnreadableCountsError as error:
+        raise RasterError(f"{path.name} cannot be read: {error}") from error
+    first = frames[0]
+    if isinstance(first, UnreadableCountsError):
+        raise RasterError(f"{path.name} cannot be read: {first}") from first
+    if len(frames) > 1 or first.frames > 1:
+        raise RasterError(f"{path.name} holds {max(len(frames), first.frames)} pages, but a file must hold one frame")
+    return first
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
-    """Open one image without decoding it. Any fault of the file, also inside the block, becomes a ``RasterError``."""
+    """Open one PNG, JPEG or BMP without decoding it. Any fault, also inside the block, becomes a ``RasterError``."""
     try:
         with Image.open(path) as image:
-            pages = getattr(image, "n_frames", 1)
-            if image.format == "TIFF" and pages > 1:
-                raise RasterError(f"{path.name} holds {pages} pages, but a file must hold one frame")
             yield image
     except RasterError:
         raise

@@ -3,15 +3,15 @@
 from typing import Final
 
 from service.errors import Reason, ServiceError
-from service.frames import npy, raster
+from service.frames import npy, raster, tiff
 from service.frames.frame import Budget, Frame, undecodable
 from service.frames.raw import MEDIA_TYPE as RAW_TYPE
 from service.frames.raw import RawLayout, RawType, read_raw
 
-ACCEPTED: Final = (*raster.MEDIA_TYPES, npy.MEDIA_TYPE, RAW_TYPE)
-MAGICS: Final = (npy.MAGIC, *(magic for magics in raster.MAGICS.values() for magic in magics))
+ACCEPTED: Final = ("image/png", tiff.MEDIA_TYPE, "image/jpeg", "image/bmp", npy.MEDIA_TYPE, RAW_TYPE)
+MAGICS: Final = (npy.MAGIC, *tiff.MAGICS, *(magic for magics in raster.MAGICS.values() for magic in magics))
 UNMISTAKABLE: Final = tuple(magic for magic in MAGICS if len(magic) >= 4)  # raw rows may begin with BMP's two bytes
-FORMATS: Final = f"{', '.join(raster.MAGICS)} and NumPy's .npy"
+FORMATS: Final = "PNG, TIFF, JPEG, BMP and NumPy's .npy"
 
 
 def decode(
@@ -77,6 +77,8 @@ def _read_by_magic(body: bytes, budget: Budget, name: str | None) -> list[Frame 
     """The frames of a body that begins like a known format; None for any other body."""
     if body.startswith(npy.MAGIC):
         return npy.read_npy(body, budget, name)
+    if body.startswith(tiff.MAGICS):
+        return tiff.read_tiff_frames(body, budget, name)
     for format_name, magics in raster.MAGICS.items():
         if body.startswith(magics):
             return raster.read_raster(body, format_name, budget, name)

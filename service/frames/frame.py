@@ -20,6 +20,8 @@ class FrameInfo:
     dtype: str
     name: str | None
     invalid_pixels: int
+    page: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,17 @@ class Frame:
         counts: ``[H, W]`` uint8, uint16, float32 or float64, C order, native byte order.
         dtype: type of the pixels in the file. Luminance of a colour file is float32 here, its ``dtype`` is uint8.
         name: file name, if the frame has one.
-        invalid_pixels: number of NaN and infinity in ``counts``.
+        invalid_pixels: number of NaN and infinity in ``counts``; pixels without data are NaN.
+        page: position of the page in its file, from 0.
+        warnings: sentences about how the frame was read that a person should know.
     """
 
     counts: NDArray[np.generic]
     dtype: str
     name: str | None = None
     invalid_pixels: int = 0
+    page: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def height(self) -> int:
@@ -49,10 +55,12 @@ class Frame:
     @property
     def info(self) -> FrameInfo:
         """The frame without its pixels."""
-        return FrameInfo(self.width, self.height, self.dtype, self.name, self.invalid_pixels)
+        return FrameInfo(self.width, self.height, self.dtype, self.name, self.invalid_pixels, self.page, self.warnings)
 
 
-def make_frame(counts: NDArray[np.generic], dtype: str, name: str | None) -> Frame:
+def make_frame(
+    counts: NDArray[np.generic], dtype: str, name: str | None, page: int = 0, warnings: tuple[str, ...] = ()
+) -> Frame:
     """Make a frame of ``counts [H, W]``.
 
     Raises:
@@ -62,15 +70,13 @@ def make_frame(counts: NDArray[np.generic], dtype: str, name: str | None) -> Fra
     invalid = int(native.size - np.count_nonzero(np.isfinite(native))) if native.dtype.kind == "f" else 0
     if invalid == native.size:
         raise undecodable("every pixel is NaN or infinite")
-    return Frame(native, dtype, name, invalid)
+    return Frame(native, dtype, name, invalid, page, warnings)
 
 
-def frame_or_fault(
-    counts: NDArray[np.generic], dtype: np.dtype[np.generic], name: str | None
-) -> "Frame | ServiceError":
+def frame_or_fault(counts: NDArray[np.generic], dtype: str, name: str | None, page: int = 0) -> "Frame | ServiceError":
     """Make one of several frames of a body; an error is returned and not raised, so that the others are still read."""
     try:
-        return make_frame(counts, dtype.name, name)
+        return make_frame(counts, dtype, name, page)
     except ServiceError as fault:
         return fault
 

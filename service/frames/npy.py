@@ -31,7 +31,7 @@ def read_npy(body: bytes, budget: Budget, name: str | None) -> list[Frame | Serv
     for _ in range(count):
         budget.take(width, height)
     stack = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-    return [frame_or_fault(stack.reshape(count, height, width)[index], dtype, name) for index in range(count)]
+    return [frame_or_fault(stack.reshape(count, height, width)[index], dtype.name, name) for index in range(count)]
 
 
 def _header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:

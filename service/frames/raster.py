@@ -1,4 +1,4 @@
-"""Reads PNG, TIFF, JPEG and BMP with Pillow; counts are read by ``intensity.rasters``, which training uses too.
+"""Reads PNG, JPEG and BMP with Pillow; counts are read by ``intensity.rasters``, which training uses too.
 
 Files that take far longer to decode than their number of pixels suggests are refused first, because decoding cannot be
 cancelled. Every scan of a JPEG passes over the whole frame. Pillow reads some parts of a file, and the bytes between
@@ -8,22 +8,19 @@ run lengths.
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from PIL import Image, ImageFile, UnidentifiedImageError
-from PIL.TiffImagePlugin import TiffImageFile
 
-from intensity.rasters import UnreadableCountsError, read_counts
-from intensity.tiff_tags import TILE_LENGTH, TILE_WIDTH
+from intensity.counts import UnreadableCountsError
+from intensity.rasters import read_counts
 from service.errors import Reason, ServiceError
 from service.frames.frame import Budget, Frame, make_frame, undecodable
-from service.frames.tiff_samples import describe_samples, first_page_samples, no_mode_for
 
-MEDIA_TYPES: Final = ("image/png", "image/tiff", "image/jpeg", "image/bmp")
+MEDIA_TYPES: Final = ("image/png", "image/jpeg", "image/bmp")
 MAGICS: Final[dict[str, tuple[bytes, ...]]] = {
     "PNG": (b"\x89PNG\r\n\x1a\n",),
-    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     "JPEG": (b"\xff\xd8\xff",),
     "BMP": (b"BM",),
 }
@@ -49,21 +46,14 @@ LONG_BMP_HEADER: Final = 40
 
 
 def read_raster(body: bytes, format_name: str, budget: Budget, name: str | None) -> list[Frame | ServiceError]:
-    """Read one image file; every page of a TIFF is a frame."""
+    """Read one image file."""
     _refuse_costly(body, format_name)
     image = _open(body, format_name)
-    frames: list[Frame | ServiceError] = []
-    for page in _pages(image):
-        if isinstance(page, ServiceError):
-            budget.take(1, 1)  # a file may have a long chain of unreadable pages
-            frames.append(page)
-            continue
-        budget.take(*_allocated(page))
-        try:
-            frames.append(_read_page(page, name))
-        except ServiceError as fault:
-            frames.append(fault.bare())
-    return frames
+    budget.take(image.width, image.height)
+    try:
+        return [_read_page(image, name)]
+    except ServiceError as fault:
+        return [fault.bare()]
 
 
 def _open(body: bytes, format_name: str) -> ImageFile.ImageFile:
@@ -72,35 +62,7 @@ def _open(body: bytes, format_name: str) -> ImageFile.ImageFile:
     except BOMB as error:
         raise ServiceError(Reason.TOO_MANY_PIXELS, "the file has hundreds of millions of pixels") from error
     except Exception as error:  # hostile bytes raise nearly any exception in Pillow's readers
-        samples = first_page_samples(body) if format_name == "TIFF" else None
-        raise undecodable(samples or f"the {format_name} file cannot be read: {_describe(error)}") from error
-
-
-def _pages(image: ImageFile.ImageFile) -> Iterator[Image.Image | ServiceError]:
-    """The image itself, then the other pages of a TIFF. Pillow stops at a page that it has seen before."""
-    yield image
-    index = 0
-    while isinstance(image, TiffImageFile):
-        index += 1
-        try:
-            image.seek(index)
-        except EOFError:
-            return
-        except Exception as error:  # as in _open
-            if no_mode_for(error):
-                yield undecodable(describe_samples(image.tag_v2))
-                continue
-            yield undecodable(f"page {index} of the TIFF cannot be found: {_describe(error)}")
-            return  # the chain of pages is broken here
-        yield image
-
-
-def _allocated(page: Image.Image) -> tuple[int, int]:
-    """Width and height that decoding allocates: a tile of a TIFF may be larger than its frame."""
-    width, height = (getattr(page, "tag_v2", {}).get(tag) for tag in (TILE_WIDTH, TILE_LENGTH))
-    if not isinstance(width, int) or not isinstance(height, int):
-        return page.width, page.height
-    return max(page.width, width), max(page.height, height)
+        raise undecodable(f"the {format_name} file cannot be read: {_describe(error)}") from error
 
 
 def _read_page(page: Image.Image, name: str | None) -> Frame:

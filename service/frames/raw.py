@@ -51,4 +51,4 @@ def read_raw(body: bytes, layout: RawLayout, budget: Budget, name: str | None) -
     for _ in range(count):
         budget.take(layout.width, layout.height)
     stack = np.frombuffer(body, dtype).reshape(count, layout.height, layout.width)
-    return [frame_or_fault(counts, dtype, name) for counts in stack]
+    return [frame_or_fault(counts, dtype.name, name) for counts in stack]

@@ -21,6 +21,7 @@ from tests.support import tiff_by_hand as by_hand
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 U8 = np.arange(35, dtype=np.uint8).reshape(5, 7) * 7
 U16 = U8.astype(np.uint16) * 257 + 3
+COMPLEX = 6  # value of the sample format
 RED, GREEN, BLUE = 0.299, 0.587, 0.114
 
 
@@ -204,10 +205,11 @@ def test_16_bit_colour_in_a_png_is_refused_and_not_cut_to_8_bits(colour: int, sa
         assert "16-bit" in fault.detail
 
 
-def test_16_bit_colour_in_a_tiff_is_refused_and_not_cut_to_8_bits() -> None:
+def test_16_bit_colour_in_a_tiff_is_not_cut_to_8_bits() -> None:
     fields = by_hand.gray(1, 1, 16, 6) | {by_hand.SAMPLES: 3, by_hand.PHOTOMETRIC: 2}
-    fault = fault_of(by_hand.tiff(struct.pack("<3H", 1000, 2000, 3000), fields))
-    assert fault.reason is Reason.UNDECODABLE_FRAME
+    frame = read_one(by_hand.tiff(struct.pack("<3H", 1000, 2000, 3000), fields))
+    assert numbers(frame).item() == pytest.approx(1000 * RED + 2000 * GREEN + 3000 * BLUE)
+    assert frame.dtype == "uint16"
 
 
 def test_16_bit_gray_with_a_transparent_count_keeps_all_counts() -> None:
@@ -309,21 +311,26 @@ def test_floats_of_which_white_is_zero_are_refused() -> None:
     assert "white-is-zero" in fault.detail
 
 
-def test_signed_bytes_are_refused_and_not_read_as_bright(  # -1 would become 255
-) -> None:
+def test_signed_bytes_keep_their_sign() -> None:  # -1 must not become 255
     fields = by_hand.gray(2, 1, 8, 2) | {by_hand.FORMAT: by_hand.SIGNED}
-    (fault,) = read(by_hand.tiff(b"\xff\x01", fields))
-    assert isinstance(fault, ServiceError)
-    assert "sign" in fault.detail
+    frame = read_one(by_hand.tiff(b"\xff\x01", fields))
+    assert (frame.counts.tolist(), frame.dtype) == ([[-1, 1]], "int8")
+
+
+@pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f2", ">u4", "<u4", ">u2", "<i8", ">u8"])
+def test_every_real_type_is_read(dtype: str) -> None:
+    pixels = np.array([[1, 2, 1000]], dtype)
+    form = {"f": by_hand.FLOAT, "i": by_hand.SIGNED, "u": by_hand.UNSIGNED}[pixels.dtype.kind]
+    fields = by_hand.gray(3, 1, 8 * pixels.itemsize, pixels.nbytes) | {by_hand.FORMAT: form}
+    frame = read_one(by_hand.tiff(pixels.tobytes(), fields, order="<" if dtype[0] == "<" else ">"))
+    assert (frame.counts.tolist(), frame.dtype) == ([[1, 2, 1000]], pixels.dtype.name)
 
 
 @pytest.mark.parametrize(
     ("dtype", "own", "named"),
     [
-        ("<f8", {by_hand.FORMAT: by_hand.FLOAT}, "1 x 64 bits per pixel, float, black is zero, little-endian"),
-        ("<f2", {by_hand.FORMAT: by_hand.FLOAT}, "1 x 16 bits per pixel, float, black is zero, little-endian"),
-        (">u4", {}, "1 x 32 bits per pixel, unsigned, black is zero, big-endian"),
-        (">u2", {by_hand.PHOTOMETRIC: 0}, "1 x 16 bits per pixel, unsigned, white is zero, big-endian"),
+        ("<c8", {by_hand.FORMAT: 6}, "1 x 64 bits per pixel, complex, black is zero, little-endian"),
+        (">u2", {by_hand.PHOTOMETRIC: 5}, "1 x 16 bits per pixel, unsigned, CMYK, big-endian"),
         ("<i2", {by_hand.FORMAT: by_hand.SIGNED, by_hand.PHOTOMETRIC: 0}, "signed, white is zero, little-endian"),
         ("<u2", {by_hand.FORMAT: 9}, "of unknown format"),
         ("<u2", {by_hand.PHOTOMETRIC: 32844}, "photometric interpretation 32844"),
@@ -341,9 +348,9 @@ def test_samples_that_are_not_read_are_named_and_not_called_damaged(
 
 
 def wide_pages(count: int) -> bytes:
-    """A readable page, then ``count`` of float64, then a readable one; all share their one pixel."""
+    """A readable page, then ``count`` of complex numbers, then a readable one; all share their one pixel."""
     gray = by_hand.gray(1, 1, 8, 1) | {by_hand.FORMAT: by_hand.UNSIGNED}
-    wide = by_hand.gray(1, 1, 64, 8) | {by_hand.FORMAT: by_hand.FLOAT}
+    wide = by_hand.gray(1, 1, 64, 8) | {by_hand.FORMAT: COMPLEX}
     size = 2 + 12 * len(gray) + 4
     body = by_hand.tiff(bytes(8), gray, next_page=lambda own: own + size)
     for _ in range(count):
@@ -356,7 +363,7 @@ def test_a_page_of_samples_that_are_not_read_fails_alone() -> None:
     first, second, third = read(wide_pages(1))
     assert isinstance(first, Frame)
     assert isinstance(second, ServiceError)
-    assert "64 bits per pixel, float" in second.detail
+    assert "64 bits per pixel, complex" in second.detail
     assert isinstance(third, Frame)
 
 

@@ -6,10 +6,10 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from service.errors import ServiceError
 from service.frames import Budget, Frame, decode
 from tests.support import tiff_by_hand as by_hand
 
@@ -133,11 +133,12 @@ def test_what_stands_beside_colour_is_ignored(compression: int, extra: int) -> N
     np.testing.assert_allclose(frame.counts.astype(np.float64), [[10, 20, 30]], rtol=1e-5)
 
 
-def test_planes_that_would_be_divided_by_alpha_are_refused() -> None:
-    own = {by_hand.SAMPLES: 4, by_hand.EXTRA: 1, by_hand.PLANES: 2, by_hand.PHOTOMETRIC: 2}
-    (fault,) = decode(by_hand.tiff(bytes(4), by_hand.gray(1, 1, 8, 4) | own), None, Budget())
-    assert isinstance(fault, ServiceError)
-    assert "separate planes must not have associated alpha" in fault.detail
+def test_planes_are_read_from_their_own_strips_and_not_divided_by_alpha() -> None:
+    buffer = io.BytesIO()
+    colours = np.stack([np.full((3, 4), level, np.uint8) for level in (10, 20, 30, 128)])
+    tifffile.imwrite(buffer, colours, photometric="rgb", planarconfig="separate", extrasamples=["assocalpha"])
+    luminance = 10 * 0.299 + 20 * 0.587 + 30 * 0.114
+    np.testing.assert_allclose(read(buffer.getvalue()).counts.astype(np.float64), np.full((3, 4), luminance), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("bits", "largest"), [(1, 255), (4, 255), (8, 255), (16, 65535)])
