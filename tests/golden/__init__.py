@@ -1,4 +1,4 @@
-"""Outputs of the authors' implementation, kept small.
+"""Outputs of other implementations, kept small: ``official_*`` of the authors, ``pyirstdmetrics`` of that package.
 
 Their state dicts hold every shared convolution once a pass; here each distinct array stands once, and
 ``aliases`` says which keys share it.
