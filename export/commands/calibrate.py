@@ -1,5 +1,6 @@
 """``rrcanet calibrate``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,17 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.commands.options import range_option, require_writable, writing
-from export.evaluation.evaluate import evaluate
-from export.evaluation.grid import Grid
+from export.evaluation.evaluate import FrameResult
 from export.evaluation.source import FileSource, SourceError
-from export.onnx.card import record_calibration
-from export.report.table import Table
+from export.evaluation.thresholds import evaluate_at
+from export.onnx.card import record_calibration, record_threshold
+from export.report.table import Table, format_score
 from intensity import Range
 from model.data.dataset import DataError, FrameFolder
 from model.data.layouts import ALL
 from model.scoring.calibration import fit_curve
 from model.scoring.metrics import Counts
 from model.scoring.operating_points import OperatingCurve, operating_curve
+from model.scoring.threshold import CANDIDATES, RULE, best_trial, try_thresholds
 from model.training.selection import SPLIT_SEPARATOR
 from service.commands.progress import progress
 from service.detection.options import RangeMode, range_text
@@ -30,6 +32,30 @@ from service.runtime.card import Calibration, Card, OperatingPoints
 EPILOG = "Example: rrcanet calibrate models/nuaa.onnx --data datasets/IRSTD-1k --split train"
 FEW_FALSE: Final = 10  # false targets, below which a share of false ones is hardly measured
 ROWS: Final = 8  # of the printed table
+CHOOSE: Final = "auto"
+THRESHOLD_HELP: Final = (
+    "Also store a threshold: a number from 0 to 1, or auto.  [default: the model keeps its threshold]"
+)
+
+Results = dict[float, list[list[FrameResult]]]  # for each threshold and each dataset: the results of its frames
+
+
+class ThresholdType(click.ParamType[float | str]):
+    """``auto``, or a number from 0 to 1."""
+
+    name = f"{CHOOSE}|NUMBER"
+
+    def convert(self, value: float | str, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        """The threshold, or ``auto``."""
+        if value == CHOOSE:
+            return value
+        try:
+            threshold = float(value)
+        except ValueError:
+            threshold = float("nan")
+        if not 0 <= threshold <= 1:
+            self.fail(f"{value!r} is neither {CHOOSE} nor a number from 0 to 1", param, ctx)
+        return threshold
 
 
 @click.command("calibrate", epilog=EPILOG)
@@ -39,30 +65,47 @@ ROWS: Final = 8  # of the printed table
 @click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
+@click.option("--threshold", "requested", type=ThresholdType(), help=THRESHOLD_HELP)
 @range_option
-def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: Device, span: RangeMode | Range) -> None:
+def calibrate_command(
+    model: Path,
+    data: tuple[Path, ...],
+    split: str,
+    device: Device,
+    requested: float | str | None,
+    span: RangeMode | Range,
+) -> None:
     """Calibrate MODEL's confidence: of the targets with confidence 0.9, nine in ten are real on these frames.
 
     The calibration curve, the curve of Pd against false alarms (operating points) and the origin of the frames are
     written into the card of the model file. Both curves are valid for requests with the same range; the card names the
     range if it is not auto.
+
+    --threshold auto tries 20 thresholds and stores the one with the highest IoU whose false objects do not exceed those
+    at 0.5 by more than a tenth. The card names this rule and the frames. If the threshold changes, the scores that the
+    card holds are removed, because they belong to the threshold before.
     """
     if model.is_file():  # a missing file is reported below
         require_writable(model)
+    with_range = "" if span is RangeMode.AUTO else f" with range={range_text(span)}"
     try:
         folders = [FrameFolder(folder, split) for folder in data]
         source = FileSource(model, Device(device), calibrated=False, span=span)
+        card = source.detector.runtime.card
         for folder in folders:
-            _refuse_what_was_trained_on(source.detector.runtime.card, folder)
-        found = _find(source, folders)
+            _refuse_what_was_trained_on(card, folder)
+        names = ", ".join(f"{folder.root.resolve().name} {folder.split}" for folder in folders) + with_range
+        results = _evaluate(source, folders, _thresholds(requested, card))
+        threshold, rule = _choose(results, names) if requested == CHOOSE else (next(iter(results)), None)
+        found = _found(results[threshold])
         curve = fit_curve(found.scores, found.real)
         points = operating_curve(curve(found.scores), found.real, found.targets, found.pixels)
     except (DataError, ModelFault, SourceError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    names = ", ".join(f"{folder.root.resolve().name} {folder.split}" for folder in folders)
-    with_range = "" if span is RangeMode.AUTO else f" with range={range_text(span)}"
-    origin = f"{names}{with_range}: {found.scores.size} targets found"
+    origin = f"{names}: {found.scores.size} targets found"
     with writing(model):
+        if requested is not None:
+            record_threshold(model, threshold, rule)
         record_calibration(
             model,
             Calibration(scores=curve.scores, confidences=curve.confidences, fitted_on=origin),
@@ -72,9 +115,11 @@ def calibrate_command(model: Path, data: tuple[Path, ...], split: str, device: D
                 false_alarms_per_mpx=points.false_per_megapixel,
                 targets=found.targets,
                 megapixels=found.pixels / 1e6,
-                measured_on=f"{names}{with_range}",
+                measured_on=names,
             ),
         )
+    if requested is not None:
+        click.echo(f"threshold {threshold:g}, before {card.threshold:g}: {rule or 'set by hand'}")
     knots = ", ".join(f"{s:.3f} -> {c:.3f}" for s, c in zip(curve.scores, curve.confidences, strict=True))
     click.echo(f"fitted on {origin}: {knots}")
     click.echo(f"operating points:\n\n{_table(points).markdown()}")
@@ -143,12 +188,46 @@ def _refuse_what_was_trained_on(card: Card, folder: FrameFolder) -> None:
         )
 
 
-def _find(source: FileSource, folders: list[FrameFolder]) -> Found:
-    scores, real, total = [], [], Counts()
-    for folder in folders:
-        frames = evaluate(source, folder, Grid.NATIVE)
-        for result in progress(frames, len(folder), f"evaluating {folder.root.name}", "frame"):
-            scores.append(result.confidences)
-            real.append(result.real)
-            total += result.counts
-    return Found(np.concatenate(scores), np.concatenate(real), total.targets, total.pixels)
+def _thresholds(requested: float | str | None, card: Card) -> Sequence[float]:
+    if isinstance(requested, float):
+        return (requested,)
+    return CANDIDATES if requested == CHOOSE else (card.threshold,)
+
+
+def _evaluate(source: FileSource, folders: list[FrameFolder], thresholds: Sequence[float]) -> Results:
+    results: Results = {threshold: [[] for _ in folders] for threshold in thresholds}
+    for index, folder in enumerate(folders):
+        frames = evaluate_at(source, folder, thresholds)
+        for found in progress(frames, len(folder), f"evaluating {folder.root.name}", "frame"):
+            for threshold, result in zip(thresholds, found, strict=True):
+                results[threshold][index].append(result)
+    return results
+
+
+def _choose(results: Results, names: str) -> tuple[float, str]:
+    """The threshold that the rule chooses, and what the card says about it. The trials are printed as a table."""
+    trials = try_thresholds(
+        {
+            threshold: [sum((frame.counts for frame in folder), Counts()) for folder in folders]
+            for threshold, folders in results.items()
+        }
+    )
+    rows = tuple(
+        (
+            f"{trial.threshold:g}",
+            format_score(100 * trial.iou),
+            format_score(100 * trial.pd),
+            str(trial.false_objects),
+            "yes" if trial.allowed else "no",
+        )
+        for trial in trials
+    )
+    click.echo(f"{Table(('threshold', 'IoU %', 'Pd %', 'false objects', 'allowed'), rows).markdown()}\n")
+    return best_trial(trials).threshold, f"{RULE}: {names}"
+
+
+def _found(folders: list[list[FrameResult]]) -> Found:
+    frames = [frame for folder in folders for frame in folder]
+    total = sum((frame.counts for frame in frames), Counts())
+    scores, real = (np.concatenate([getattr(frame, name) for frame in frames]) for name in ("confidences", "real"))
+    return Found(scores, real, total.targets, total.pixels)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,12 +106,20 @@ def _evaluate_frame(
     for plane in (answer.mask, answer.probabilities):
         if plane is not None and plane.shape != mask.shape:
             raise SourceError(f"{name}: the answer has a mask of {plane.shape}, the frame is {mask.shape}")
+    result = frame_result(name, answer, mask)
+    return replace(
+        result,
+        detail=examine(answer, counts_on_grid(folder.load(name).counts, grid), mask) if with_details else None,
+        prediction=np.packbits(answer.mask) if keep_masks else None,
+    )
+
+
+def frame_result(name: str, answer: FrameAnswer, mask: NDArray[np.bool_]) -> FrameResult:
+    """Compare an answer with the true mask ``[H, W]``."""
     claimed = claimed_objects(answer.mask, mask)
     return FrameResult(
         name=name,
         counts=count_frame(answer.mask, mask),
         confidences=np.array(answer.confidences, np.float64),
         real=np.array([claimed[y, x] for x, y in answer.peaks], np.bool_),
-        detail=examine(answer, counts_on_grid(folder.load(name).counts, grid), mask) if with_details else None,
-        prediction=np.packbits(answer.mask) if keep_masks else None,
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from intensity import Range
 from service.detection.detector import Detection, Detector
 from service.detection.options import Options, RangeMode
+from service.detection.targets import Found
 from service.errors import ServiceError
 from service.frames import Budget, Frame, decode_file
 from service.models.repository import load_detector
@@ -99,21 +100,22 @@ class FileSource:
             detection = self._detect(decoded)
         except ServiceError as fault:
             raise SourceError(str(fault)) from fault
-        return self._answer(detection, probabilities)
+        return answer_of(detection.found, detection.probabilities if probabilities else None)
 
     def _detect(self, frame: Frame) -> Detection:
         prepared = self.detector.prepare(frame, self._options)
         probabilities = self._device.submit(self.detector.infer, prepared).result()
         return self.detector.finish(prepared, probabilities, self._options)
 
-    def _answer(self, detection: Detection, probabilities: bool) -> FrameAnswer:
-        targets = detection.found.targets
-        return FrameAnswer(
-            mask=detection.found.mask,
-            peaks=tuple((target.peak.x, target.peak.y) for target in targets),
-            confidences=tuple(target.confidence for target in targets),
-            probabilities=detection.probabilities if probabilities else None,
-        )
+
+def answer_of(found: Found, probabilities: NDArray[np.float32] | None = None) -> FrameAnswer:
+    """The answer for a frame in which these targets were found; with ``probabilities [H, W]``, it includes them."""
+    return FrameAnswer(
+        mask=found.mask,
+        peaks=tuple((target.peak.x, target.peak.y) for target in found.targets),
+        confidences=tuple(target.confidence for target in found.targets),
+        probabilities=probabilities,
+    )
 
 
 def refuse_several_frames(others: list[Any]) -> None:

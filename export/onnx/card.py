@@ -76,6 +76,14 @@ def record_calibration(path: Path, calibration: Calibration, points: OperatingPo
     write_model(path, graph, card.model_copy(update={"calibration": calibration, "operating_points": points}))
 
 
+def record_threshold(path: Path, threshold: float, rule: str | None) -> None:
+    """Write another decision threshold to the card. Measurements at another threshold are removed from it."""
+    graph, card = read_model(path)
+    kept = card.measurements if threshold == card.threshold else ()
+    update = {"threshold": threshold, "threshold_rule": rule, "measurements": kept}
+    write_model(path, graph, card.model_copy(update=update))
+
+
 def record_measurement(path: Path, report: Report) -> None:
     """Add a measurement to the card. It replaces an older one of the same dataset, split, grid and range."""
     graph, card = read_model(path)

@@ -1,0 +1,67 @@
+"""Chooses the decision threshold of a model from the counts of held-out frames at several thresholds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from model.scoring.metrics import Counts, score
+
+USUAL: Final = 0.5  # the threshold that the others are compared with
+CANDIDATES: Final = (
+    *(0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45),
+    *(USUAL, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95),
+)
+MORE_FALSE_OBJECTS: Final = 0.1  # share by which the false objects may exceed those at ``USUAL``
+RULE: Final = "highest IoU whose false objects do not exceed those at 0.5 by more than a tenth"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What one threshold gives on all frames.
+
+    Attributes:
+        threshold: pixels of greater probability belong to targets.
+        iou: mean of the IoU of the datasets that have targets, 0..1; a large dataset counts as much as a small one.
+        pd: share of the true targets that are detected, all datasets together, 0..1.
+        false_objects: number of false objects, all datasets together.
+        allowed: whether the rule allows this number of false objects.
+    """
+
+    threshold: float
+    iou: float
+    pd: float
+    false_objects: int
+    allowed: bool
+
+
+def try_thresholds(counts: Mapping[float, Sequence[Counts]]) -> tuple[Trial, ...]:
+    """Score each threshold.
+
+    Args:
+        counts: for each threshold, which must include ``USUAL``, the counts of each dataset.
+
+    Raises:
+        ValueError: no dataset has a target.
+    """
+    limit = sum(one.false_objects for one in counts[USUAL]) * (1 + MORE_FALSE_OBJECTS)
+    return tuple(_trial(threshold, datasets, limit) for threshold, datasets in counts.items())
+
+
+def best_trial(trials: Sequence[Trial]) -> Trial:
+    """The trial that ``RULE`` chooses. At equal IoU it has the fewest false objects, then the lowest threshold."""
+    allowed = [trial for trial in trials if trial.allowed]
+    return max(allowed, key=lambda trial: (trial.iou, -trial.false_objects, -trial.threshold))
+
+
+def _trial(threshold: float, datasets: Sequence[Counts], limit: float) -> Trial:
+    with_targets = [score([one]).iou for one in datasets if one.targets]
+    if not with_targets:
+        raise ValueError("the frames have no target: a threshold needs targets to be chosen by")
+    together = sum(datasets, Counts())
+    return Trial(
+        threshold=threshold,
+        iou=sum(with_targets) / len(with_targets),
+        pd=together.detected / together.targets,
+        false_objects=together.false_objects,
+        allowed=together.false_objects <= limit,
+    )
