@@ -34,10 +34,11 @@ class TrainingPrecision(StrEnum):
 
 
 class Optimiser(StrEnum):
-    """The optimiser. The authors train with ``adagrad``."""
+    """The optimiser. The authors train with ``adagrad``. ``muon`` trains kernels by Muon and the rest by AdamW."""
 
     ADAMW = "adamw"
     ADAGRAD = "adagrad"
+    MUON = "muon"
 
 
 class Schedule(StrEnum):
@@ -147,25 +148,47 @@ class Network(RecipeTable):
         return self
 
 
+class CropSize(RecipeTable):
+    """The crops of one step: ``batch`` crops of side ``crop`` pixels."""
+
+    batch: Number
+    crop: Number
+
+
 class Optimisation(RecipeTable):
     """Optimiser and schedule. The result of a run is the running average of its weights.
 
+    ``batch`` crops of side ``crop`` make a step. With ``turns``, steps take turns: the first step has ``batch`` crops
+    of side ``crop``, the next ones have the sizes in ``turns``, then it begins again.
+    ``muon_ratio`` is the learning rate of Muon divided by that of AdamW, for the optimiser ``muon``.
+    ``dice_per_crop`` averages the Dice loss over the crops of a step; by default it is one Dice over all their pixels.
+    ``norm_batches`` batches of plain training crops give the batch norm statistics of the result; 0 keeps their
+    running average.
     ``gradient_norm`` 0 turns clipping off. ``average_decay`` 0 turns averaging off. Every ``keep_every`` steps a copy
     of the weights is kept as ``weights-STEP.safetensors``; 0 keeps no copies.
     """
 
     steps: Number
     optimiser: Optimiser = Optimiser.ADAMW
+    muon_ratio: Positive = 4.0
     schedule: Schedule = Schedule.ONE_CYCLE
     batch: Number = 8
     crop: Number = 128
+    turns: tuple[CropSize, ...] = ()
+    dice_per_crop: bool = False
     peak_learning_rate: Positive = 3e-3
     warm_up: Share = 0.1
     weight_decay: NotNegative = 1e-2
     gradient_norm: NotNegative = 1.0
     average_decay: Share = 0.998
+    norm_batches: Annotated[int, Field(ge=0)] = 0
     keep_every: Annotated[int, Field(ge=0)] = 0
     precision: TrainingPrecision = TrainingPrecision.FP32
+
+    @property
+    def sizes(self) -> tuple[CropSize, ...]:
+        """The sizes that steps take turns with, in their order."""
+        return (CropSize(batch=self.batch, crop=self.crop), *self.turns)
 
 
 class Recipe(RecipeTable):
@@ -194,11 +217,11 @@ class Recipe(RecipeTable):
 
     @model_validator(mode="after")
     def _fits_the_network(self) -> "Recipe":
-        batch, crop = self.optimisation.batch, self.optimisation.crop
-        if crop % self.network.stride:
-            raise ValueError(f"crop {crop} is no multiple of {self.network.stride}")
-        if batch == 1 and crop == self.network.stride:
-            raise ValueError("batch norm would see one pixel at the deepest level: use a larger batch or crop")
+        for size in self.optimisation.sizes:
+            if size.crop % self.network.stride:
+                raise ValueError(f"crop {size.crop} is no multiple of {self.network.stride}")
+            if size.batch == 1 and size.crop == self.network.stride:
+                raise ValueError("batch norm would see one pixel at the deepest level: use a larger batch or crop")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if isinstance(values, tuple) and len(values) != self.network.in_channels:
                 raise ValueError(f"{name} has {len(values)} numbers for {self.network.in_channels} channels")
@@ -213,12 +236,12 @@ class Recipe(RecipeTable):
         return self.mean if is_mean and isinstance(self.mean, float) else 0.0
 
     def with_budget(self, steps: int, batch: int, crop: int) -> "Recipe":
-        """A copy of the recipe with another number of steps, batch size and crop size.
+        """A copy of the recipe with another number of steps, and with this batch and crop size in every step.
 
         Raises:
             RecipeError: batch and crop do not fit the network.
         """
-        budget = {"steps": steps, "batch": batch, "crop": crop}
+        budget = {"steps": steps, "batch": batch, "crop": crop, "turns": ()}
         content = self.model_dump()
         try:
             return Recipe.model_validate(content | {"optimisation": content["optimisation"] | budget})

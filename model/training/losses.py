@@ -16,27 +16,31 @@ from torch.nn import functional as F
 Loss = Callable[[Tensor, Tensor], Tensor]  # (float32 logits, targets 0 to 1 of the same shape) -> scalar
 
 
-def dptk_loss(logits: Tensor, targets: Tensor, k: float = 10.0, epsilon: float = 3.1) -> Tensor:
+def dptk_loss(
+    logits: Tensor, targets: Tensor, k: float = 10.0, epsilon: float = 3.1, dice_per_crop: bool = False
+) -> Tensor:
     """Dice plus Poly-1 top-k. Both terms are computed over all pixels of the batch together.
 
     Args:
-        logits: logits of any shape.
+        logits: logits of any shape; with ``dice_per_crop``, the first dimension counts the crops.
         targets: true values of the same shape, 0 to 1.
         k: the second term averages over this percentage of the pixels, those with the highest loss.
         epsilon: weight of the Poly-1 term.
+        dice_per_crop: average the Dice loss over the crops, so that a crop with a small target counts as much as one
+            with many targets.
 
     Returns:
         A scalar.
     """
     logits, targets = logits.float(), targets.float()
-    return dice_loss(logits, targets) + poly_topk_loss(logits, targets, k, epsilon)
+    return dice_loss(logits, targets, per_crop=dice_per_crop) + poly_topk_loss(logits, targets, k, epsilon)
 
 
-def dice_loss(logits: Tensor, targets: Tensor, smooth: float = 1.0) -> Tensor:
-    """1 - Dice coefficient of the probabilities, over all pixels of the batch together; a scalar."""
-    probabilities = torch.sigmoid(logits)
-    overlap = (probabilities * targets).sum()
-    return 1 - (2 * overlap + smooth) / (probabilities.sum() + targets.sum() + smooth)
+def dice_loss(logits: Tensor, targets: Tensor, smooth: float = 1.0, per_crop: bool = False) -> Tensor:
+    """1 - Dice coefficient of the probabilities, of all pixels together or averaged over crops; a scalar."""
+    probabilities, dims = torch.sigmoid(logits), tuple(range(1 if per_crop else 0, logits.ndim))
+    overlap = (probabilities * targets).sum(dims)
+    return (1 - (2 * overlap + smooth) / (probabilities.sum(dims) + targets.sum(dims) + smooth)).mean()
 
 
 def poly_topk_loss(logits: Tensor, targets: Tensor, k: float = 10.0, epsilon: float = 3.1) -> Tensor:

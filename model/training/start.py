@@ -41,7 +41,7 @@ def starting_checkpoint(recipe: Recipe) -> Checkpoint | None:
     if recipe.start is None:
         return None
     try:
-        before = load_checkpoint(_weights_file(recipe.start))
+        before = load_checkpoint(weights_file(recipe.start))
     except (CheckpointError, FileNotFoundError) as error:
         raise RecipeError(f"recipe {recipe.name} cannot start: {error}") from error
     record = before.record
@@ -50,7 +50,8 @@ def starting_checkpoint(recipe: Recipe) -> Checkpoint | None:
     return before
 
 
-def _weights_file(name_or_path: str) -> Path:
+def weights_file(name_or_path: str) -> Path:
+    """The file of a checkpoint that is given as a path, or as a name in ``model/weights``."""
     path = Path(name_or_path)
     shipped = Path(str(resources.files("model").joinpath("weights", f"{name_or_path}.safetensors")))
     return path if path.is_file() else shipped

@@ -5,8 +5,10 @@ once as a CUDA graph; a replay takes the host a few dozen microseconds.
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import torch
@@ -25,60 +27,73 @@ Maps = Callable[[Tensor], Tensor | tuple[Tensor, ...]]
 WARM_UP: Final = 3  # steps before a capture, in which libraries choose their kernels
 
 
+@dataclass
+class _Turn:
+    """The steps of one crop size: what draws their crops, their random numbers and, on CUDA, their captured graph."""
+
+    sampler: CropSampler
+    numbers: RandomNumbers
+    graph: torch.cuda.CUDAGraph | None = None
+
+
 class TrainingStep:
     """Runs training steps that change ``state``.
 
     Args:
         recipe: the recipe of the run.
         state: the state to change.
-        sampler: draws the crops.
+        samplers: draw the crops, one for each of the sizes that steps take turns with.
         seed: the run's seed.
         hard: stores the worst background pixel of every crop, if the recipe uses hard negatives.
         compile_network: fuse the network's pointwise operations. Compiling takes a minute and is worth it on a GPU.
-        loss: loss of one map of logits. If the network has several maps, the mean of their losses is used.
+        loss: loss of one map of logits, in place of DpT-k as the recipe sets it. If the network has several maps, the
+            mean of their losses is used.
     """
 
     def __init__(
         self,
         recipe: Recipe,
         state: TrainingState,
-        sampler: CropSampler,
+        samplers: Sequence[CropSampler],
         seed: int,
         hard: HardNegatives | None = None,
         compile_network: bool = False,
-        loss: Loss = dptk_loss,
+        loss: Loss | None = None,
     ) -> None:
-        self._hard, self._loss_of = hard, loss
-        self._plan, self._state, self._sampler = recipe.optimisation, state, sampler
+        self._plan, self._state, self._hard = recipe.optimisation, state, hard
+        self._loss_of = loss or partial(dptk_loss, dice_per_crop=self._plan.dice_per_crop)
         self._normalised = Normalisation(recipe.mean, recipe.std, recipe.network.in_channels).to(state.device)
         self._seed, self._device = seed, state.device
         self._maps: Maps = state.network.forward_all if isinstance(state.network, Host) else state.network
         if compile_network:
-            self._maps = torch.compile(self._maps)
+            self._maps = torch.compile(self._maps, dynamic=False)
         self._drops_out = any(isinstance(module, nn.Dropout) for module in state.network.modules())
         noise = recipe.augmentation.noise_share > 0
-        self._numbers = RandomNumbers.empty(self._plan.batch, self._plan.crop, noise, self._device)
+        self._turns = [
+            _Turn(sampler, RandomNumbers.empty(size.batch, size.crop, noise, self._device))
+            for sampler, size in zip(samplers, self._plan.sizes, strict=True)
+        ]
         self._decay = torch.zeros((), device=self._device)
         self._loss = torch.zeros((), device=self._device)
         self._averaged = [value for value in state.average.values() if value.is_floating_point()]
         self._moving = [v for k, v in state.network.state_dict().items() if state.average[k].is_floating_point()]
-        self._graph: torch.cuda.CUDAGraph | None = None
         self._stream = torch.cuda.Stream() if self._device.type == "cuda" else None
         if self._stream is not None:  # pragma: cuda
             self._stream.wait_stream(torch.cuda.current_stream())  # it fills the tensors created above
 
     def run(self, step: int, learning_rate: float) -> Tensor:
         """Run step ``step``, counted from 0. The returned loss is a tensor that the next step overwrites."""
+        turn = self._turns[step % len(self._turns)]
         with self._on_stream():
-            self._numbers.fill(self._seed, step)
+            turn.numbers.fill(self._seed, step)
             self._state.learning_rate.fill_(learning_rate)
             # a smaller decay at the start, so that the random initial weights leave the average quickly
             self._decay.fill_(min(self._plan.average_decay, (1 + step) / (10 + step)))
             if self._stream is None:
                 self._seed_dropout(step)
-                self._compute()
+                self._compute(turn)
             else:  # pragma: cuda
-                self._replay(step)
+                self._replay(turn, step)
         return self._loss
 
     def wait(self) -> None:
@@ -86,25 +101,25 @@ class TrainingStep:
         if self._stream is not None:  # pragma: cuda
             self._stream.synchronize()
 
-    def _replay(self, step: int) -> None:  # pragma: cuda
-        if self._graph is None:
+    def _replay(self, turn: _Turn, step: int) -> None:  # pragma: cuda
+        if turn.graph is None:
             torch.cuda.synchronize()  # a resumed state was written on another stream
             before = self._state.snapshot()
             for _ in range(WARM_UP):
-                self._compute()
+                self._compute(turn)
             self._state.restore(before)
             torch.cuda.synchronize()
             self._state.optimiser.zero_grad(set_to_none=True)
-            self._graph = torch.cuda.CUDAGraph()
+            turn.graph = torch.cuda.CUDAGraph()
             gc.collect()  # freeing an old graph during a capture would abort the capture
-            with torch.cuda.graph(self._graph, stream=self._stream):
-                self._compute()
+            with torch.cuda.graph(turn.graph, stream=self._stream):
+                self._compute(turn)
         self._seed_dropout(step)
-        self._graph.replay()
+        turn.graph.replay()
 
-    def _compute(self) -> None:
+    def _compute(self, turn: _Turn) -> None:
         state = self._state
-        crops = self._sampler.draw(self._numbers)
+        crops = turn.sampler.draw(turn.numbers)
         state.optimiser.zero_grad(set_to_none=True)
         maps = self._forward(crops.intensities)
         loss = torch.stack([self._loss_of(logits.float(), crops.masks) for logits in maps]).mean()

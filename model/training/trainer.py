@@ -14,7 +14,8 @@ from model.network.folded_norm import fold_norms
 from model.recipe import Optimisation, Recipe, Schedule
 from model.sampling.hard_negatives import HardNegatives
 from model.sampling.sampler import CropSampler
-from model.training.losses import Loss, dptk_loss
+from model.training.losses import Loss
+from model.training.norm_statistics import NormStatistics
 from model.training.optimisers import make_optimiser
 from model.training.start import initial_network
 from model.training.state import TrainingState
@@ -63,7 +64,7 @@ class Trainer:
         out: Path,
         network: Callable[[], nn.Module] | None = None,
         compile_network: bool = False,
-        loss: Loss = dptk_loss,
+        loss: Loss | None = None,
     ) -> None:
         self._recipe, self._record, self._seed, self._device, self._out = recipe, record, seed, device, out
         self._plan = recipe.optimisation
@@ -79,8 +80,13 @@ class Trainer:
         optimiser, memory = make_optimiser(built, self._plan, learning_rate), hard.tensors() if hard else {}
         self.state = TrainingState(built, average, optimiser, learning_rate, memory)
         self._data = frames.digest
-        sampler = CropSampler(frames.to(device), recipe.augmentation, self._plan.crop, hard, recipe.outside_intensity)
-        self._step = TrainingStep(recipe, self.state, sampler, seed, hard, compile_network, loss)
+        packed = frames.to(device)
+        samplers = [
+            CropSampler(packed, recipe.augmentation, size.crop, hard, recipe.outside_intensity)
+            for size in self._plan.sizes
+        ]
+        self._step = TrainingStep(recipe, self.state, samplers, seed, hard, compile_network, loss)
+        self._norms = NormStatistics(recipe, packed, seed) if self._plan.norm_batches else None
 
     def resume(self) -> int:
         """Resume from the state in ``out`` and return the number of finished steps.
@@ -130,13 +136,20 @@ class Trainer:
             raise TrainingError(f"a weight is not finite after {self.state.step} steps; {ADVICE}")
         record = self._record.model_copy(update={"steps": self.state.step})
         try:
-            save_checkpoint(self._out / WEIGHTS_FILE, self.state.averaged_weights(), record)
+            save_checkpoint(self._out / WEIGHTS_FILE, self._result(), record)
             if self._plan.keep_every and self.state.step and self.state.step % self._plan.keep_every == 0:
                 file = self._out / f"{Path(WEIGHTS_FILE).stem}-{self.state.step:06d}{Path(WEIGHTS_FILE).suffix}"
                 save_checkpoint(file, self.state.averaged_weights(), record)
             self.state.save(self._out / STATE_FILE, self._recipe, self._seed, self._data, record)
         except OSError as error:
             raise TrainingError(f"cannot write the checkpoint: {error}") from error
+
+    def _result(self) -> dict[str, Tensor]:
+        """The averaged weights; at the end of the run with the batch norm statistics that the recipe asks for."""
+        weights = self.state.averaged_weights()
+        if self._norms is None or self.state.step < self._plan.steps:
+            return weights
+        return self._norms.recomputed(self.state.network, weights, self._plan.norm_batches)
 
     def _read(self, on_device: Tensor, step: int) -> float:
         self._step.wait()

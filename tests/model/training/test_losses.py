@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.training.losses import dptk_loss
+from model.training.losses import dice_loss, dptk_loss
 from tests import golden
 
 
@@ -36,3 +36,21 @@ def test_logits_far_out_give_finite_gradients() -> None:
 
 def test_fewer_pixels_than_one_in_k_still_count() -> None:
     assert dptk_loss(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2)).item() > 0.5
+
+
+def test_dice_of_each_crop_weighs_a_missed_small_target_as_much_as_a_missed_large_one() -> None:
+    targets = torch.zeros(2, 1, 16, 16)
+    targets[0, 0, :10, :10], targets[1, 0, :2, :2] = 1, 1
+    logits = 100 * (targets - 0.5)
+    logits[1] = -50  # the small one is missed
+    together, each = dice_loss(logits, targets), dice_loss(logits, targets, per_crop=True)
+    assert together.item() == pytest.approx(1 - 201 / 205)
+    assert each.item() == pytest.approx((0 + 1 - 1 / 5) / 2)
+    changed = dptk_loss(logits, targets, dice_per_crop=True) - dptk_loss(logits, targets)
+    assert changed.item() == pytest.approx((each - together).item(), abs=1e-5)
+
+
+def test_dice_of_one_crop_is_the_same_either_way() -> None:
+    torch.manual_seed(0)
+    logits, targets = torch.randn(1, 1, 8, 8), (torch.rand(1, 1, 8, 8) > 0.8).float()
+    assert dptk_loss(logits, targets, dice_per_crop=True).item() == pytest.approx(dptk_loss(logits, targets).item())

@@ -28,6 +28,11 @@ def test_a_recipe_may_be_any_file(tmp_path: Path) -> None:
         ("crop = 36", "crop 36 is no multiple of 8"),
         ("batch = 0", "optimisation.batch"),
         ("batch = 1\ncrop = 8", "batch norm would see one pixel"),
+        ("turns = [{ batch = 1, crop = 36 }]", "crop 36 is no multiple of 8"),
+        ("turns = [{ batch = 1, crop = 8 }]", "batch norm would see one pixel"),
+        ("turns = [{ batch = 1 }]", "optimisation.turns.0.crop"),
+        ("muon_ratio = 0", "optimisation.muon_ratio"),
+        ("norm_batches = -1", "optimisation.norm_batches"),
         ("peak_learning_rate = 0", "optimisation.peak_learning_rate"),
         ("[augmentation]\nscale = [0.0, 1.0]", "augmentation.scale"),
         ("[augmentation]\ngain = [1.2, 1.1]", "augmentation.gain"),
@@ -82,3 +87,11 @@ def test_the_authors_recipes_neither_clip_nor_average(name: str) -> None:
     plan = load_recipe(name).optimisation
     assert (plan.optimiser, plan.schedule, plan.peak_learning_rate) == ("adagrad", "constant", 0.05)
     assert (plan.gradient_norm, plan.average_decay) == (0, 0)
+
+
+def test_another_budget_has_one_crop_size(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SMALL + "turns = [{ batch = 2, crop = 64 }]\n")
+    recipe = load_recipe(str(tmp_path / "small.toml"))
+    assert [(size.batch, size.crop) for size in recipe.optimisation.sizes] == [(8, 128), (2, 64)]
+    changed = recipe.with_budget(steps=3, batch=4, crop=32).optimisation
+    assert [(size.batch, size.crop) for size in changed.sizes] == [(4, 32)]

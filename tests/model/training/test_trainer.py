@@ -75,8 +75,18 @@ square_share = 0.5
 """
 
 
+MUON = """
+optimiser = "muon"
+turns = [{ batch = 4, crop = 16 }, { batch = 1, crop = 48 }]
+dice_per_crop = true
+norm_batches = 3
+"""
+
+
 @pytest.mark.parametrize(
-    "more", ["", *(HARD.replace("{precision}", one) for one in TrainingPrecision)], ids=["", *TrainingPrecision]
+    "more",
+    ["", MUON, *(HARD.replace("{precision}", one) for one in TrainingPrecision)],
+    ids=["", "muon", *TrainingPrecision],
 )
 def test_a_run_killed_and_resumed_ends_with_the_same_weights(data: Path, more: str) -> None:
     assert _train(data, steps=6, out="whole", more=more).exit_code == 0
