@@ -42,6 +42,7 @@ def create_app(state: ServerState) -> FastAPI:
         telemetry=_telemetry(),
     )
     app.state.server = state
+    app.router.routes.append(detect.HotRoute(detect.PATH, detect.detect, methods=["POST"]))
     for routes in (detect, models, health, openinference):
         app.include_router(routes.router)
     app.add_exception_handler(ServiceError, on_service_error)

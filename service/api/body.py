@@ -67,7 +67,8 @@ async def read_parts(
             client disconnected.
     """
     encoding = request.headers.get("content-encoding", "")
-    check_encoding(encoding)
+    if encoding:
+        check_encoding(encoding)
     _refuse_announced_size(request, limit)
     media_type = _media_type(request.headers.get("content-type"))
     arriving = _Arriving(request, limit)

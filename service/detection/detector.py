@@ -70,7 +70,8 @@ class Detector:
         Raises:
             ServiceError: ``bad_parameter``; the model has no curve of false alarms, but the options ask for a rate.
         """
-        lowest_confidence(self.runtime.card, options)
+        if options.false_alarms_per_mpx is not None:
+            lowest_confidence(self.runtime.card, options)
 
     def prepare(self, frame: Frame, options: Options) -> Prepared:
         """Map counts to intensities, and pad or cut them to the sizes that the network takes.
@@ -100,7 +101,8 @@ class Detector:
         if prepared.valid is not None:
             probabilities = np.where(prepared.valid, probabilities, np.float32(0))
         threshold = card.threshold if options.threshold is None else options.threshold
-        confidence = lowest_confidence(card, options)
+        is_plain = options.false_alarms_per_mpx is None
+        confidence = options.min_confidence if is_plain else lowest_confidence(card, options)
         selection = Selection(threshold, confidence, options.min_area, options.max_targets)
         found = find_targets(probabilities, card.calibration, selection)
         return Detection(prepared.info, prepared.span, found, probabilities)

@@ -40,7 +40,7 @@ class Admission:
         return Places(self)
 
     def take(self, frames: int) -> None:
-        """Take places, all or none."""
+        """Take all places or none."""
         with self._lock:
             if self._inside + frames > self._capacity:
                 detail = f"{self._inside} of {self._capacity} places are taken, {frames} more are needed"

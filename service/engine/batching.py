@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from traceback import clear_frames
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -70,7 +70,7 @@ class Queue(Generic[K, X, Y]):
     def __init__(self, max_batch: int, max_size: Callable[[K], int]) -> None:
         self._max_batch, self._max_size = max_batch, max_size
         self._waiting: dict[K, deque[Job[K, X, Y]]] = {}
-        self._paces = Paces[K]()
+        self.paces = Paces[K]()
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -79,10 +79,6 @@ class Queue(Generic[K, X, Y]):
         """Add jobs. The admission decides how many may wait."""
         for job in jobs:
             self._waiting.setdefault(job.key, deque()).append(job)
-
-    def learn(self, key: K, seconds: float, size: int) -> None:
-        """A batch of ``size`` pixels took ``seconds``."""
-        self._paces.learn(key, seconds, size)
 
     def take(self, now: float) -> list[Job[K, X, Y]]:
         """Start the next batch. Abandoned jobs and jobs that would miss their deadline are removed on the way.
@@ -94,14 +90,14 @@ class Queue(Generic[K, X, Y]):
             key = min(self._waiting, key=lambda key: self._waiting[key][0].entered)
             batch, all_too_slow = self._take_from(key, now)
             if all_too_slow:
-                self._paces.forget(key)
+                self.paces.forget(key)
             if not self._waiting[key]:
                 del self._waiting[key]
         return batch
 
     def _take_from(self, key: K, now: float) -> tuple[list[Job[K, X, Y]], bool]:
         """The batch, and whether nothing but the expected pace kept it empty."""
-        waiting, max_size, pace = self._waiting[key], self._max_size(key), self._paces.expected(key)
+        waiting, max_size, pace = self._waiting[key], self._max_size(key), self.paces.expected(key)
         batch: list[Job[K, X, Y]] = []
         size, earliest, too_slow = 0, float("inf"), False
         while waiting and len(batch) < self._max_batch and (not batch or size + waiting[0].size <= max_size):
@@ -113,23 +109,20 @@ class Queue(Generic[K, X, Y]):
                 continue
             if job.deadline <= ends:
                 too_slow = too_slow or job.deadline > now
-                job.end.set_exception(_missed(passed=job.deadline <= now))
+                when = (
+                    "passed while the frame waited" if job.deadline <= now else "is too soon for the device to answer"
+                )
+                job.end.set_exception(ServiceError(Reason.DEADLINE_EXCEEDED, f"the deadline {when}"))
                 continue
             size, earliest = size + job.size, min(earliest, job.deadline)
             batch.append(job)
         return batch, too_slow and not batch
 
 
-def _missed(passed: bool) -> ServiceError:
-    when = "passed while the frame waited in the queue" if passed else "is too soon for the device to answer"
-    return ServiceError(Reason.DEADLINE_EXCEEDED, f"the deadline {when}")
-
-
 class Paces(Generic[K]):
-    """Expected seconds a pixel of each key. A run has a fixed cost, so small frames say nothing about large ones.
+    """Expected seconds a pixel of each key; its first run, which also chooses kernels, does not count.
 
-    The first run of a key is not counted, since the runtime also chooses kernels then. Keys are stored as hashes: a key
-    itself would keep a replaced model in memory.
+    Keys are stored as hashes: a key itself would keep a replaced model in memory.
     """
 
     def __init__(self) -> None:
@@ -152,7 +145,7 @@ class Paces(Generic[K]):
 
 
 class Worker(Generic[K, X, Y]):
-    """Runs batches, all in one thread: ONNX Runtime captures CUDA graphs for each thread.
+    """Runs batches in a thread of its own: ONNX Runtime captures CUDA graphs for each thread.
 
     Args:
         run: computes a batch of one key. The results have the order of the tensors.
@@ -170,14 +163,25 @@ class Worker(Generic[K, X, Y]):
     ) -> None:
         self._run, self._queue, self._clock, self._observe = run, queue, clock, observe
         self._arriving: SimpleQueue[Sequence[Job[K, X, Y]] | None] = SimpleQueue()
-        self._closed = False
+        self._device, self._closed = Lock(), False
         self._began: float | None = None
         self._thread = Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
-    def submit(self, jobs: Sequence[Job[K, X, Y]]) -> None:
-        """Queue jobs. No other job can come between them."""
-        self._arriving.put(jobs)
+    def submit(self, jobs: Sequence[Job[K, X, Y]], here: bool = False) -> None:
+        """Queue jobs; no other job can come between them.
+
+        With ``here``, a lone job runs in this thread if the device is idle: 0.1 ms of CPU less (11 of 20 switches).
+        """
+        if not (here and len(jobs) == 1 and self._device.acquire(blocking=False)):
+            self._arriving.put(jobs)
+            return
+        try:
+            if jobs[0].start():
+                self._observe(1)
+                self._answer(jobs)
+        finally:
+            self._device.release()
 
     @property
     def running_since(self) -> float | None:
@@ -192,7 +196,9 @@ class Worker(Generic[K, X, Y]):
 
     def _work(self) -> None:
         while self._receive():
-            self._run_next()
+            with self._device:
+                self._receive()  # jobs that arrived while another thread used the device
+                self._run_next()
 
     def _run_next(self) -> None:
         if batch := self._queue.take(self._clock()):
@@ -211,21 +217,27 @@ class Worker(Generic[K, X, Y]):
 
     def _answer(self, batch: Sequence[Job[K, X, Y]]) -> None:
         """A batch that fails is halved: a bad job fails alone, and a batch too large for the memory still runs."""
-        jobs, works = _still_waited_for(batch)
+        held = [(job, job.work) for job in batch]  # a request may end at any moment
+        jobs, works = [job for job, work in held if work is not None], [work for _, work in held if work is not None]
+        for job in {*batch}.difference(jobs):
+            job.end.set_exception(CancelledError())
+        del held
         if not jobs:
             return
         try:
-            for job, done in zip(jobs, self._time(jobs[0].key, works, sum(job.size for job in jobs)), strict=True):
-                job.end.set_result(done)
+            answers = list(zip(jobs, self._time(jobs[0].key, works, sum(job.size for job in jobs)), strict=True))
         except Exception as fault:
             clear_frames(fault.__traceback__)  # the traceback must not keep the tensors
             works.clear()
             if len(jobs) == 1:
                 jobs[0].end.set_exception(fault)
-                return
-            middle = len(jobs) // 2
-            self._answer(jobs[:middle])
-            self._answer(jobs[middle:])
+            else:
+                middle = len(jobs) // 2
+                self._answer(jobs[:middle])
+                self._answer(jobs[middle:])
+            return
+        for job, done in answers:
+            job.end.set_result(done)
 
     def _time(self, key: K, works: Sequence[X], size: int) -> list[Done[Y]]:
         """Run a batch and learn how long it took."""
@@ -235,19 +247,5 @@ class Worker(Generic[K, X, Y]):
         finally:
             self._began = None
         ended = self._clock()
-        self._queue.learn(key, ended - began, size)
-        if len(results) != len(works):
-            raise ValueError(f"the device gave {len(results)} results for {len(works)} tensors")
+        self._queue.paces.learn(key, ended - began, size)
         return [Done(result, began, ended) for result in results]
-
-
-def _still_waited_for(batch: Sequence[Job[K, X, Y]]) -> tuple[list[Job[K, X, Y]], list[X]]:
-    """The jobs whose requests have not ended since the batch was taken, and their tensors."""
-    jobs, works = [], []
-    for job in batch:
-        if (work := job.work) is None:
-            job.end.set_exception(CancelledError())
-        else:
-            jobs.append(job)
-            works.append(work)
-    return jobs, works

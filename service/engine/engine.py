@@ -124,6 +124,7 @@ class Request(Generic[A]):
             self.timing.read_began = time.monotonic()
             work = read(Budget(settings.max_frames, settings.max_pixels))
             self.timing.read_ended = time.monotonic()
+            metrics.stages["decode"].observe(self.timing.read_ended - self.timing.read_began)
             self.pixels = sum(tensor.size for frame in work.ready for tensor in frame.inputs)
         finally:
             ahead.finish(self.pixels)
@@ -140,8 +141,9 @@ class Request(Generic[A]):
             for frame in work.ready
             for tensor in frame.inputs
         ]
-        self.engine.worker.submit(self.jobs)
         try:
+            alone = self.engine.admission.inside == 1 and not detector.runtime.needs_warm_up
+            self.engine.worker.submit(self.jobs, here=alone)
             if self.is_over:  # ``end`` may have come before the jobs were there
                 raise CancelledError
             done = [job.end.result(max(0.0, deadline - time.monotonic())) for job in self.jobs]
@@ -259,4 +261,5 @@ class Engine:
 
     def _observe(self, timing: Timing) -> None:
         for stage, milliseconds in timing.stages().items():
-            self.metrics.stages[stage].observe(milliseconds / 1e3)
+            if stage != "decode":  # observed as soon as the frames were read
+                self.metrics.stages[stage].observe(milliseconds / 1e3)

@@ -1,4 +1,4 @@
-"""What the process frees goes back to the system, so that what stays resident is what is in use."""
+"""Returns freed memory to the system, so that the resident memory is the memory in use."""
 
 import ctypes
 import sys
@@ -11,10 +11,10 @@ LARGE: Final = 1 << 20  # bytes
 
 
 def return_large_blocks() -> None:
-    """Blocks of a megabyte and more are mapped and unmapped one by one.
+    """Make glibc map and unmap blocks of a megabyte and more one by one.
 
-    By default glibc puts blocks of up to 32 MB among the small ones once it has seen one freed; of a model that has
-    been replaced they leave holes, and those stay resident. Another C library is left as it is.
+    By default glibc stores blocks of up to 32 MB among small blocks, once it has seen such a block freed. The blocks of
+    a replaced model then leave holes that stay resident. Another C library is left as it is.
     """
     if library := _glibc():
         library.mallopt(M_MMAP_THRESHOLD, LARGE)
@@ -22,7 +22,7 @@ def return_large_blocks() -> None:
 
 
 def return_free_pages() -> None:
-    """Small blocks too, where whole pages are free."""
+    """Return small blocks too, where they leave whole pages free."""
     if library := _glibc():
         library.malloc_trim(0)
 

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from service.api.body import MULTIPART, PART_NAMES, read_parts
 from service.api.detect.query import PARAMETERS, negotiate, read_query
@@ -41,6 +43,15 @@ FOUND: Final[Responses] = {
         "headers": refer(SERVER_TIMING),
     }
 }
+
+
+class HotRoute(Route):
+    """The route as Starlette serves it. FastAPI's route, which documents it, would cost 0.15 ms of CPU more."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As Starlette's; the request log reads the route from the scope, as FastAPI sets it."""
+        match, child = super().matches(scope)
+        return match, {**child, "route": self}
 
 
 @router.post(

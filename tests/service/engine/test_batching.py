@@ -21,8 +21,8 @@ def queue_of(
     queue: Queue[str, int, int] = Queue(max_batch, lambda _: max_size)
     queue.put(jobs)
     for key in {one.key for one in jobs}:
-        queue.learn(key, 1, 1)  # the first run is not counted
-        queue.learn(key, pace / LATEST_SHARE, 1)
+        queue.paces.learn(key, 1, 1)  # the first run is not counted
+        queue.paces.learn(key, pace / LATEST_SHARE, 1)
     return queue
 
 
@@ -117,7 +117,7 @@ def test_a_queue_of_dropped_jobs_gives_nothing_and_is_empty() -> None:
 
 def test_the_first_run_of_a_key_says_nothing_about_the_next() -> None:
     queue = queue_of()
-    queue.learn("a", 50, 1)  # it chose its kernels
+    queue.paces.learn("a", 50, 1)  # it chose its kernels
     queue.put([job("a", 1, 0, deadline=10)])
     assert batches(queue) == [[1]]
 

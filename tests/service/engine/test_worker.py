@@ -1,6 +1,7 @@
 """The thread of the device: what waits becomes a batch, a bad job fails alone, abandoned jobs never run."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from weakref import ref
@@ -179,3 +180,42 @@ def test_a_run_that_fails_keeps_no_tensor() -> None:
     job.abandon()
     worker.close()
     assert kept() is None
+
+
+def test_a_lone_job_runs_in_the_thread_that_brings_it_while_the_device_is_idle(bench: Bench) -> None:
+    job: Job[str, int, int] = Job("a", 3, 1, 0.0, NEVER)
+    bench.worker.submit([job], here=True)
+    assert job.end.result(0).result == 9
+    assert bench.observed == [1]
+    assert bench.device.threads == {threading.get_ident()}
+    bad: Job[str, int, int] = Job("a", -1, 1, 0.0, NEVER)
+    bench.worker.submit([bad], here=True)
+    with pytest.raises(ZeroDivisionError, match="a bad frame"):
+        bad.end.result(0)
+    assert bench.submit(4).end.result(WITHIN_S).result == 16, "and the device is free again"
+
+
+def test_a_lone_job_waits_while_the_device_is_busy(bench: Bench) -> None:
+    bench.hold()
+    job: Job[str, int, int] = Job("a", 3, 1, 0.0, NEVER)
+    bench.worker.submit([job], here=True)
+    assert not job.end.done()
+    bench.device.go_on.set()
+    assert job.end.result(WITHIN_S).result == 9
+
+
+def test_what_waits_while_a_lone_job_runs_becomes_one_batch(bench: Bench) -> None:
+    bench.device.go_on.clear()
+    lone = threading.Thread(target=bench.worker.submit, args=([Job("a", 0, 1, 0.0, NEVER)], True))
+    lone.start()
+    assert bench.device.begun.acquire(timeout=WITHIN_S)
+    late = bench.submit(1, deadline=5)
+    time.sleep(0.05)  # the worker waits for the device
+    waiting = [bench.submit(n) for n in (2, 3)]
+    bench.clock.now = 6.0
+    bench.device.go_on.set()
+    assert [job.end.result(WITHIN_S).result for job in waiting] == [4, 9]
+    assert bench.device.ran == [("a", [0]), ("a", [2, 3])]
+    with pytest.raises(ServiceError):
+        late.end.result(WITHIN_S)
+    lone.join()

@@ -10,7 +10,7 @@ import pytest
 from service.errors import Reason
 from service.keys import hash_of
 from tests.support.frames import GOOD
-from tests.support.server import StartServer
+from tests.support.server import StartServer, wait_for_frames
 
 OF_NO_ROUTE = {Reason.NOT_FOUND, Reason.METHOD_NOT_ALLOWED}
 NAMES = {"name": "rrcanet", "model": "rrcanet", "version": "1"}
@@ -140,6 +140,7 @@ def test_who_is_to_come_again_is_told_when_as_documented(start_server: StartServ
     def slowly() -> Iterator[bytes]:
         """A body that holds one of two places until the other frames were refused."""
         yield GOOD[:100]
+        wait_for_frames(client, 1)
         refused = client.post("/v1/detect", files=[("image", ("a.png", GOOD)), ("image", ("b.png", GOOD))])
         told = answer_of(document, refused)
         assert (refused.status_code, reasons_of(told)) == (429, ["queue_full"])
