@@ -41,9 +41,11 @@ def describe_detection(index: int, detection: Detection, mask: MaskEncoding) -> 
     read: dict[str, Any] = {"dtype": info.dtype, "range": list(detection.span)}
     if info.invalid_pixels:
         read["invalid_pixels"] = info.invalid_pixels
+    page = {} if info.page is None else {"page": info.page}
     entry: dict[str, Any] = {
         "index": index,
         "name": info.name,
+        **page,
         "width": info.width,
         "height": info.height,
         "input": read,
@@ -51,6 +53,8 @@ def describe_detection(index: int, detection: Detection, mask: MaskEncoding) -> 
     }
     if detection.found.truncated:
         entry["truncated"] = True
+    if info.warnings:
+        entry["warnings"] = list(info.warnings)
     if mask is not MaskEncoding.NONE:
         entry["mask"] = _describe_mask(detection, mask)
     return entry

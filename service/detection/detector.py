@@ -1,19 +1,24 @@
 """The steps from a frame to its targets; the API and ``rrcanet detect`` both use them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intensity import FULL_SCALE, Range, auto_range, to_intensity, without_invalid
-from service.detection.options import Options, Polarity, RangeMode
+from service.detection.options import Options, Polarity, RangeMode, range_text
 from service.detection.sensitivity import lowest_confidence
 from service.detection.targets import Found, Selection, find_targets
 from service.detection.windows import Window, join, windows_of
 from service.errors import Reason, ServiceError
 from service.frames import Frame, FrameInfo
 from service.runtime import Runtime
+
+CLIPPED: Final = 0.01  # share of counts outside a range that the caller chose
+UNCALIBRATED: Final = "identity"  # value of ``fitted_on``
+FLAT: Final = "the frame has no contrast: all its counts are equal, or the few others lie beyond the range"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +86,27 @@ class Detector:
         """
         valid = np.isfinite(frame.counts) if frame.invalid_pixels else None
         counts = frame.counts if valid is None else without_invalid(frame.counts, valid)
-        info = frame.info
-        span = _span(counts, info.dtype, options.range)
+        span = _span(counts, frame.dtype, options.range)
         intensities = to_intensity(counts, span)
-        if intensities.min() == intensities.max():
+        is_flat = bool(intensities.min() == intensities.max())
+        info = replace(frame.info, warnings=(*frame.warnings, *self._warnings(counts, span, options, is_flat)))
+        if is_flat:
             return Prepared(info, (), (), span)
         if options.polarity is Polarity.BLACK_HOT:
             intensities = FULL_SCALE - intensities
         windows = windows_of(info.height, info.width, self.runtime.card.stride)
         return Prepared(info, windows, [window.cut(intensities) for window in windows], span, valid)
+
+    def _warnings(self, counts: NDArray[Any], span: Range, options: Options, is_flat: bool) -> Iterable[str]:
+        """What a person should know about the range of a frame, and about the confidence of this model."""
+        if is_flat:
+            yield FLAT if span.low >= span.high else f"every count lies on one side of the range {range_text(span)}"
+        elif isinstance(options.range, Range):
+            outside = float(np.mean((counts < span.low) | (counts > span.high)))
+            if outside > CLIPPED:
+                yield f"{100 * outside:.1f} % of the counts lie outside the range {range_text(span)} and are clipped"
+        if self.runtime.card.calibration.fitted_on == UNCALIBRATED:
+            yield "this model has no calibration: a confidence is the mean probability of the pixels of a target"
 
     def infer(self, prepared: Prepared) -> NDArray[np.float32]:
         """Run the network: probabilities ``[H, W]`` of the frame's pixels, all zero for a constant frame."""

@@ -2,12 +2,15 @@
 
 from service.frames.decode import ACCEPTED, decode, decode_file
 from service.frames.frame import SMALLEST_SIDE, Budget, Frame, FrameInfo, undecodable
-from service.frames.raw import LONGEST_SIDE, RawLayout, RawType
+from service.frames.raw import LONGEST_SIDE, MOST_BYTES, RawLayout, RawType, layout_fault, parse_rows
 from service.frames.raw import MEDIA_TYPE as RAW_TYPE
+from service.frames.reading import AS_STORED, Reading
 
 __all__ = [
     "ACCEPTED",
+    "AS_STORED",
     "LONGEST_SIDE",
+    "MOST_BYTES",
     "RAW_TYPE",
     "SMALLEST_SIDE",
     "Budget",
@@ -15,7 +18,10 @@ __all__ = [
     "FrameInfo",
     "RawLayout",
     "RawType",
+    "Reading",
     "decode",
     "decode_file",
+    "layout_fault",
+    "parse_rows",
     "undecodable",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ class FrameInfo:
     dtype: str
     name: str | None
     invalid_pixels: int
-    page: int = 0
+    page: int | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -33,7 +33,7 @@ class Frame:
         dtype: type of the pixels in the file. Luminance of a colour file is float32 here, its ``dtype`` is uint8.
         name: file name, if the frame has one.
         invalid_pixels: number of NaN and infinity in ``counts``; pixels without data are NaN.
-        page: position of the page in its file, from 0.
+        page: position of the page in its file, from 0; None if the file has no pages, or one frame.
         warnings: sentences about how the frame was read that a person should know.
     """
 
@@ -41,7 +41,7 @@ class Frame:
     dtype: str
     name: str | None = None
     invalid_pixels: int = 0
-    page: int = 0
+    page: int | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -59,7 +59,7 @@ class Frame:
 
 
 def make_frame(
-    counts: NDArray[np.generic], dtype: str, name: str | None, page: int = 0, warnings: tuple[str, ...] = ()
+    counts: NDArray[np.generic], dtype: str, name: str | None, page: int | None = None, warnings: tuple[str, ...] = ()
 ) -> Frame:
     """Make a frame of ``counts [H, W]``.
 
@@ -73,7 +73,9 @@ def make_frame(
     return Frame(native, dtype, name, invalid, page, warnings)
 
 
-def frame_or_fault(counts: NDArray[np.generic], dtype: str, name: str | None, page: int = 0) -> "Frame | ServiceError":
+def frame_or_fault(
+    counts: NDArray[np.generic], dtype: str, name: str | None, page: int | None = None
+) -> "Frame | ServiceError":
     """Make one of several frames of a body; an error is returned and not raised, so that the others are still read."""
     try:
         return make_frame(counts, dtype, name, page)

@@ -7,23 +7,27 @@ from typing import Final
 import numpy as np
 from numpy.lib import format as npy_format
 
+from intensity.counts import REAL, make_counts
 from service.errors import ServiceError
 from service.frames.frame import Budget, Frame, frame_or_fault, undecodable
 
 MEDIA_TYPE: Final = "application/x-npy"
 MAGIC: Final = b"\x93NUMPY"
-ACCEPTED: Final = ("uint8", "uint16", "float32")
 COLOUR_CHANNELS: Final = 4
 LARGEST_SIDE: Final = 2**31 - 1
-CASTABLE: Final = "biuf"  # kinds of NumPy types that can be cast to float32
+CASTABLE: Final = "bf"  # kinds of other NumPy types that can be cast to float32
+SHAPES: Final = "[H, W], [N, H, W], [H, W, 1] or [N, 1, H, W]"
 
 
 def read_npy(body: bytes, budget: Budget, name: str | None) -> list[Frame | ServiceError]:
-    """Read ``[H, W]`` or ``[N, H, W]`` of uint8, uint16 or float32, either byte order, either memory order."""
+    """Read ``[H, W]``, ``[N, H, W]``, ``[H, W, 1]`` or ``[N, 1, H, W]`` of any integer or float type up to 64 bits.
+
+    Byte order and memory order may be any.
+    """
     file = io.BytesIO(body)
     shape, fortran, dtype = _header(file)
     _check(shape, dtype)
-    count, height, width = shape if len(shape) == 3 else (1, *shape)
+    count, height, width = _frames_of(shape)
     data = memoryview(body)[file.tell() :]
     expected = math.prod(shape) * dtype.itemsize
     if len(data) != expected:
@@ -31,7 +35,10 @@ def read_npy(body: bytes, budget: Budget, name: str | None) -> list[Frame | Serv
     for _ in range(count):
         budget.take(width, height)
     stack = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-    return [frame_or_fault(stack.reshape(count, height, width)[index], dtype.name, name) for index in range(count)]
+    return [
+        frame_or_fault(make_counts(stack.reshape(count, height, width)[index]), dtype.name, name)
+        for index in range(count)
+    ]
 
 
 def _header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
@@ -49,12 +56,28 @@ def _header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generi
 def _check(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
     if any(side > LARGEST_SIDE for side in shape):  # Python refuses to print much larger numbers
         raise undecodable(f"a side has more than {LARGEST_SIDE} pixels")
-    if dtype.name not in ACCEPTED:
+    if dtype.name not in REAL:
         hint = ', for example array.astype("float32")' if dtype.kind in CASTABLE else ""
-        raise undecodable(f"pixels of type {dtype} are not supported; send one of {', '.join(ACCEPTED)}{hint}")
-    if len(shape) not in (2, 3):
-        raise undecodable(f"shape {shape} is not supported; send [H, W] or [N, H, W]")
-    if len(shape) == 3 and shape[-1] <= COLOUR_CHANNELS:
-        raise undecodable(f"shape {shape} looks like a colour image; send [H, W] or [N, H, W]")
+        raise undecodable(f"pixels of type {dtype} are not supported; send integers or floats of at most 64 bits{hint}")
+    _frames_of(shape)
     if min(shape) < 1:
         raise undecodable(f"shape {shape} has no pixels")
+
+
+def _frames_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Number of frames, height and width of an array.
+
+    Raises:
+        ServiceError: the array has another form.
+    """
+    if len(shape) == 2:
+        return (1, *shape)
+    if len(shape) == 3 and shape[-1] == 1 and shape[1] > 1:
+        return 1, shape[0], shape[1]
+    if len(shape) == 3 and 1 < shape[-1] <= COLOUR_CHANNELS:
+        raise undecodable(f"shape {shape} looks like a colour image; send {SHAPES}")
+    if len(shape) == 3:
+        return shape[0], shape[1], shape[2]
+    if len(shape) == 4 and shape[1] == 1:
+        return shape[0], shape[2], shape[3]
+    raise undecodable(f"shape {shape} is not supported; send {SHAPES}")

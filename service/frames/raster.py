@@ -14,7 +14,8 @@ from typing import Final
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from intensity.counts import UnreadableCountsError
-from intensity.rasters import read_counts
+from intensity.deep_png import read_deep_png
+from intensity.rasters import is_deep_colour, read_counts
 from service.errors import Reason, ServiceError
 from service.frames.frame import Budget, Frame, make_frame, undecodable
 
@@ -45,13 +46,13 @@ RUN_LENGTHS: Final = (1, 2)  # of 8 and of 4 bits
 LONG_BMP_HEADER: Final = 40
 
 
-def read_raster(body: bytes, format_name: str, budget: Budget, name: str | None) -> list[Frame | ServiceError]:
+def read_raster(format_name: str, body: bytes, budget: Budget, name: str | None) -> list[Frame | ServiceError]:
     """Read one image file."""
-    _refuse_costly(body, format_name)
+    refuse_costly(body, format_name)
     image = _open(body, format_name)
     budget.take(image.width, image.height)
     try:
-        return [_read_page(image, name)]
+        return [_read_page(image, body, name)]
     except ServiceError as fault:
         return [fault.bare()]
 
@@ -65,9 +66,9 @@ def _open(body: bytes, format_name: str) -> ImageFile.ImageFile:
         raise undecodable(f"the {format_name} file cannot be read: {_describe(error)}") from error
 
 
-def _read_page(page: Image.Image, name: str | None) -> Frame:
+def _read_page(page: Image.Image, body: bytes, name: str | None) -> Frame:
     try:
-        counts, dtype = read_counts(page)
+        counts, dtype = read_deep_png(body, page.size) if is_deep_colour(page) else read_counts(page)
     except UnreadableCountsError as error:
         raise undecodable(str(error)) from error
     except Exception as error:  # as in _open
@@ -81,7 +82,7 @@ def _describe(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _refuse_costly(body: bytes, format_name: str) -> None:
+def refuse_costly(body: bytes, format_name: str) -> None:
     """Check the number and the sizes of a file's parts, without decoding them.
 
     Raises:

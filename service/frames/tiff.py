@@ -1,5 +1,6 @@
 """Reads TIFF and BigTIFF; counts are read by ``intensity.tiff``, which training uses too."""
 
+from dataclasses import replace
 from typing import Final
 
 from intensity.counts import UnreadableCountsError
@@ -28,6 +29,8 @@ def read_tiff_frames(body: bytes, budget: Budget, name: str | None) -> list[Fram
                 frames += _read_page(page, budget, name)
     except UnreadableCountsError as error:
         raise undecodable(str(error)) from error
+    if len(frames) == 1 and isinstance(frames[0], Frame):
+        frames[0] = replace(frames[0], page=None)
     return frames
 
 

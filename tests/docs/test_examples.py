@@ -125,10 +125,10 @@ def write_inputs(folder: Path) -> None:
 
 
 def test_errors_shown_are_those_of_the_service(client: httpx.Client, tmp_path: Path) -> None:
-    np.save(tmp_path / "wide.npy", np.zeros((4, 4)))
+    np.save(tmp_path / "logical.npy", np.zeros((4, 4), bool))
     answers = {
         "reference/http.md": client.get("/v1/models/nope"),
-        "how-to/camera-formats.md": client.post("/v1/detect", content=(tmp_path / "wide.npy").read_bytes()),
+        "how-to/camera-formats.md": client.post("/v1/detect", content=(tmp_path / "logical.npy").read_bytes()),
     }
     for page, answer in answers.items():
         shown = [json.loads(block) for block in blocks((DOCS / page).read_text(), "json")]

@@ -17,10 +17,11 @@ from service.detection.description import MaskEncoding
 from service.detection.options import Options, Polarity, parse_range
 from service.detection.sensitivity import Sensitivity, false_alarm_rate
 from service.errors import Reason, ServiceError
-from service.frames import LONGEST_SIDE, RawLayout, RawType
+from service.frames import LONGEST_SIDE, MOST_BYTES, RawLayout, RawType, Reading, layout_fault, parse_rows
 from service.validation import explain_unknown
 
 Share = Annotated[float, Field(ge=0, le=1)]
+MOST_FAULTS: Final = 8
 REMEMBERED: Final = 64  # queries; the size of each is bounded, since headers are
 Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
 
@@ -69,6 +70,33 @@ class DetectQuery(BaseModel):
     )
     height: Side | None = Field(None, description="Raw rows per frame.", examples=[512])
     dtype: RawType | None = Field(None, description="Type of raw pixels.")
+    skip: int = Field(0, ge=0, le=MOST_BYTES, description="Bytes before the first raw row.")
+    stride: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_BYTES,
+        description="Bytes from one raw row to the next; by default the bytes of a row.",
+    )
+    rows: str | None = Field(
+        None,
+        max_length=20,
+        description="`TOP:BOTTOM`: the raw rows of the picture, without telemetry; BOTTOM is not among them.",
+        examples=["0:512"],
+    )
+    fill: float | None = Field(
+        None, description="A count that means no data; such pixels are left out as NaN is.", examples=[0]
+    )
+    byteswap: bool = Field(False, description="Swap the two bytes of every 16-bit count.")
+    radiometric: bool = Field(
+        False, description="Read the raw counts that a JPEG of a FLIR camera carries, and not its picture."
+    )
+
+    @field_validator("rows")
+    @classmethod
+    def _are_rows(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_rows(text)
+        return text
 
     @field_validator("range")
     @classmethod
@@ -81,7 +109,16 @@ class DetectQuery(BaseModel):
         given = [value is not None for value in (self.width, self.height, self.dtype)]
         if any(given) and not all(given):
             raise ValueError("raw rows need all three of width, height and dtype")
+        if not all(given) and {"skip", "stride", "rows"} & self.model_fields_set:
+            raise ValueError("skip, stride and rows are for raw rows, which need width, height and dtype")
+        if self.raw is not None and (fault := layout_fault(self.raw)):
+            raise ValueError(fault)
         return self
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How counts are read."""
+        return Reading(self.fill, self.byteswap, self.radiometric)
 
     @model_validator(mode="after")
     def _chooses_one_operating_point(self) -> "DetectQuery":
@@ -98,7 +135,8 @@ class DetectQuery(BaseModel):
     def raw(self) -> RawLayout | None:
         if self.width is None or self.height is None or self.dtype is None:
             return None
-        return RawLayout(self.width, self.height, self.dtype)
+        rows = None if self.rows is None else parse_rows(self.rows)
+        return RawLayout(self.width, self.height, self.dtype, self.skip, self.stride, rows)
 
     @cached_property
     def options(self) -> Options:
@@ -125,12 +163,25 @@ def read_query(request: Request) -> DetectQuery:
 @lru_cache(REMEMBERED)
 def _parse(query: bytes) -> DetectQuery:
     """Parse a query. Valid queries are cached, since a client sends the same query again and again."""
+    _refuse_repeated(QueryParams(query))
     try:
         return DetectQuery.model_validate(dict(QueryParams(query)))
     except ValidationError as error:
         faults = error.errors()
         explain_unknown(faults, DetectQuery.model_fields)
         raise RequestValidationError([fault | {"loc": ("query", *fault["loc"])} for fault in faults]) from error
+
+
+def _refuse_repeated(query: QueryParams) -> None:
+    """Refuse a parameter that is given twice, since only one of its values could count."""
+    names = [name for name, _ in query.multi_items()]
+    faults = [
+        {"type": "repeated", "loc": ("query", name), "msg": "is given more than once", "input": None}
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
+    if faults:
+        raise RequestValidationError(faults[:MOST_FAULTS])
 
 
 def _parameters() -> list[dict[str, Any]]:

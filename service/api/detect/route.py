@@ -74,7 +74,7 @@ async def detect(request: Request) -> Response:
     plan = Plan(detector, query.options, deadline)
     with server.engine.admission.enter() as places:
         parts = await read_parts(request, settings.max_body_bytes, settings.max_frames, deadline, query.raw, late)
-        read = partial(read_work, parts, plan, media_type, query.mask)
+        read = partial(read_work, parts, plan, media_type, query)
         content = await server.engine.answer(read, places, timing, deadline)
     request.state.stages = timing.finish()
     return Response(content, media_type=media_type.value)

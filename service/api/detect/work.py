@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from service.api.detect.query import MediaType
+from service.api.detect.query import DetectQuery, MediaType
 from service.detection.description import MaskEncoding, describe_detection, describe_fault, describe_model, encode_png
 from service.detection.detector import Detection, Prepared
 from service.engine.work import Plan, Tensor, Work
 from service.errors import Reason, ServiceError
-from service.frames import Budget, Frame, RawLayout, decode, undecodable
+from service.frames import AS_STORED, RAW_TYPE, Budget, Frame, RawLayout, Reading, decode, undecodable
 from service.observability.timing import Timing
 
 FRAME_FAULTS: Final = (Reason.UNDECODABLE_FRAME, Reason.UNSUPPORTED_MEDIA_TYPE)
+RAW_HINT: Final = f"width, height and dtype are given: raw rows also need the header Content-Type: {RAW_TYPE}"
 TOLD: Final = 5  # faults of many that an answer names
 
 
@@ -39,10 +40,13 @@ class Bad:
 Entry = Prepared | Bad
 
 
-def read_entries(parts: list[Part], plan: Plan, budget: Budget) -> list[Entry]:
+def read_entries(
+    parts: list[Part], plan: Plan, budget: Budget, reading: Reading = AS_STORED, raw: RawLayout | None = None
+) -> list[Entry]:
     """Every frame of every part. A fault stands in the place of a frame that cannot be read.
 
-    ``parts`` is emptied on the way, so that nothing keeps the body in memory.
+    ``parts`` is emptied on the way, so that nothing keeps the body in memory. ``raw`` is the layout that the query
+    gives, whether or not a part has the media type of raw rows.
 
     Raises:
         ServiceError: a limit, which fails the whole.
@@ -50,7 +54,7 @@ def read_entries(parts: list[Part], plan: Plan, budget: Budget) -> list[Entry]:
     entries: list[Entry] = []
     while parts:
         part = parts.pop(0)
-        for frame in _decode_part(part, budget):
+        for frame in _decode_part(part, budget, reading, raw):
             if isinstance(frame, ServiceError):
                 entries.append(Bad(part.name, frame))
             else:
@@ -58,18 +62,18 @@ def read_entries(parts: list[Part], plan: Plan, budget: Budget) -> list[Entry]:
     return entries
 
 
-def read_work(parts: list[Part], plan: Plan, media_type: MediaType, mask: MaskEncoding, budget: Budget) -> Work[bytes]:
+def read_work(parts: list[Part], plan: Plan, media_type: MediaType, query: DetectQuery, budget: Budget) -> Work[bytes]:
     """The frames of a request, to be answered with JSON or with the mask of the only frame.
 
     Raises:
         ServiceError: as ``read_entries``, or ``not_acceptable`` if several frames should be answered with one mask.
     """
-    entries = read_entries(parts, plan, budget)
+    entries = read_entries(parts, plan, budget, query.reading, query.raw)
     if media_type is MediaType.MASK and len(entries) != 1:
         detail = f"image/png carries one mask, the request has {len(entries)} frames"
         raise ServiceError(Reason.NOT_ACCEPTABLE, detail)
     ready = [entry for entry in entries if isinstance(entry, Prepared)]
-    encoding = None if media_type is MediaType.MASK else mask
+    encoding = None if media_type is MediaType.MASK else query.mask
     return Work(plan, ready, len(entries) - len(ready), partial(write_answer, plan, entries, encoding))
 
 
@@ -105,10 +109,12 @@ def write_answer(
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _decode_part(part: Part, budget: Budget) -> list[Frame | ServiceError]:
+def _decode_part(part: Part, budget: Budget, reading: Reading, raw: RawLayout | None) -> list[Frame | ServiceError]:
     try:
-        return decode(part.content, part.media_type, budget, name=part.name, raw=part.raw)
+        return decode(part.content, part.media_type, budget, name=part.name, raw=part.raw, reading=reading)
     except ServiceError as fault:
+        if fault.reason is Reason.UNSUPPORTED_MEDIA_TYPE and raw is not None:
+            return [ServiceError(fault.reason, f"{fault.detail}; {RAW_HINT}")]
         if fault.reason in FRAME_FAULTS:
             return [fault.bare()]
         raise

@@ -98,11 +98,13 @@ class Frame(Schema):
 
     index: int
     name: str | None
+    page: int | None = None
     width: int
     height: int
     input: Input
     targets: list[Target]
     truncated: bool | None = None
+    warnings: list[str] | None = None
     mask: Image | RunLengths | None = None
 
 

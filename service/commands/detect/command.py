@@ -21,7 +21,7 @@ from service.detection.detector import Detector
 from service.detection.options import Options, Polarity, RangeMode
 from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity, false_alarm_rate
 from service.errors import ServiceError
-from service.frames import LONGEST_SIDE, Frame, RawLayout, RawType
+from service.frames import LONGEST_SIDE, MOST_BYTES, Frame, RawLayout, RawType, Reading, layout_fault, parse_rows
 from service.models.repository import load_detector
 from service.pretrained import DEFAULT
 from service.runtime import Device, ModelFault
@@ -47,6 +47,7 @@ POLARITY_HELP: Final = (
     "black_hot: targets are darker, so the frame is inverted before the network runs."
 )
 SIDES: Final = click.IntRange(1, LONGEST_SIDE)
+BYTES: Final = click.IntRange(0, MOST_BYTES)
 UNIT: Final = FiniteRange(0, 1)
 
 
@@ -102,6 +103,16 @@ UNIT: Final = FiniteRange(0, 1)
 @click.option("--width", type=SIDES, help="Pixels per raw row. Files of raw rows need --width, --height and --dtype.")
 @click.option("--height", type=SIDES, help="Raw rows per frame; a file may hold several frames back to back.")
 @click.option("--dtype", type=RAW_TYPES, help="Type of raw pixels.")
+@click.option("--skip", type=BYTES, default=0, show_default=True, help="Bytes before the first raw row.")
+@click.option(
+    "--stride",
+    type=click.IntRange(1, MOST_BYTES),
+    help="Bytes from one raw row to the next.",
+)
+@click.option("--rows", metavar="TOP:BOTTOM", help="Raw rows of the picture, without telemetry and BOTTOM.")
+@click.option("--fill", type=FiniteRange(), help="A count that means no data; such pixels are left out as NaN is.")
+@click.option("--byteswap", is_flag=True, help="Swap the two bytes of every 16-bit count.")
+@click.option("--radiometric", is_flag=True, help="Read the raw counts that a JPEG of a FLIR camera carries.")
 def detect_command(
     frames: tuple[Path, ...],
     recursive: bool,
@@ -122,6 +133,12 @@ def detect_command(
     width: int | None,
     height: int | None,
     dtype: RawType | None,
+    skip: int,
+    stride: int | None,
+    rows: str | None,
+    fill: float | None,
+    byteswap: bool,
+    radiometric: bool,
 ) -> None:
     """Find small targets in frames: files, folders of files, or - for standard input.
 
@@ -133,7 +150,7 @@ def detect_command(
     options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity), rate)
     if coco_images is not None and form != Format.COCO:
         raise click.UsageError("--coco-images needs --format coco")
-    raw = _layout(width, height, dtype)
+    raw, reading = _layout(width, height, dtype, skip, stride, rows), Reading(fill, byteswap, radiometric)
     sources = _find(frames, raw, recursive, out)
     try:
         with termination_interrupts():
@@ -142,7 +159,7 @@ def detect_command(
             detector.check(options)
             with open_writer(Format(form), out, detector, sources, images=images, frames_csv=frames_csv) as writer:
                 files = progress(sources, len(sources), "detecting", "file")
-                bad = sum(_detect_file(detector, source, raw, options, writer) for source in files)
+                bad = sum(_detect_file(detector, source, (raw, reading), options, writer) for source in files)
     except (ModelFault, ServiceError, ValueError, OSError, KeyboardInterrupt) as error:
         raise click.ClickException(_describe(error)) from error
     if bad:
@@ -166,12 +183,20 @@ def _describe(error: BaseException) -> str:
     return "; ".join([reason, *getattr(error, "__notes__", ())])
 
 
-def _layout(width: int | None, height: int | None, dtype: RawType | None) -> RawLayout | None:
-    if width is None and height is None and dtype is None:
+def _layout(
+    width: int | None, height: int | None, dtype: RawType | None, skip: int, stride: int | None, rows: str | None
+) -> RawLayout | None:
+    if (width, height, dtype, skip, stride, rows) == (None, None, None, 0, None, None):
         return None
     if width is None or height is None or dtype is None:
         raise click.UsageError("raw rows need all three of --width, --height and --dtype")
-    return RawLayout(width, height, RawType(dtype))
+    try:
+        layout = RawLayout(width, height, RawType(dtype), skip, stride, None if rows is None else parse_rows(rows))
+    except ValueError as error:
+        raise click.UsageError(f"--rows {error}") from error
+    if fault := layout_fault(layout):
+        raise click.UsageError(f"--{fault}")
+    return layout
 
 
 def _find(frames: Iterable[Path], raw: RawLayout | None, recursive: bool, out: Path | None) -> list[Source]:
@@ -184,10 +209,12 @@ def _find(frames: Iterable[Path], raw: RawLayout | None, recursive: bool, out: P
         raise click.ClickException(str(error)) from error
 
 
-def _detect_file(detector: Detector, source: Source, raw: RawLayout | None, options: Options, writer: Writer) -> int:
+def _detect_file(
+    detector: Detector, source: Source, how: tuple[RawLayout | None, Reading], options: Options, writer: Writer
+) -> int:
     """Write the result of every frame of a file; returns the number of frames that could not be read."""
     bad = 0
-    for page, frame in enumerate(read_frames(source, raw)):
+    for page, frame in enumerate(read_frames(source, *how)):
         try:
             writer.add(Result(source.name, page, detector.detect(_readable(frame), options)))
         except ServiceError as fault:

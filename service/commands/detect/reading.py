@@ -5,24 +5,25 @@ from typing import Final
 
 from service.commands.detect.sources import STDIN, SUFFIXES, Source
 from service.errors import ServiceError
-from service.frames import Budget, Frame, RawLayout, RawType, decode_file, undecodable
+from service.frames import AS_STORED, Budget, Frame, RawLayout, RawType, Reading, decode_file, undecodable
 
 MAX_FRAMES, MAX_PIXELS = 100_000, 2**30  # of one file; the user's own files need no limit except against bombs
 RAW_HINT: Final = f"; raw rows need --width, --height and --dtype ({', '.join(RawType)})"
 
 
-def read_frames(source: Source, raw: RawLayout | None) -> list[Frame | ServiceError]:
+def read_frames(source: Source, raw: RawLayout | None, reading: Reading = AS_STORED) -> list[Frame | ServiceError]:
     """Read every frame of a file; the error of an unreadable frame takes its place.
 
     Args:
         source: the file.
+        reading: how counts are read.
         raw: the layout of raw rows; it is ignored if the file's suffix names a format.
     """
     try:
         content = _content(source)
         budget = Budget(MAX_FRAMES, max(MAX_PIXELS, len(content)))  # one pixel per byte cannot be a bomb
         rows = None if source.path.suffix.lower() in SUFFIXES else raw
-        return decode_file(content, budget, source.name, raw=rows, hint="" if raw else RAW_HINT)
+        return decode_file(content, budget, source.name, raw=rows, hint="" if raw else RAW_HINT, reading=reading)
     except ServiceError as fault:
         return [fault]
     except OSError as error:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.api.detect.query import MediaType
+from service.api.detect.query import DetectQuery, MediaType
 from service.api.detect.work import Part, read_work
 from service.detection.description import MaskEncoding
 from service.detection.detector import Detector
@@ -24,6 +24,8 @@ from service.observability.timing import Timing
 from service.runtime import Device, Runtime
 from service.settings import Settings
 from tests.support.frames import png
+
+QUERY = DetectQuery.model_validate({"mask": MaskEncoding.NONE})
 
 SIDE, REQUESTS = 1024, 12
 FRAME_BYTES = SIDE * SIDE * np.dtype(np.float32).itemsize
@@ -50,7 +52,7 @@ async def ask(engine: Engine, detector: Detector, seconds: float) -> Reason | No
     frame[::64] = 200
 
     def read(budget: Budget) -> Work[bytes]:
-        return read_work([Part(png(frame), None, None, None)], plan, MediaType.JSON, MaskEncoding.NONE, budget)
+        return read_work([Part(png(frame), None, None, None)], plan, MediaType.JSON, QUERY, budget)
 
     try:
         with engine.admission.enter() as places:

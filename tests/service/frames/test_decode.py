@@ -50,10 +50,12 @@ def test_an_unknown_body_of_an_accepted_type_is_undecodable(declared: str) -> No
 
 def test_raw_rows_that_nothing_describes_are_told_what_they_need() -> None:
     detail = refusal(b"rows", "application/octet-stream").detail
-    assert "width, height and dtype (u8, u16le, u16be, f32le)" in detail
+    assert "width, height and dtype (u8, i8, u12le, u12be, u16le, " in detail
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"junk", "PNG, TIFF, JPEG, BMP and NumPy's .npy"), (b"", "empty")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"junk", "PNG, TIFF, JPEG, BMP, JPEG 2000, PGM and NumPy's .npy"), (b"", "empty")]
+)
 def test_a_file_that_is_no_frame_is_undecodable_whatever_its_type(content: bytes, said: str) -> None:
     with pytest.raises(ServiceError) as caught:
         decode_file(content, Budget())

@@ -29,4 +29,4 @@ class JsonWriter(Writer):
         self._stream.write("\n")
 
     def _append(self, page: int, entry: dict[str, Any]) -> None:
-        self._frames.append({"index": entry["index"], "name": entry["name"], "page": page} | entry)
+        self._frames.append({"index": entry["index"], "name": entry["name"], "page": page} | entry | {"page": page})

@@ -45,11 +45,11 @@ BODIES = {
     "only the magic bytes": (GOOD[:8], "image/png", 422, "undecodable_frame"),
     "huge dimensions": (png_of(60_000, 60_000, 8, 0, b""), "image/png", 413, "too_many_pixels"),
     "large dimensions": (png_of(5_000, 5_000, 8, 0, b""), "image/png", 413, "too_many_pixels"),
-    "16-bit colour": (png_of(2, 1, 16, 2, bytes(13)), "image/png", 422, "undecodable_frame"),
+    "16-bit colour cut off": (png_of(2, 1, 16, 2, bytes(3)), "image/png", 422, "undecodable_frame"),
     "a GIF": (b"GIF89a" + bytes(40), "image/gif", 415, "unsupported_media_type"),
     "pickled objects": (b"", "application/x-npy", 422, "undecodable_frame"),
     "nothing but NaN": (frames.npy(np.full((4, 8), np.nan, np.float32)), "application/x-npy", 422, "undecodable_frame"),
-    "float64": (frames.npy(np.zeros((8, 8))), "application/x-npy", 422, "undecodable_frame"),
+    "complex": (frames.npy(np.zeros((8, 8), complex)), "application/x-npy", 422, "undecodable_frame"),
     "a colour array": (frames.npy(np.zeros((8, 8, 3), np.uint8)), "application/x-npy", 422, "undecodable_frame"),
     "raw rows without their size": (bytes(64), "application/octet-stream", 422, "undecodable_frame"),
     "multipart without a boundary": (b"x", "multipart/form-data", 400, "bad_parameter"),
@@ -102,7 +102,7 @@ def test_every_bad_parameter_is_named_at_once(client: httpx.Client) -> None:
 
 THERE_ARE = (
     "the parameters are: model, threshold, min_confidence, sensitivity, false_alarms_per_mpx, min_area, max_targets, "
-    "mask, range, polarity, timeout_ms, width, height, dtype"
+    "mask, range, polarity, timeout_ms, width, height, dtype, skip, stride, rows, fill, byteswap, radiometric"
 )
 
 

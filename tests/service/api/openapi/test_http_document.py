@@ -104,6 +104,8 @@ def test_limits_are_told_with_their_defaults() -> None:
 
 def _default(schema: dict[str, Any]) -> str:
     default = schema.get("default")
+    if isinstance(default, bool):
+        return str(default).lower()
     return "none" if default is None else f"{default:g}" if isinstance(default, float) else str(default)
 
 
@@ -113,6 +115,10 @@ def _values(schema: dict[str, Any]) -> str:
         return ", ".join(own["enum"])
     if "maxLength" in own:
         return f"at most {own['maxLength']} characters"
+    if own["type"] == "boolean":
+        return "true or false"
+    if own["type"] == "number" and not own.keys() & {"minimum", "exclusiveMinimum"}:
+        return "a number"
     if "exclusiveMinimum" in own:
         return f"above {own['exclusiveMinimum']}"
     return f"{own['minimum']} to {own['maximum']}" if "maximum" in own else f"from {own['minimum']}"

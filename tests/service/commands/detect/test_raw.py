@@ -57,7 +57,7 @@ def test_rows_that_nothing_describes_are_told_the_options(detect: Detect, tmp_pa
     (tmp_path / "dump.raw").write_bytes(SCENE.tobytes())
     ended = detect(tmp_path / "dump.raw")
     assert ended.exit_code == 1
-    assert "raw rows need --width, --height and --dtype (u8, u16le, u16be, f32le)" in ended.stderr
+    assert "raw rows need --width, --height and --dtype (u8, i8, u12le, u12be, u16le, " in ended.stderr
 
 
 def test_a_broken_image_is_not_read_as_rows(detect: Detect, tmp_path: Path) -> None:
