@@ -1,12 +1,14 @@
 """Recipes: TOML files that define how a model is trained. Every field is checked before training starts."""
 
+import difflib
 import tomllib
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 
 def _in_order(span: tuple[float, float]) -> tuple[float, float]:
@@ -246,7 +248,14 @@ class Recipe(RecipeTable):
         try:
             return Recipe.model_validate(content | {"optimisation": content["optimisation"] | budget})
         except ValidationError as error:
-            raise RecipeError(f"recipe {self.name}: {error}") from error
+            raise RecipeError(f"recipe {self.name}: {_plain(error)}") from error
+
+
+TABLES: Final[dict[str, type[RecipeTable]]] = {
+    "network": Network,
+    "augmentation": Augmentation,
+    "optimisation": Optimisation,
+}
 
 
 def load_recipe(name_or_path: str) -> Recipe:
@@ -259,8 +268,33 @@ def load_recipe(name_or_path: str) -> Recipe:
     try:
         text = path.read_text() if path.is_file() else _shipped(name_or_path)
         return Recipe.model_validate(tomllib.loads(text))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise RecipeError(f"recipe {name_or_path}: {error}") from error
+    except ValidationError as error:
+        raise RecipeError(f"recipe {name_or_path}: {_plain(error)}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"recipe {name_or_path} is no valid TOML: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe {name_or_path} cannot be read: {error}") from error
+
+
+def _plain(error: ValidationError) -> str:
+    """Every fault by the name of its field, in words and without types of the code."""
+    return "; ".join(_plain_fault(fault) for fault in error.errors())
+
+
+def _plain_fault(fault: ErrorDetails) -> str:
+    *tables, name = fault["loc"] or ("",)
+    place = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
+        table = next((one for title, one in TABLES.items() if [title] == tables), Recipe)
+        close = difflib.get_close_matches(str(name), table.model_fields, 1)
+        return f"{place}: there is no such field" + (f" (did you mean {close[0]}?)" if close else "")
+    if fault["type"] == "missing":
+        return f"{place} is missing"
+    message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if not place:
+        return message
+    given = fault["input"]
+    return f"{place}: {message}" + (f", but it is {given!r}" if isinstance(given, str | int | float) else "")
 
 
 def shipped_recipes() -> list[str]:

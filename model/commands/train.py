@@ -15,6 +15,9 @@ from tqdm import tqdm
 
 from model.data.dataset import DataError
 from model.data.packed import pack
+from model.monitoring.held_out import held_out_frames
+from model.monitoring.log import LogError
+from model.monitoring.monitor import Monitor, Watch
 from model.recipe import Recipe, RecipeError, load_recipe
 from model.training.allocator import keep_freed_memory
 from model.training.selection import read_frames, training_record
@@ -22,6 +25,7 @@ from model.training.state import ResumeError
 from model.training.trainer import STATE_FILE, Progress, Trainer, TrainingError, refuse_to_overwrite
 
 LARGEST_SEED = 2**31 - 1
+SCORE_HELP = "Steps between two scores on the held-out frames of the recipe; 0 for none."
 EPILOG = "Example: rrcanet train nuaa-sirst --data datasets --out runs/nuaa"
 
 
@@ -37,6 +41,8 @@ EPILOG = "Example: rrcanet train nuaa-sirst --data datasets --out runs/nuaa"
 @click.option(
     "--checkpoint-every", type=click.IntRange(1), default=250, show_default=True, help="Steps between checkpoints."
 )
+@click.option("--score-every", type=click.IntRange(0), default=0, show_default=True, help=SCORE_HELP)
+@click.option("--tensorboard", is_flag=True, help="Also write the log as TensorBoard events into --out/tensorboard.")
 def train_command(
     recipe: str,
     data: Path,
@@ -47,18 +53,25 @@ def train_command(
     threads: int | None,
     compiled: bool,
     checkpoint_every: int,
+    score_every: int,
+    tensorboard: bool,
 ) -> None:
     """Train a model by RECIPE, the name of a shipped recipe or a TOML file.
 
     Ctrl-C or SIGTERM saves a checkpoint and stops the run. --resume continues it. On a CPU the result equals that of a
     run without interruption.
+
+    log.csv in --out has the loss every 50 steps, and curve.png shows it. With --score-every they also have the scores
+    of the averaged weights on the frames that the recipe holds out (held_out), and best.safetensors keeps the weights
+    with the highest held-out IoU.
     """
     try:
-        trainer, total = _prepare(
-            load_recipe(recipe), data, out, resume, seed, choose_device(device), threads, compiled
-        )
-        _train(trainer, total, checkpoint_every)
-    except (DataError, RecipeError, ResumeError, TrainingError, OSError) as error:
+        plan = load_recipe(recipe)
+        samples = held_out_frames(plan, data) if score_every else []
+        trainer, total = _prepare(plan, data, out, resume, seed, choose_device(device), threads, compiled)
+        monitor = Monitor(trainer, out, total, Watch(score_every, samples, tensorboard, tqdm.write))
+        _train(trainer, monitor, total, checkpoint_every)
+    except (DataError, LogError, RecipeError, ResumeError, TrainingError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -88,10 +101,10 @@ def _prepare(
     return trainer, recipe.optimisation.steps
 
 
-def _train(trainer: Trainer, total: int, checkpoint_every: int) -> None:
+def _train(trainer: Trainer, monitor: Monitor, total: int, checkpoint_every: int) -> None:
     report = _bar if sys.stderr.isatty() else _lines
     with stop_signals() as stopped:
-        report(trainer.run(checkpoint_every, stopped.is_set), trainer.state.step, total)
+        report(monitor.watch(trainer.run(checkpoint_every, stopped.is_set)), trainer.state.step, total)
     done = trainer.state.step
     click.echo(f"{'stopped' if done < total else 'done'} after {done} of {total} steps")
 

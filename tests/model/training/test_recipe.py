@@ -82,6 +82,31 @@ def test_one_mean_lies_outside_a_frame(tmp_path: Path) -> None:
         load_recipe(str(tmp_path / "small.toml"))
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("crops = 5", r"optimisation\.crops: there is no such field \(did you mean crop\?\)$"),
+        ("batch = 0", r"optimisation\.batch: must be greater than or equal to 1, but it is 0$"),
+        ("optimiser = 'sgd'", r"optimisation\.optimiser: must be 'adamw'.*, but it is 'sgd'$"),
+        ("crop = 36", r"small\.toml: crop 36 is no multiple of 8$"),
+        ("= 5", r"small\.toml is no valid TOML: .*line 6"),
+        ("batch = 0\nkeep = 1", r"optimisation\.batch: .*; optimisation\.keep: there is no such field"),
+    ],
+)
+def test_a_fault_is_told_in_plain_words(tmp_path: Path, change: str, told: str) -> None:
+    (tmp_path / "small.toml").write_text(SMALL + change)
+    with pytest.raises(RecipeError, match=told) as caught:
+        load_recipe(str(tmp_path / "small.toml"))
+    assert "pydantic" not in str(caught.value)
+    assert "validation error" not in str(caught.value)
+
+
+def test_a_missing_field_is_told(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SMALL.replace('name = "small"\n', ""))
+    with pytest.raises(RecipeError, match=r"small\.toml: name is missing$"):
+        load_recipe(str(tmp_path / "small.toml"))
+
+
 @pytest.mark.parametrize("name", [name for name in shipped_recipes() if name.endswith("-authors")])
 def test_the_authors_recipes_neither_clip_nor_average(name: str) -> None:
     plan = load_recipe(name).optimisation
