@@ -61,7 +61,8 @@ def evaluate(
     with ThreadPoolExecutor(source.concurrency) as pool:
         try:
             yield from pool.map(
-                lambda name: _evaluate_frame(answer, folder, name, grid, with_details, keep_masks), folder.names
+                lambda name: _evaluate_frame(source.name, answer, folder, name, grid, with_details, keep_masks),
+                folder.names,
             )
         finally:
             retry.cancel()  # if the caller stops early, no thread keeps waiting for a busy source
@@ -87,10 +88,11 @@ def evaluate_predictions(
         return FrameAnswer(mask_on_grid(found.mask, grid), (), ())  # places of peaks belong to the frame's own pixels
 
     for name in folder.names:
-        yield _evaluate_frame(answer, folder, name, grid, with_details=False, keep_masks=keep_masks)
+        yield _evaluate_frame(predictions.name, answer, folder, name, grid, with_details=False, keep_masks=keep_masks)
 
 
 def _evaluate_frame(
+    who: str,
     answer_of: Callable[[str], FrameAnswer],
     folder: FrameFolder,
     name: str,
@@ -105,7 +107,7 @@ def _evaluate_frame(
         raise SourceError(f"{name}: {fault}") from fault
     for plane in (answer.mask, answer.probabilities):
         if plane is not None and plane.shape != mask.shape:
-            raise SourceError(f"{name}: the answer has a mask of {plane.shape}, the frame is {mask.shape}")
+            raise SourceError(f"{name}: {who} answers a mask of {plane.shape}, the frame is {mask.shape}")
     result = frame_result(name, answer, mask)
     return replace(
         result,

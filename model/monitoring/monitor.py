@@ -44,6 +44,7 @@ class Monitor:
 
     def __init__(self, trainer: Trainer, out: Path, total: int, watch: Watch) -> None:
         self._trainer, self._out, self._total, self._watch = trainer, out, total, watch
+        self._losses: list[float] = []  # since the last row
         self._log = RunLog(out, trainer.state.step, watch.tensorboard)
         self._best = _best_of(self._log.rows) if (out / BEST_FILE).exists() else None
 
@@ -53,33 +54,34 @@ class Monitor:
         Raises:
             LogError: the log, the picture or the best weights cannot be written.
         """
-        losses: list[float] = []
+        every, last = self._watch.score_every, None
         try:
-            for progress in steps:
-                if math.isfinite(progress.loss):  # NaN until the first loss is read from a GPU
-                    losses.append(progress.loss)
-                is_scored = self._is_scored(progress.step)
-                if is_scored or progress.step % ROW_EVERY == 0 or progress.step == self._total:
-                    loss = sum(losses) / len(losses) if losses else float("nan")
-                    self._add(progress, loss, self._score() if is_scored else None)
-                    losses.clear()
-                yield progress
+            for last in steps:
+                if math.isfinite(last.loss):  # NaN until the first loss is read from a GPU
+                    self._losses.append(last.loss)
+                if last.step == self._total:  # the trainer may change the weights once more after its last step
+                    pass
+                elif every and last.step % every == 0:
+                    self._trainer.save()
+                    self._add(last, self._score())
+                elif last.step % ROW_EVERY == 0:
+                    self._add(last)
+                yield last
+            if last is not None and last.step == self._total:
+                self._add(last, self._score() if every else None)
+            draw_curve(self._out, self._log.rows, self._best.step if self._best else None)
         except OSError as error:
             raise LogError(f"cannot write the log: {error}") from error
         finally:
             self._log.close()
-        draw_curve(self._out, self._log.rows, self._best.step if self._best else None)
-
-    def _is_scored(self, step: int) -> bool:
-        every = self._watch.score_every
-        return bool(every) and (step % every == 0 or step == self._total)
 
     def _score(self) -> Scores:
-        """Scores of the averaged weights, which the trainer writes first."""
-        self._trainer.save()
+        """Scores of the averaged weights, as the trainer has written them."""
         return score_checkpoint(self._out / WEIGHTS_FILE, self._watch.samples, self._trainer.state.device)
 
-    def _add(self, progress: Progress, loss: float, scores: Scores | None) -> None:
+    def _add(self, progress: Progress, scores: Scores | None = None) -> None:
+        loss = sum(self._losses) / len(self._losses) if self._losses else float("nan")
+        self._losses.clear()
         row = Row.of(progress.step, loss, progress.learning_rate, scores)
         self._log.add(row)
         if scores is None:
