@@ -6,8 +6,7 @@ import signal
 import click
 
 from service.api.connection.server import Server
-from service.observability.log_writer import occupy_standard_streams
-from service.observability.logs import set_up_logs
+from service.observability.logs import occupy_standard_streams, set_up_logs
 from service.runtime import Device
 from service.server.memory import return_large_blocks
 from service.settings import SettingsFault, injected_settings, load_settings

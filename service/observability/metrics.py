@@ -9,7 +9,6 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from service.errors import Reason
-from service.observability.log_writer import STANDARD_ERROR
 from service.observability.timing import STAGES
 
 # from a quarter of a millisecond to half a minute, each bound twice the one before
@@ -20,12 +19,15 @@ SHARES: Final = tuple(k / 20 for k in range(1, 21))
 
 
 class LogLinesDropped(Collector):
-    """A counter whose value is kept elsewhere, because the writer of the log is older than the metrics."""
+    """A counter whose value the writer of the log keeps, because it is older than the metrics."""
+
+    def __init__(self, dropped: Callable[[], int]) -> None:
+        self._dropped = dropped
 
     def collect(self) -> Iterable[Metric]:
         """The value at the moment of the scrape."""
         text = "Log lines that were not written."
-        yield CounterMetricFamily("rrcanet_log_lines_dropped", text, value=STANDARD_ERROR.dropped)
+        yield CounterMetricFamily("rrcanet_log_lines_dropped", text, value=self._dropped())
 
 
 class Metrics:
@@ -74,7 +76,6 @@ class Metrics:
         self.background_failures = Counter(
             "rrcanet_background_failures", "Failures of background tasks.", ["task"], registry=registry
         )
-        registry.register(LogLinesDropped())
         # created now, since alerts fail on a series that is absent until the first request
         self.stages = {stage: stage_duration.labels(stage) for stage in STAGES}
         self.frames_ok, self.frames_error = (frames.labels(outcome) for outcome in ("ok", "error"))

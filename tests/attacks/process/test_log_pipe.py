@@ -25,7 +25,7 @@ def dropped(client: httpx.Client) -> float:
 
 
 def test_a_pipe_that_nobody_reads_stops_no_request() -> None:
-    small = "import service.observability.log_writer as w; w.MOST_CHARACTERS = 10_000; "
+    small = "import service.observability.logs as w; w.MOST_CHARACTERS = 10_000; "
     with running(code=small + CODE) as (process, client):
         client.timeout = httpx.Timeout(10)
         slowest = 0.0

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from _pytest.capture import CaptureResult
 
-from service.observability.log_writer import STANDARD_ERROR
-from service.observability.logs import set_up_logs
+from service.observability.logs import STANDARD_ERROR, set_up_logs
 from service.settings import LogFormat
 from tests.support.waiting import WITHIN_S
 

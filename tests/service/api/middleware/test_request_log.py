@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.keys import hash_of
-from service.observability.log_writer import STANDARD_ERROR
-from service.observability.logs import RequestLog
+from service.observability.logs import STANDARD_ERROR, RequestLog
 from service.observability.metrics import Metrics
 from service.settings import LogFormat
 from tests.service.api.test_health import value
