@@ -60,7 +60,9 @@ TABLE: Final[dict[Reason, Row]] = {
     Reason.NOT_ACCEPTABLE: Row(
         HTTPStatus.NOT_ACCEPTABLE, "`Accept` allows neither JSON nor, for a single frame, `image/png`"
     ),
-    Reason.REQUEST_TIMEOUT: Row(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive within `REQUEST_TIMEOUT_S`"),
+    Reason.REQUEST_TIMEOUT: Row(
+        HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive within `REQUEST_TIMEOUT_S`, or arrived too slowly"
+    ),
     Reason.HEADERS_TOO_LARGE: Row(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the address and the headers together are larger than 32 KiB"
     ),
@@ -87,7 +89,9 @@ TABLE: Final[dict[Reason, Row]] = {
     ),
     Reason.NOT_READY: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the models are still loading, or the device is lost"),
     Reason.DRAINING: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the process is stopping"),
-    Reason.OUT_OF_MEMORY: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the device does not have enough memory for the frame"),
+    Reason.OUT_OF_MEMORY: Row(
+        HTTPStatus.SERVICE_UNAVAILABLE, "the device or the host does not have enough memory for the request"
+    ),
     Reason.DEADLINE_EXCEEDED: Row(
         HTTPStatus.GATEWAY_TIMEOUT, "the answer was not ready within `timeout_ms` or `REQUEST_TIMEOUT_S`"
     ),
@@ -95,6 +99,9 @@ TABLE: Final[dict[Reason, Row]] = {
         HTTPStatus.INTERNAL_SERVER_ERROR, "a bug in the service; its log has details under the request id"
     ),
 }
+
+
+NO_MEMORY: Final = "this machine has no memory left for the request; try again"
 
 
 class ServiceError(Exception):

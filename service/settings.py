@@ -79,6 +79,15 @@ class Settings(BaseSettings):
     request_timeout_s: Seconds = Field(
         30.0, gt=0, description="Longest time for one request, including reading its body."
     )
+    max_connections: int = Field(
+        1024, ge=8, description="Most open connections. Beyond it the one that is idle for longest is closed."
+    )
+    keep_alive_s: int = Field(
+        65,
+        ge=1,
+        le=3600,
+        description="Seconds until an idle connection is closed; longer than the proxy in front waits.",
+    )
     drain_delay_s: Seconds = Field(0.0, description="Time from SIGTERM until new requests are refused.")
     log_format: LogFormat = Field(LogFormat.TEXT, description="Format of log lines: `text` or `json`.")
 

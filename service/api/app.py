@@ -13,6 +13,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from service.api import health, models, openinference
+from service.api.connection.limits import CONNECTIONS, Connections
 from service.api.detect import route as detect
 from service.api.middleware.api_keys import HEALTH, RequireApiKey
 from service.api.middleware.envelope import REQUEST_LOG, Envelope
@@ -27,21 +28,27 @@ from service.server.state import LAST_RUN_S, ServerState
 DISTRIBUTION: Final = "rrcanet-serve"
 
 
-def create_app(state: ServerState) -> FastAPI:
-    """The application of one process. Models are loaded when the server starts."""
+def create_app(state: ServerState, most_connections: int | None = None) -> FastAPI:
+    """The application of one process. Models are loaded when the server starts.
+
+    Args:
+        state: of the process.
+        most_connections: where the limit of file descriptors allows fewer than the setting.
+    """
+    connections = Connections(most_connections or state.settings.max_connections, state.metrics)
     log = RequestLog(state.metrics, state.settings.log_format, HEALTH | {"/metrics"})
     app = Documented(
         title="RRCA-Net Serve",
         summary="Infrared small-target detection",
         version=_version(),
-        lifespan=_lifespan(state, log),
+        lifespan=_lifespan(state, {REQUEST_LOG: log, CONNECTIONS: connections}),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect goes to http behind a TLS proxy, and would send the API key unencrypted
         telemetry=_telemetry(),
     )
-    app.state.server = state
+    app.state.server, app.state.arriving = state, set()
     app.router.routes.append(detect.HotRoute(detect.PATH, detect.detect, methods=["POST"]))
     for routes in (detect, models, health, openinference):
         app.include_router(routes.router)
@@ -57,14 +64,14 @@ def create_app(state: ServerState) -> FastAPI:
 
 
 def _lifespan(
-    state: ServerState, log: RequestLog
-) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, RequestLog]]]:
+    state: ServerState, shared: dict[str, object]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, object]]]:
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, RequestLog]]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
         keep = state.background.keep
         loading = asyncio.create_task(keep("load", state.load))
         watching = [asyncio.create_task(keep(name, watch)) for name, watch in state.watchers().items()]
-        yield {REQUEST_LOG: log}
+        yield shared
         for task in watching:
             task.cancel()
         await asyncio.wait([loading], timeout=LAST_RUN_S)

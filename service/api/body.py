@@ -14,12 +14,18 @@ from starlette.requests import ClientDisconnect, Request
 from service.api.detect.work import Part
 from service.api.filenames import plain_filename
 from service.api.inflate import check_encoding, inflate
+from service.api.slow_bodies import slowest
+from service.engine.admission import Admission, Places
 from service.errors import Reason, ServiceError
 from service.frames import RAW_TYPE, RawLayout
 
 PART_NAMES: Final = ("image", "file")
 MULTIPART: Final = "multipart/form-data"
 PIECE: Final = 65_536  # bytes
+SLOWEST_BYTES_S: Final = 240  # as Kestrel's MinRequestBodyDataRate
+ATTEMPTS: Final = 3  # another request may take the place that was given up
+GIVES_UP_S: Final = 0.005  # until a place that is given up is free
+SLOW_AFTER_S: Final = 5.0  # the rate is measured over this time
 
 
 class _InMemory(MultiPartParser):
@@ -49,6 +55,27 @@ class _InMemory(MultiPartParser):
         self._complete = True
 
 
+async def enter(request: Request) -> Places:
+    """The place of one frame. If none is free, a body that arrives slowly gives its place up.
+
+    Raises:
+        ServiceError: ``queue_full``.
+    """
+    state = request.app.state
+    admission: Admission = state.server.engine.admission
+    for _ in range(ATTEMPTS):
+        try:
+            return admission.enter()
+        except ServiceError:
+            slow = slowest(state.arriving, asyncio.get_running_loop().time())
+            if slow is None:
+                raise
+            detail = "every place was taken, and this body arrived slowly; send it again, and faster"
+            slow.give_up(ServiceError(Reason.QUEUE_FULL, detail, retry_after_s=1))
+        await asyncio.sleep(GIVES_UP_S)
+    return admission.enter()
+
+
 async def read_parts(
     request: Request, limit: int, max_parts: int, deadline: float, raw: RawLayout | None, late: Reason
 ) -> list[Part]:
@@ -71,9 +98,9 @@ async def read_parts(
         check_encoding(encoding)
     _refuse_announced_size(request, limit)
     media_type = _media_type(request.headers.get("content-type"))
-    arriving = _Arriving(request, limit)
+    arriving = Arriving(request, limit)
     try:
-        async with asyncio.timeout(deadline - time.monotonic()):
+        async with asyncio.timeout(deadline - time.monotonic()) as arriving.timeout:
             if encoding:
                 content = await asyncio.to_thread(inflate, await arriving.read(), encoding, limit)
             if media_type == MULTIPART:
@@ -82,9 +109,11 @@ async def read_parts(
             if not encoding:
                 content = await arriving.read()
     except TimeoutError as error:
-        raise ServiceError(late, "the body did not arrive in time") from error
+        raise arriving.fault or ServiceError(late, "the body did not arrive in time") from error
     except ClientDisconnect as error:
         raise ServiceError(Reason.REQUEST_TIMEOUT, "the client disconnected before the body was complete") from error
+    finally:
+        arriving.end()
     return [Part(content, media_type, None, _layout_for(media_type, raw))]
 
 
@@ -129,12 +158,48 @@ async def _read_part(name: str, value: UploadFile | str, raw: RawLayout | None) 
     return Part(content, media_type, value.filename or None, _layout_for(media_type, raw))
 
 
-class _Arriving:
-    """A body that arrives in pieces and is refused beyond ``limit`` bytes."""
+class Arriving:
+    """A body that arrives in pieces. It is refused beyond ``limit`` bytes, and if it is too slow.
+
+    Attributes:
+        client: the address of the client.
+        began: time of the event loop when the first piece was here and more was to come; None before.
+        size: bytes that have arrived.
+        timeout: ends the reading.
+        fault: why the reading was ended before the deadline.
+    """
+
+    timeout: asyncio.Timeout | None = None
+    began: float | None = None
+    fault: ServiceError | None = None
+    _watch: asyncio.TimerHandle | None = None
 
     def __init__(self, request: Request, limit: int) -> None:
         self._request, self._limit = request, limit
-        self._size, self._more = 0, True
+        self.client = request.client.host if request.client else ""
+        self.size, self._more = 0, True
+
+    def give_up(self, fault: ServiceError) -> None:
+        """Answer with this error, and read no further."""
+        self.fault = fault
+        if self.timeout is not None and not self.timeout.expired():
+            self.timeout.reschedule(asyncio.get_running_loop().time())
+
+    def end(self) -> None:
+        """The body is here, or nobody reads it any more."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._request.app.state.arriving.discard(self)
+
+    def _watch_from(self, before: int) -> None:
+        self._watch = asyncio.get_running_loop().call_later(SLOW_AFTER_S, self._check, before)
+
+    def _check(self, before: int) -> None:
+        if self.size - before < SLOWEST_BYTES_S * SLOW_AFTER_S:
+            detail = f"the body arrived at less than {SLOWEST_BYTES_S} bytes a second"
+            self.give_up(ServiceError(Reason.REQUEST_TIMEOUT, detail))
+        else:
+            self._watch_from(self.size)
 
     async def read(self) -> bytes:
         """The whole body. Reading it with an asynchronous generator would double the time that is spent here."""
@@ -153,9 +218,13 @@ class _Arriving:
             raise ClientDisconnect
         chunk: bytes = message.get("body", b"")
         self._more = message.get("more_body", False)
-        self._size += len(chunk)
-        if self._size > self._limit:
+        self.size += len(chunk)
+        if self.size > self._limit:
             raise _too_large(self._limit)
+        if self._more and self.began is None:
+            self.began = asyncio.get_running_loop().time()
+            self._request.app.state.arriving.add(self)
+            self._watch_from(self.size)
         return chunk
 
 

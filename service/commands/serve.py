@@ -29,6 +29,7 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
     Exit code 1: a model cannot be served, or the port is in use.
     """
     occupy_standard_streams()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
     try:
         settings = load_settings(host=host, port=port, device=device)
     except SettingsFault as fault:
@@ -41,6 +42,7 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
     return_large_blocks()
     signal.signal(signal.SIGTERM, _end)
     server = Server(settings)
+    signal.signal(signal.SIGHUP, server.handle_hangup)
     try:
         server.run()
     except SystemExit as stop:  # uvicorn has logged why

@@ -1,6 +1,8 @@
 """The steps from a frame to its targets; the API and ``rrcanet detect`` both use them."""
 
+import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ from service.runtime import Runtime
 CLIPPED: Final = 0.01  # share of counts outside a range that the caller chose
 UNCALIBRATED: Final = "identity"  # value of ``fitted_on``
 FLAT: Final = "the frame has no contrast: all its counts are equal, or the few others lie beyond the range"
+MOST_TARGETS: Final = 100_000  # of one request; a million of them took 2 GB
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,20 @@ class Detector:
         selection = Selection(threshold, confidence, options.min_area, options.max_targets)
         found = find_targets(probabilities, card.calibration, selection)
         return Detection(prepared.info, prepared.span, found, probabilities)
+
+    def finish_all(
+        self, frames: Iterable[tuple[Prepared, NDArray[np.float32]]], options: Options, deadline: float
+    ) -> list[Detection]:
+        """Find targets in many frames, at most ``MOST_TARGETS`` in all; stop after the deadline."""
+        detections: list[Detection] = []
+        left = MOST_TARGETS
+        for frame, probabilities in frames:
+            if time.monotonic() > deadline:
+                raise CancelledError
+            most = min(options.max_targets, left)
+            detections.append(self.finish(frame, probabilities, replace(options, max_targets=most)))
+            left -= len(detections[-1].found.targets)
+        return detections
 
 
 def _span(counts: NDArray[np.generic], dtype: str, requested: RangeMode | Range) -> Range:

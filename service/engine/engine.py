@@ -168,10 +168,8 @@ class Request(Generic[A]):
 
     def _detect(self, work: Work[A], probabilities: Sequence[Tensor]) -> list[Detection]:
         plan, metrics = work.plan, self.engine.metrics
-        detections = [
-            plan.detector.finish(frame, answer, plan.options)
-            for frame, answer in zip(work.ready, probabilities, strict=True)
-        ]
+        frames = zip(work.ready, probabilities, strict=True)
+        detections = plan.detector.finish_all(frames, plan.options, plan.deadline)
         confidences = [target.confidence for detection in detections for target in detection.found.targets]
         metrics.targets.inc(len(confidences))
         for confidence in confidences:
@@ -201,7 +199,7 @@ class Engine:
             self._infer, queue, time.monotonic, metrics.batch_frames.observe
         )
         self.ahead = ReadAhead(cpus, READ_AHEAD)
-        self._running: set[Request[Any]] = set()
+        self.running: set[Request[Any]] = set()
 
     @property
     def running_since(self) -> float | None:
@@ -211,7 +209,7 @@ class Engine:
     @property
     def is_stuck(self) -> bool:
         """After ``close``: a thread may never end."""
-        return self.running_since is not None or bool(self._running)
+        return self.running_since is not None or bool(self.running)
 
     def close(self, within_s: float | None = None) -> None:
         """Finish what was accepted. A run that takes longer is left behind."""
@@ -244,11 +242,11 @@ class Engine:
             self._observe(timing)
 
     def _run(self, request: Request[A]) -> A:
-        self._running.add(request)
+        self.running.add(request)
         try:
             return request.run()
         finally:
-            self._running.discard(request)
+            self.running.discard(request)
 
     def _infer(self, key: Key, tensors: Sequence[Tensor]) -> Iterable[Tensor]:
         """One batch of one model and one shape, in the device's thread."""

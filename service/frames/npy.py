@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from service.frames.frame import Budget, Frame, frame_or_fault, undecodable
 
 MEDIA_TYPE: Final = "application/x-npy"
 MAGIC: Final = b"\x93NUMPY"
+ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")  # of an object of this process, which is nobody's concern
 COLOUR_CHANNELS: Final = 4
 LARGEST_SIDE: Final = 2**31 - 1
 CASTABLE: Final = "bf"  # kinds of other NumPy types that can be cast to float32
@@ -49,7 +51,7 @@ def _header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generi
         if bool in map(type, shape):  # NumPy would accept True as 1
             raise ValueError(f"shape {shape}")
     except Exception as error:  # a hostile header raises nearly any exception
-        raise undecodable(f"the .npy header cannot be read: {error}") from error
+        raise undecodable(f"the .npy header cannot be read: {ADDRESS.sub('', str(error))}") from error
     return shape, fortran, dtype
 
 

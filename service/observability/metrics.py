@@ -15,6 +15,7 @@ from service.observability.timing import STAGES
 SECONDS: Final = tuple(0.00025 * 2**k for k in range(18))
 FRAMES: Final = tuple(2**k for k in range(8))
 BACKGROUND_TASKS: Final = ("load", "watch_models", "watch_keys", "watch_device")
+CONNECTIONS_ENDED: Final = ("idle", "refused", "unread")
 SHARES: Final = tuple(k / 20 for k in range(1, 21))
 
 
@@ -76,11 +77,25 @@ class Metrics:
         self.background_failures = Counter(
             "rrcanet_background_failures", "Failures of background tasks.", ["task"], registry=registry
         )
+        self._connections = Gauge("rrcanet_connections", "Open connections.", registry=registry)
+        self._connections_limit = Gauge("rrcanet_connections_limit", "Connections that may be open.", registry=registry)
+        self._unread_bytes = Gauge(
+            "rrcanet_unread_answer_bytes", "Bytes of answers that clients have not read.", registry=registry
+        )
+        self.connections_ended = Counter(
+            "rrcanet_connections_ended", "Connections that the server ended.", ["reason"], registry=registry
+        )
+        self._busy_threads = Gauge("rrcanet_busy_threads", "Threads with a request.", registry=registry)
+        self._stuck_threads = Gauge(
+            "rrcanet_stuck_threads", "Threads with a request whose deadline has passed.", registry=registry
+        )
         # created now, since alerts fail on a series that is absent until the first request
         self.stages = {stage: stage_duration.labels(stage) for stage in STAGES}
         self.frames_ok, self.frames_error = (frames.labels(outcome) for outcome in ("ok", "error"))
         for reason in Reason:
             self.rejected.labels(reason.value)
+        for ended in CONNECTIONS_ENDED:
+            self.connections_ended.labels(ended)
         for task in BACKGROUND_TASKS:
             self.background_failures.labels(task)
 
@@ -89,6 +104,19 @@ class Metrics:
         self.queue_frames.set_function(queue_frames)
         self._queue_limit.set(queue_limit)
         self.ready.set_function(lambda: float(ready()))
+
+    def watch_connections(
+        self, connections: Callable[[], float], limit: int, unread_bytes: Callable[[], float]
+    ) -> None:
+        """Set the functions that give the open connections and the bytes of unread answers."""
+        self._connections.set_function(connections)
+        self._connections_limit.set(limit)
+        self._unread_bytes.set_function(unread_bytes)
+
+    def watch_threads(self, busy: Callable[[], float], stuck: Callable[[], float]) -> None:
+        """Set the functions that give the threads with a request, and those of them that are stuck."""
+        self._busy_threads.set_function(busy)
+        self._stuck_threads.set_function(stuck)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format 0.0.4."""

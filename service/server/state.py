@@ -15,6 +15,7 @@ from service.observability.metrics import Metrics
 from service.runtime import ModelFault
 from service.server.background import Background
 from service.server.memory import return_free_pages
+from service.server.threads import can_read, stuck
 from service.server.watchdog import Watchdog
 from service.settings import Settings
 
@@ -56,7 +57,9 @@ class ServerState:
         self._stop = stop
         self._models_requested, self._keys_requested = asyncio.Event(), asyncio.Event()
         self._folder = ModelFolder(settings.models, settings.device)
-        self.metrics.watch(lambda: self.engine.admission.inside, settings.queue_size, lambda: self.phase is Phase.READY)
+        self.metrics.watch(lambda: self.engine.admission.inside, settings.queue_size, lambda: self._is_ready)
+        running = self.engine.running
+        self.metrics.watch_threads(lambda: len(running), lambda: len(stuck(running)))
 
     def watchers(self) -> dict[str, Callable[[], Coroutine[object, object, None]]]:
         """The tasks that run until the process ends, by the names that logs and metrics give them."""
@@ -137,6 +140,12 @@ class ServerState:
             raise ServiceError(Reason.NOT_READY, "the models are being loaded and checked", retry_after_s=1)
         if self.phase is not Phase.READY:
             raise ServiceError(Reason.DRAINING, "this process is stopping", retry_after_s=1)
+        if not self._is_ready:
+            raise ServiceError(Reason.NOT_READY, "every thread that reads frames is stuck", retry_after_s=1)
+
+    @property
+    def _is_ready(self) -> bool:
+        return self.phase is Phase.READY and can_read(self.engine.running)
 
     def _lose_device(self, detail: str) -> None:
         """Called in any thread. Only a new process can use the device again."""

@@ -22,6 +22,8 @@ DEFAULTS = {
     "queue_size": 64,
     "max_batch": 8,
     "request_timeout_s": 30.0,
+    "max_connections": 1024,
+    "keep_alive_s": 65,
     "drain_delay_s": 0.0,
     "log_format": "text",
 }
@@ -61,7 +63,7 @@ def test_every_setting_is_read_from_the_environment(tmp_path: Path, monkeypatch:
     wanted = {
         "host": "::1", "port": "0", "device": "cpu", "models": str(tmp_path), "max_body_bytes": "10",
         "max_pixels": "20", "max_frames": "3", "queue_size": "4", "max_batch": "5", "request_timeout_s": "0.5",
-        "drain_delay_s": "6", "log_format": "json",
+        "max_connections": "9", "keep_alive_s": "7", "drain_delay_s": "6", "log_format": "json",
     }  # fmt: skip
     assert wanted.keys() == DEFAULTS.keys()
     for name, value in wanted.items():
@@ -69,7 +71,8 @@ def test_every_setting_is_read_from_the_environment(tmp_path: Path, monkeypatch:
     settings = load_settings().model_dump()
     assert {name: settings[name] for name in wanted} == {
         "host": "::1", "port": 0, "device": "cpu", "models": tmp_path, "max_body_bytes": 10, "max_pixels": 20,
-        "max_frames": 3, "queue_size": 4, "max_batch": 5, "request_timeout_s": 0.5, "drain_delay_s": 6.0,
+        "max_frames": 3, "queue_size": 4, "max_batch": 5, "request_timeout_s": 0.5, "max_connections": 9,
+        "keep_alive_s": 7, "drain_delay_s": 6.0,
         "log_format": "json",
     }  # fmt: skip
 
@@ -90,7 +93,7 @@ def test_every_fault_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = {
         "HOST": "no address", "PORT": "70000", "DEVICE": "tpu", "MODELS": "no/such/folder", "MAX_BODY_BYTES": "0",
         "MAX_PIXELS": "many", "MAX_FRAMES": "-1", "QUEUE_SIZE": "0", "MAX_BATCH": "1.5", "REQUEST_TIMEOUT_S": "0",
-        "DRAIN_DELAY_S": "nan", "LOG_FORMAT": "xml", "MAX_FRAME": "8",
+        "MAX_CONNECTIONS": "1", "KEEP_ALIVE_S": "0", "DRAIN_DELAY_S": "nan", "LOG_FORMAT": "xml", "MAX_FRAME": "8",
     }  # fmt: skip
     for name, value in wrong.items():
         monkeypatch.setenv(PREFIX + name, value)

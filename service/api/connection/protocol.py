@@ -5,6 +5,7 @@ body that is answered before its end, and for an answer that the client does not
 """
 
 import asyncio
+import sys
 import uuid
 from collections.abc import Iterable
 from typing import Final
@@ -12,10 +13,11 @@ from typing import Final
 from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.api.connection.limits import CONNECTIONS, Connections
 from service.api.connection.slow_client import SlowClientTimer
 from service.api.middleware.envelope import LEFT, REQUEST_LOG
 from service.api.problems import MEDIA_TYPE, problem_body
-from service.errors import Reason, ServiceError
+from service.errors import NO_MEMORY, Reason, ServiceError
 
 HEAD_BYTES: Final = 32_768
 HEAD_TIMEOUT_S: Final = 10.0
@@ -96,16 +98,21 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timeout for the headers of the first request."""
         super().connection_made(transport)
+        self._all: Connections = self.app_state[CONNECTIONS]
         self.parser: Parser = Parser(self)
         self._left: asyncio.Future[None] = self.loop.create_future()
         self._late_closing = _LateClosing(self)
-        self._slow_client = SlowClientTimer(transport, self.loop)
-        self._close_in(HEAD_TIMEOUT_S)
+        self._slow_client = SlowClientTimer(transport, self.loop, lambda: self._all.drop_unread(self))
+        if self._all.enter(self):
+            self._close_in(HEAD_TIMEOUT_S)
+        else:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers, and the work for requests of this client."""
         self._stop_timer()
         self._slow_client.stop()
+        self._all.leave(self)
         self._left.set_result(None)
         super().connection_lost(exc)
 
@@ -153,6 +160,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Check the size of the headers again, without a body that arrived together with them."""
         self._in_head = False
         self._stop_timer()
+        self._all.idle.pop(self, None)
         if self.transport.is_closing():
             return
         if self._parsed > HEAD_BYTES:
@@ -181,12 +189,18 @@ class BoundedHttp(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Start the timeout for the rest of the body; the next request on this connection stops it."""
         super().on_response_complete()
+        if not self.pipeline and not self.transport.is_closing():
+            self._all.idle[self] = None
         if self.receives_what_was_answered:
             self._close_in(REST_TIMEOUT_S)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer bytes that are not HTTP."""
-        self._refuse(Reason.BAD_PARAMETER, msg)
+        """Answer bytes that are not HTTP, or for which there is no memory: the parser hides why its callback failed."""
+        fault = sys.exc_info()[1]
+        if fault is not None and isinstance(fault.__context__, MemoryError):
+            self._refuse(Reason.OUT_OF_MEMORY, NO_MEMORY)
+        else:
+            self._refuse(Reason.BAD_PARAMETER, msg)
 
     def _refuse_large_head(self) -> None:
         detail = f"the address and the headers together are larger than {HEAD_BYTES} bytes"
@@ -195,8 +209,9 @@ class BoundedHttp(HttpToolsProtocol):
     def _refuse(self, reason: Reason, detail: str) -> None:
         request_id = uuid.uuid4().hex
         body = problem_body(ServiceError(reason, detail), request_id)
+        retry = "retry-after: 1\r\n" if reason is Reason.OUT_OF_MEMORY else ""
         head = (
-            f"HTTP/1.1 {reason.status.value} {reason.status.phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
+            f"HTTP/1.1 {reason.status.value} {reason.status.phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n{retry}"
             f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
@@ -224,10 +239,12 @@ class BoundedHttp(HttpToolsProtocol):
         """More is written than the kernel takes: watch whether the client reads."""
         super().pause_writing()
         self._slow_client.start()
+        self._all.waits_for_reader(self)
 
     def resume_writing(self) -> None:
         """The client has read most of it. On a closing connection it must read the rest too."""
         super().resume_writing()
+        self._all.is_read(self)
         if not self.transport.is_closing():
             self._slow_client.stop()
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import select
-import signal
 import socket
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import Final, NoReturn
 import uvicorn
 
 from service.api.app import create_app
+from service.api.connection.limits import most_connections, raise_descriptor_limit
 from service.api.connection.protocol import BoundedHttp
 from service.server.state import LAST_RUN_S, Phase, ServerState
 from service.settings import Settings
@@ -35,7 +35,7 @@ class Server(uvicorn.Server):
         self.state = ServerState(settings, stop=self._stop)
         self._drain_delay, self._signals = settings.drain_delay_s, 0
         config = uvicorn.Config(
-            create_app(self.state),
+            create_app(self.state, most_connections(settings.max_connections, raise_descriptor_limit())),
             host=settings.host,
             port=settings.port,
             http=BoundedHttp,
@@ -46,9 +46,11 @@ class Server(uvicorn.Server):
             server_header=False,
             proxy_headers=False,  # no answer depends on the address of the client
             lifespan="on",
+            timeout_keep_alive=settings.keep_alive_s,
             timeout_graceful_shutdown=int(settings.request_timeout_s) + 1,
         )
         super().__init__(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def exit_code(self) -> int:
@@ -87,10 +89,14 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's. SIGHUP reloads the models."""
+        """As uvicorn's. Afterwards SIGHUP reloads the models and the keys."""
         await super().startup(sockets)
-        if threading.current_thread() is threading.main_thread():
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.state.reload_soon)
+        self._loop = asyncio.get_running_loop()
+
+    def handle_hangup(self, *_: object) -> None:
+        """SIGHUP. Before the start and after the end there is nothing to reload, and the signal ends no process."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.state.reload_soon)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, after every connection in the backlog was accepted: closing the listener would reset them."""

@@ -7,6 +7,7 @@ import asyncio
 import fcntl
 import struct
 import termios
+from collections.abc import Callable
 from typing import Final
 
 UNREAD_TIMEOUT_S: Final = 10.0
@@ -16,8 +17,8 @@ SLOWEST_BYTES_S: Final = 240  # as Kestrel's MinResponseDataRate; every usable l
 class SlowClientTimer:
     """Checks every ``UNREAD_TIMEOUT_S``, once started, whether the client still reads what was written."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport, self._loop = transport, loop
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, drop: Callable[[], None]) -> None:
+        self._transport, self._loop, self._drop = transport, loop, drop
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -37,7 +38,7 @@ class SlowClientTimer:
     def _check(self, before: int) -> None:
         waiting = self._waiting()
         if before - waiting < SLOWEST_BYTES_S * UNREAD_TIMEOUT_S:
-            self._transport.abort()
+            self._drop()
         else:
             self._check_later(waiting)
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from service.api.body import MULTIPART, PART_NAMES, read_parts
+from service.api.body import MULTIPART, PART_NAMES, enter, read_parts
 from service.api.detect.query import PARAMETERS, negotiate, read_query
 from service.api.detect.work import read_work
 from service.api.openapi.errors import OF_FRAMES, Responses, problems
@@ -72,7 +72,7 @@ async def detect(request: Request) -> Response:
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
     late = Reason.REQUEST_TIMEOUT if deadline == latest else Reason.DEADLINE_EXCEEDED
     plan = Plan(detector, query.options, deadline)
-    with server.engine.admission.enter() as places:
+    with await enter(request) as places:
         parts = await read_parts(request, settings.max_body_bytes, settings.max_frames, deadline, query.raw, late)
         read = partial(read_work, parts, plan, media_type, query)
         content = await server.engine.answer(read, places, timing, deadline)

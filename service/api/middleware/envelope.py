@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.middleware import api_keys
 from service.api.problems import problem
-from service.errors import Reason, ServiceError
+from service.errors import NO_MEMORY, Reason, ServiceError
 from service.observability.logs import UNMATCHED, RequestLog
 
 ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -81,6 +81,8 @@ class _Exchange:
                 return ServiceError(Reason.REQUEST_TIMEOUT, "the client disconnected before the answer was ready")
             detail = "the process was stopped before the answer was ready; try again"
             return ServiceError(Reason.DRAINING, detail, retry_after_s=1)
+        if isinstance(fault, MemoryError):
+            return ServiceError(Reason.OUT_OF_MEMORY, NO_MEMORY, retry_after_s=1)
         logger.exception("internal error, request %s", self._state["request_id"])
         detail = "this is a bug in the service; its log has details under the request id"
         return ServiceError(Reason.INTERNAL, detail)

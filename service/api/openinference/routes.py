@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
-from service.api.body import MULTIPART, read_parts
+from service.api.body import MULTIPART, enter, read_parts
 from service.api.openapi.errors import CLOSED, OF_FRAMES, Responses, faults
 from service.api.openapi.headers import SERVER_TIMING, refer
 from service.api.openinference.inference import Body
@@ -170,7 +170,7 @@ async def _infer(request: Request, model: Model) -> Response:
     engine, settings, timing = server.engine, server.settings, Timing()
     latest = timing.began + settings.request_timeout_s
     json_length = read_json_length(request.headers.get(JSON_LENGTH))
-    with engine.admission.enter() as places:
+    with await enter(request) as places:
         body = Body(await _read(request, settings.max_body_bytes, latest), json_length, timing.began, latest)
         try:
             answer = await engine.answer(partial(body.read, model), places, timing, latest)

@@ -178,3 +178,10 @@ def test_frames_and_pixels_are_counted() -> None:
     assert len(read(body, max_frames=3, max_pixels=3 * 32 * 32)) == 3
     assert refusal(body, max_frames=2).reason is Reason.TOO_MANY_FRAMES
     assert refusal(body, max_pixels=3 * 32 * 32 - 1).reason is Reason.TOO_MANY_PIXELS
+
+
+def test_an_error_shows_no_address_of_this_process() -> None:
+    header = b"{'descr': f(), 'fortran_order': False, 'shape': (1, 1)}\n"
+    detail = refusal(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header).detail
+    assert "header cannot be read" in detail
+    assert " at 0x" not in detail

@@ -7,7 +7,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.errors import Reason
-from service.observability.metrics import BACKGROUND_TASKS
+from service.observability.metrics import BACKGROUND_TASKS, CONNECTIONS_ENDED
 from service.observability.timing import STAGES
 from service.simulation.scene import make_scene
 from tests.support import frames
@@ -42,6 +42,7 @@ def test_the_values_of_labels_are_there_before_anything_happened(client: httpx.C
         ("rrcanet_stage_duration_seconds", "stage"): set(STAGES),
         ("rrcanet_rejected", "reason"): set(Reason),
         ("rrcanet_frames", "outcome"): {"ok", "error"},
+        ("rrcanet_connections_ended", "reason"): set(CONNECTIONS_ENDED),
         ("rrcanet_background_failures", "task"): set(BACKGROUND_TASKS),
     }
     assert all(f"`{stage}`" in PAGE for stage in STAGES)
