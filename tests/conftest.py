@@ -29,7 +29,7 @@ def model_file() -> Path:
 @pytest.fixture(scope="session")
 def shipped_checkpoint() -> Path:
     """The weights that the shipped model was exported from."""
-    return WEIGHTS / "generalist-long.safetensors"
+    return WEIGHTS / "generalist-wide.safetensors"
 
 
 @pytest.fixture(scope="session")
