@@ -15,6 +15,7 @@ JPEG2000_TYPE: Final = "image/jp2"
 PGM_TYPE: Final = "image/x-portable-graymap"
 JPEG2000_MAGICS: Final = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 PGM_MAGIC: Final = b"P5"
+END_OF_IMAGE: Final = b"\xff\xd9"
 PGM_TOKEN: Final = re.compile(rb"[0-9]{1,9}|#|\s")
 PGM_HEADER_BYTES: Final = 4_096
 MAX_BOXES: Final = 256  # of a JPEG 2000 file
@@ -31,6 +32,9 @@ def read_deep_jpeg(body: bytes, described: Codestream, budget: Budget, name: str
     import imagecodecs  # here, because most frames do not need it
 
     budget.take(described.width, described.height)
+    if described.kind == JPEG_LS and not body.rstrip(b"\0").endswith(END_OF_IMAGE):
+        # CharLS reads 2**31 bits, for seconds, behind the end of some truncated files
+        raise undecodable("the JPEG data is truncated: its end marker is missing")
     decode = imagecodecs.jpegls_decode if described.kind == JPEG_LS else imagecodecs.jpeg_decode
     return [_read(decode, body, described, name, "JPEG")]
 

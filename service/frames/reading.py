@@ -11,7 +11,8 @@ from service.errors import Reason, ServiceError
 from service.frames.frame import Frame, make_frame
 
 SMOOTHER: Final = 16.0  # swapped counts must differ less from their neighbours by this factor
-FEW_ROWS: Final = 32  # rows that are looked at for swapped bytes
+FEW_ROWS, FEW_COLUMNS = 12, 160  # about how many are looked at for swapped bytes
+ROUGH: Final = 256.0  # counts; neighbours in a frame of swapped bytes differ by more
 BORDER_SHARE: Final = 1e-3  # of the pixels
 SWAPPED: Final = (
     "the frame would be much smoother if the two bytes of each count were swapped; if the camera swaps them, send "
@@ -64,16 +65,20 @@ def finish_frame(frame: Frame, reading: Reading) -> Frame:
 
 def _is_smoother_swapped(counts: NDArray[Any]) -> bool:
     """Whether neighbours differ far less once the bytes are swapped. Counts whose low byte is empty do not count."""
-    some = counts[:: max(1, len(counts) // FEW_ROWS)]
-    if some.shape[1] < 2 or not (some & 0xFF).any() or not (some >> 8).any():
+    some = counts[:: max(1, len(counts) // FEW_ROWS), :FEW_COLUMNS]
+    if some.shape[1] < 2 or (as_stored := _roughness(some)) < ROUGH:
         return False
-    as_stored, swapped = (_roughness(one) for one in (some, some.byteswap()))
-    return as_stored > SMOOTHER * swapped > 0
+    if not (some & 0xFF).any():
+        return False
+    return as_stored > SMOOTHER * _roughness(some.byteswap())
 
 
-def _roughness(counts: NDArray[np.generic]) -> float:
+def _roughness(counts: NDArray[Any]) -> float:
     """The median difference of neighbours in a row."""
-    return float(np.median(np.abs(np.diff(counts.astype(np.int32), axis=1)))) + 0.5
+    signed = counts.astype(np.int32)
+    differences = np.abs(signed[:, 1:] - signed[:, :-1]).ravel()
+    differences.partition(differences.size // 2)
+    return float(differences[differences.size // 2]) + 0.5
 
 
 def _dead_border(counts: NDArray[np.generic]) -> str | None:

@@ -1,13 +1,17 @@
 """Whole and damaged bodies of every format, for attacks and for the fuzzer."""
 
+import io
 import json
 import random
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+import imagecodecs
 import numpy as np
+import tifffile
 
 from service.simulation.scene import make_scene
 from tests.support import frames
@@ -15,6 +19,14 @@ from tests.support import frames
 SCENE = make_scene(5, 48, 56, targets=1)
 DEEP = SCENE.counts(14).astype(np.uint16)
 BOUNDARY = "part-of-an-attack"
+
+
+def _tiff(**options: Any) -> bytes:
+    """A TIFF as tifffile writes it."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, DEEP, metadata=None, **options)
+    return buffer.getvalue()
+
 
 WHOLE: dict[str, bytes] = {
     "png": frames.png(SCENE.counts(8)),
@@ -24,6 +36,19 @@ WHOLE: dict[str, bytes] = {
     "jpeg": frames.jpeg(SCENE.counts(8).astype(np.uint8)),
     "bmp": frames.bmp(SCENE.counts(8).astype(np.uint8)),
     "npy": frames.npy(DEEP),
+}
+# decoders that few cameras need; they are attacked without the network
+RARE: dict[str, bytes] = {
+    "tiff-big": _tiff(bigtiff=True, byteorder=">"),
+    "tiff-tiles": _tiff(compression="zlib", predictor=True, tile=(16, 16)),
+    "tiff-lzw": _tiff(compression="lzw", rowsperstrip=5),
+    "tiff-jpeg2000": _tiff(compression="jpeg2000"),
+    "tiff-lerc": _tiff(compression="lerc"),
+    "jpeg-ls": bytes(imagecodecs.jpegls_encode(DEEP)),
+    "jpeg-lossless": bytes(imagecodecs.jpeg_encode(DEEP, lossless=True, bitspersample=14)),
+    "jpeg2000": bytes(imagecodecs.jpeg2k_encode(DEEP, level=0, reversible=True)),
+    "pgm": b"P5 %d %d 65535 " % DEEP.shape[::-1] + DEEP.astype(">u2").tobytes(),
+    "png-deep-alpha": bytes(imagecodecs.png_encode(np.stack([DEEP, DEEP], axis=2))),
 }
 
 
@@ -60,7 +85,7 @@ def _inference(binary: bool) -> Form:
 
 
 FORMS: dict[str, Form] = {
-    **{name: Form(body) for name, body in WHOLE.items()},
+    **{name: Form(body) for name, body in (WHOLE | RARE).items()},
     "rows": _rows(),
     "multipart": _multipart(),
     "v2-json": _inference(binary=False),
