@@ -12,7 +12,8 @@ from PIL import Image
 from scipy import ndimage
 
 from intensity.counts import Counts, UnreadableCountsError
-from intensity.rasters import read_counts
+from intensity.deep_png import read_deep_png
+from intensity.rasters import is_deep_colour, read_counts
 from intensity.tiff import MAGICS as TIFF_MAGICS
 from intensity.tiff import TiffFrame, read_tiff
 
@@ -62,6 +63,8 @@ def read_file(path: Path) -> Counts:
     body = _tiff_content(path)
     if body is None:
         with opened(path) as image:
+            if is_deep_colour(image):
+                return read_deep_png(path.read_bytes(), image.size)
             return read_counts(image)
     try:
         (counts,) = _only_frame(path, body).read()

@@ -48,6 +48,7 @@ NO_MASKS = {
     "classes of 16 bits": files.png((SCENE // 100).astype(np.uint16)),
 }
 BODIES = {
+    "16-bit colour": by_hand.png(1, 1, 16, 2, b"\0" + struct.pack(">3H", 1000, 1001, 1002)),
     "png8": files.png(EIGHT),
     "png16": files.png(SIXTEEN),
     "tiff16": files.tiff(SIXTEEN),
@@ -101,7 +102,7 @@ def test_training_reads_what_the_service_reads(tmp_path: Path, body: bytes) -> N
     ("body", "fault"),
     [
         (tiff_by_hand(EIGHT.astype(np.int8), format=5), "not supported: 1 x 8 bits per pixel, complex"),
-        (by_hand.png(1, 1, 16, 2, b"\0" + struct.pack(">3H", 1000, 1001, 1002)), "a 16-bit PNG must not have colour"),
+        (by_hand.png(2, 1, 16, 2, b"\0" + struct.pack(">3H", 1000, 1001, 1002)), "PNG data is truncated"),
         (BODIES["png16"][:-300], "truncated"),
         (BODIES["tiff16"][:60], ""),
         (b"II*\0" + b"\xff" * 40, ""),
