@@ -67,9 +67,10 @@ def test_without_the_option_the_threshold_and_its_rule_stay(model: Path, scenes:
 
 def test_scores_of_another_threshold_leave_the_card(model: Path, scenes: Path) -> None:
     assert evaluate(model, scenes, "--record").exit_code == 0
-    assert calibrate(model, scenes, "--threshold", "0.5").exit_code == 0
+    before = read_model(model)[1].threshold
+    assert calibrate(model, scenes, "--threshold", str(before)).exit_code == 0
     assert read_model(model)[1].measurements, "the threshold is the same"
-    assert calibrate(model, scenes, "--threshold", "0.25").exit_code == 0
+    assert calibrate(model, scenes, "--threshold", str(before / 2)).exit_code == 0
     assert read_model(model)[1].measurements == ()
 
 
