@@ -121,7 +121,7 @@ def _is_periodic(frame: FrameType) -> bool:
     """Whether a function runs for a task of the server, not for a request."""
     caller: FrameType | None = frame
     while caller is not None:
-        if caller.f_code.co_name in PERIODIC:
+        if caller.f_code.co_name in PERIODIC or "_in_thread" in caller.f_code.co_qualname:
             return True
         caller = caller.f_back
     return False

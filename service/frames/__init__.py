@@ -1,10 +1,9 @@
 """Bytes -> frames. The magic bytes of a file decide its format, whatever media type was declared."""
 
-from service.frames.decode import ACCEPTED, decode, decode_file
+from service.frames.decode import ACCEPTED, AS_STORED, Reading, decode, decode_file
 from service.frames.frame import SMALLEST_SIDE, Budget, Frame, FrameInfo, undecodable
 from service.frames.raw import LONGEST_SIDE, MOST_BYTES, RawLayout, RawType, layout_fault, parse_rows
 from service.frames.raw import MEDIA_TYPE as RAW_TYPE
-from service.frames.reading import AS_STORED, Reading
 
 __all__ = [
     "ACCEPTED",

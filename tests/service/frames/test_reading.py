@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from service.errors import Reason, ServiceError
 from service.frames import Budget, Frame, RawLayout, RawType, Reading, decode
-from service.frames.reading import SWAPPED
+from service.frames.decode import SWAPPED
 from service.simulation.scene import make_scene
 from tests.support import frames as files
 

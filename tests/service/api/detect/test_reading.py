@@ -6,7 +6,7 @@ import httpx
 import numpy as np
 import pytest
 
-from service.frames.reading import SWAPPED
+from service.frames.decode import SWAPPED
 from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support.server import StartServer
