@@ -15,7 +15,7 @@ class FileState(NamedTuple):
 
 
 class NotRegular(OSError):
-    """The path is a FIFO, a socket, a device or a folder. Opening one could wait for ever."""
+    """The path is a FIFO, a socket, a device or a folder. Opening one could block without end."""
 
 
 def state_of(path: Path) -> FileState | None:

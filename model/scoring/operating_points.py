@@ -60,6 +60,6 @@ def _spread(false_left: NDArray[np.float64]) -> NDArray[np.int_]:
     """Indices of at most ``MAX_POINTS`` falling counts ``[P]``: first, last, and others even in the logarithm."""
     if len(false_left) <= MAX_POINTS:
         return np.arange(len(false_left))
-    wanted = np.geomspace(false_left[0], 1, MAX_POINTS - 1)
-    indices = [int(np.argmin(np.abs(false_left - count))) for count in wanted]
+    requested = np.geomspace(false_left[0], 1, MAX_POINTS - 1)
+    indices = [int(np.argmin(np.abs(false_left - count))) for count in requested]
     return np.unique([0, *indices, len(false_left) - 1])

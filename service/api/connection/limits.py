@@ -110,10 +110,10 @@ def raise_descriptor_limit() -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def most_connections(wanted: int, descriptors: int) -> int:
+def most_connections(requested: int, descriptors: int) -> int:
     """The setting, or less if the limit of file descriptors leaves no room for so many."""
     possible = max(1, descriptors - OTHER_DESCRIPTORS)
-    if descriptors != resource.RLIM_INFINITY and possible < wanted:
+    if descriptors != resource.RLIM_INFINITY and possible < requested:
         logger.warning("at most %d connections, because the limit of file descriptors is %d", possible, descriptors)
         return possible
-    return wanted
+    return requested
