@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -135,7 +134,7 @@ class Detector:
         left = MOST_TARGETS
         for frame, probabilities in frames:
             if time.monotonic() > deadline:
-                raise CancelledError
+                raise ServiceError(Reason.DEADLINE_EXCEEDED, "the deadline passed before every frame was answered")
             most = min(options.max_targets, left)
             detections.append(self.finish(frame, probabilities, replace(options, max_targets=most)))
             left -= len(detections[-1].found.targets)

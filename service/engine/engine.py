@@ -120,7 +120,7 @@ class Request(Generic[A]):
         try:
             read, self.read = self.read, None
             if read is None or time.monotonic() > self.latest:
-                raise CancelledError
+                raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE)
             self.timing.read_began = time.monotonic()
             work = read(Budget(settings.max_frames, settings.max_pixels))
             self.timing.read_ended = time.monotonic()

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 import service.api.connection.protocol
+from service.observability.logs import STANDARD_ERROR
 from tests.support.frames import GOOD
 from tests.support.server import StartServer
 from tests.support.wire import connection, read_all
@@ -57,6 +58,7 @@ def test_what_is_no_http_is_told_so_and_so_is_the_operator(
     metrics = client.get("/metrics").text
     assert 'rrcanet_requests_total{route="unmatched",status="400"} 1.0' in metrics
     assert 'rrcanet_rejected_total{reason="bad_parameter"} 1.0' in metrics
+    STANDARD_ERROR.flush()
     lines = [line for line in capsys.readouterr().err.splitlines() if json.loads(body)["request_id"] in line]
     assert [json.loads(line)["message"] for line in lines] == ["- unmatched 400"]
 

@@ -38,7 +38,7 @@ def test_frames_as_listed_score_as_the_service_answers_them(data: Path, model_fi
     assert list(found) == ["tight", "listed", "cut 256"]
     listed = found["listed"]
     assert listed["iou"] == pytest.approx(100 * served["iou"])
-    assert listed["detected"] / listed["targets"] == served["pd"] > 0.5
+    assert listed["detected"] / listed["targets"] == served["pd"] > 0.3
     assert listed["fa_identity"] == pytest.approx(served["fa_identity"])
 
 

@@ -81,7 +81,9 @@ def test_uvicorn_calls_the_methods_of_the_server_that_are_overridden(method: str
 
 
 async def _served() -> HttpToolsProtocol:
-    served = HttpToolsProtocol(Config(app, ws="none"), ServerState(), {"left": 1}, asyncio.get_running_loop())
+    served = HttpToolsProtocol(
+        Config(app, ws="none", log_config=None), ServerState(), {"left": 1}, asyncio.get_running_loop()
+    )
     served.connection_made(Transport())
     served.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx")
     return served
@@ -112,7 +114,7 @@ def test_the_lists_above_are_complete() -> None:
 
 
 def test_uvicorn_has_the_attributes_of_the_server_that_are_used() -> None:
-    server = Server(Config(app, ws="none"))
+    server = Server(Config(app, ws="none", log_config=None))
     server.config.load()
     assert server.config.encoded_headers == [(b"server", b"uvicorn")]
     assert (server.should_exit, server.force_exit) == (False, False)

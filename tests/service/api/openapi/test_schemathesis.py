@@ -51,8 +51,9 @@ def map_path_parameters(_: schemathesis.HookContext, parameters: dict[str, Any] 
 
 
 def is_said_by_the_document(case: schemathesis.Case) -> bool:
-    """That raw rows need three parameters, LO:HI rises, and a tensor has the values of its shape: cannot be said."""
-    beyond = {"width", "height", "dtype", "range"}
+    """The document cannot say which parameters need others, that LO:HI rises, or what a model or a frame lacks."""
+    raw_rows = {"width", "height", "dtype", "skip", "stride", "rows"}
+    beyond = raw_rows | {"range", "fill", "byteswap", "radiometric", "sensitivity", "false_alarms_per_mpx"}
     return case.method == "GET" or (case.media_type in FRAMES and beyond.isdisjoint(case.query))
 
 
