@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx
+import imagecodecs
 import numpy as np
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -23,6 +24,8 @@ FRAMES = {
     "image/tiff": [frames.tiff(counts, counts) for counts in DEEP],
     "image/jpeg": [frames.jpeg(counts) for counts in EIGHT_BIT],
     "image/bmp": [frames.bmp(counts) for counts in EIGHT_BIT],
+    "image/jp2": [bytes(imagecodecs.jpeg2k_encode(counts, level=0, reversible=True)) for counts in DEEP],
+    "image/x-portable-graymap": [b"P5 24 16 255\n" + counts.tobytes() for counts in EIGHT_BIT],
     "application/x-npy": [frames.npy(counts) for counts in EIGHT_BIT + DEEP],
 }
 CONFIG: dict[str, Any] = {
