@@ -19,6 +19,7 @@ def _in_order(span: tuple[float, float]) -> tuple[float, float]:
 
 PerChannel = float | tuple[float, ...]  # one number for all channels, or one number per channel
 Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Number = Annotated[int, Field(ge=1)]
@@ -164,8 +165,14 @@ class Optimisation(RecipeTable):
     of side ``crop``, the next ones have the sizes in ``turns``, then it begins again.
     ``muon_ratio`` is the learning rate of Muon divided by that of AdamW, for the optimiser ``muon``.
     ``dice_per_crop`` averages the Dice loss over the crops of a step; by default it is one Dice over all their pixels.
+    The cross-entropy of DpT-k averages over the pixels of a step with the highest loss: ``top_share`` of all, or, in
+    its place, ``top_pixels`` for each crop. ``poly_epsilon`` is the weight of its Poly-1 term. A ``top_share`` of 1 and
+    a ``poly_epsilon`` of 0 are plain cross-entropy.
     ``norm_batches`` batches of plain training crops give the batch norm statistics of the result; 0 keeps their
     running average.
+    The last ``fp32_share`` of the steps is in float32, if ``precision`` is ``bf16``.
+    The decay of the average at step n, from 0, is (1 + n) / (``average_ramp`` + n), up to ``average_decay``. So the
+    average reaches back over about 1 / (``average_ramp`` - 1) of the steps so far, until the decay is at its limit.
     ``gradient_norm`` 0 turns clipping off. ``average_decay`` 0 turns averaging off. Every ``keep_every`` steps a copy
     of the weights is kept as ``weights-STEP.safetensors``; 0 keeps no copies.
     """
@@ -178,19 +185,41 @@ class Optimisation(RecipeTable):
     crop: Number = 128
     turns: tuple[CropSize, ...] = ()
     dice_per_crop: bool = False
+    top_share: PositiveShare = 0.1
+    top_pixels: Number | None = None
+    poly_epsilon: NotNegative = 3.1
     peak_learning_rate: Positive = 3e-3
     warm_up: Share = 0.1
     weight_decay: NotNegative = 1e-2
     gradient_norm: NotNegative = 1.0
     average_decay: Share = 0.998
+    average_ramp: Annotated[float, Field(gt=1)] = 10.0
     norm_batches: Annotated[int, Field(ge=0)] = 0
     keep_every: Annotated[int, Field(ge=0)] = 0
     precision: TrainingPrecision = TrainingPrecision.FP32
+    fp32_share: Share = 0.0
 
     @property
     def sizes(self) -> tuple[CropSize, ...]:
         """The sizes that steps take turns with, in their order."""
         return (CropSize(batch=self.batch, crop=self.crop), *self.turns)
+
+    def precision_at(self, step: int) -> TrainingPrecision:
+        """The arithmetic of step ``step``, counted from 0."""
+        return self.precision if step < round((1 - self.fp32_share) * self.steps) else TrainingPrecision.FP32
+
+    @model_validator(mode="after")
+    def _has_a_precision_to_leave(self) -> "Optimisation":
+        if self.fp32_share and self.precision is TrainingPrecision.FP32:
+            raise ValueError("fp32_share is for precision bf16: with fp32 every step is in float32")
+        return self
+
+    @model_validator(mode="after")
+    def _finds_its_hardest_pixels(self) -> "Optimisation":
+        smallest = min(size.crop for size in self.sizes)
+        if self.top_pixels is not None and self.top_pixels > smallest**2:
+            raise ValueError(f"top_pixels {self.top_pixels} is more than a crop of side {smallest} has pixels")
+        return self
 
 
 class Recipe(RecipeTable):

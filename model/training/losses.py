@@ -17,23 +17,33 @@ Loss = Callable[[Tensor, Tensor], Tensor]  # (float32 logits, targets 0 to 1 of 
 
 
 def dptk_loss(
-    logits: Tensor, targets: Tensor, k: float = 10.0, epsilon: float = 3.1, dice_per_crop: bool = False
+    logits: Tensor,
+    targets: Tensor,
+    k: float = 10.0,
+    epsilon: float = 3.1,
+    dice_per_crop: bool = False,
+    pixels_per_crop: int | None = None,
 ) -> Tensor:
     """Dice plus Poly-1 top-k. Both terms are computed over all pixels of the batch together.
 
     Args:
-        logits: logits of any shape; with ``dice_per_crop``, the first dimension counts the crops.
+        logits: logits of any shape; with ``dice_per_crop`` or ``pixels_per_crop``, the first dimension counts the
+            crops.
         targets: true values of the same shape, 0 to 1.
-        k: the second term averages over this percentage of the pixels, those with the highest loss.
+        k: the second term averages over this percentage of the pixels, those with the highest loss. 100 and an
+            ``epsilon`` of 0 make it plain cross-entropy.
         epsilon: weight of the Poly-1 term.
         dice_per_crop: average the Dice loss over the crops, so that a crop with a small target counts as much as one
             with many targets.
+        pixels_per_crop: in place of ``k``, the number of pixels that the second term averages over, for each crop of
+            the batch. A percentage of a large crop is many times as large as a target.
 
     Returns:
         A scalar.
     """
     logits, targets = logits.float(), targets.float()
-    return dice_loss(logits, targets, per_crop=dice_per_crop) + poly_topk_loss(logits, targets, k, epsilon)
+    dice = dice_loss(logits, targets, per_crop=dice_per_crop)
+    return dice + poly_topk_loss(logits, targets, k, epsilon, pixels_per_crop)
 
 
 def dice_loss(logits: Tensor, targets: Tensor, smooth: float = 1.0, per_crop: bool = False) -> Tensor:
@@ -43,9 +53,11 @@ def dice_loss(logits: Tensor, targets: Tensor, smooth: float = 1.0, per_crop: bo
     return (1 - (2 * overlap + smooth) / (probabilities.sum(dims) + targets.sum(dims) + smooth)).mean()
 
 
-def poly_topk_loss(logits: Tensor, targets: Tensor, k: float = 10.0, epsilon: float = 3.1) -> Tensor:
-    """Mean Poly-1 cross-entropy of the ``k`` percent of pixels with the highest loss; a scalar."""
+def poly_topk_loss(
+    logits: Tensor, targets: Tensor, k: float = 10.0, epsilon: float = 3.1, pixels_per_crop: int | None = None
+) -> Tensor:
+    """Mean Poly-1 cross-entropy of the pixels with the highest loss, ``k`` percent or a number a crop; a scalar."""
     entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").flatten()  # [number of pixels]
     poly = entropy + epsilon * -torch.expm1(-entropy)  # 1 - p_t = -expm1(-entropy), which is exact for small values
-    kept = max(1, int(poly.numel() * k / 100))
-    return poly.topk(kept, sorted=False).values.mean()
+    kept = int(poly.numel() * k / 100) if pixels_per_crop is None else pixels_per_crop * len(logits)
+    return poly.topk(max(1, kept), sorted=False).values.mean()

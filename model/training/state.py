@@ -113,8 +113,11 @@ class TrainingState:
 
 
 def fingerprint(recipe: Recipe, seed: int) -> str:
-    """Text that must be equal for a run to resume: seed and recipe, without ``keep_every``, which changes no weight."""
-    relevant = recipe.model_dump_json(exclude={"optimisation": {"keep_every"}})
+    """Text that must be equal for a run to resume: seed and recipe, without ``keep_every``, which changes no weight.
+
+    Fields with their default are left out, so that a field of a later version does not end the runs of this one.
+    """
+    relevant = recipe.model_dump_json(exclude={"optimisation": {"keep_every"}}, exclude_defaults=True)
     return f"{seed}:{relevant}"
 
 

@@ -7,7 +7,7 @@ once as a CUDA graph; a replay takes the host a few dozen microseconds.
 import gc
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from model.network.hosts.host import Host
 from model.network.normalisation import Normalisation
-from model.recipe import Recipe, TrainingPrecision
+from model.recipe import Optimisation, Recipe, TrainingPrecision
 from model.sampling.draws import RandomNumbers, mixed_seed
 from model.sampling.hard_negatives import HardNegatives
 from model.sampling.sampler import CropSampler
@@ -29,11 +29,11 @@ WARM_UP: Final = 3  # steps before a capture, in which libraries choose their ke
 
 @dataclass
 class _Turn:
-    """The steps of one crop size: what draws their crops, their random numbers and, on CUDA, their captured graph."""
+    """The steps of one crop size: what draws their crops, their random numbers and, on CUDA, their captured graphs."""
 
     sampler: CropSampler
     numbers: RandomNumbers
-    graph: torch.cuda.CUDAGraph | None = None
+    graphs: dict[TrainingPrecision, torch.cuda.CUDAGraph] = field(default_factory=dict)
 
 
 class TrainingStep:
@@ -61,7 +61,7 @@ class TrainingStep:
         loss: Loss | None = None,
     ) -> None:
         self._plan, self._state, self._hard = recipe.optimisation, state, hard
-        self._loss_of = loss or partial(dptk_loss, dice_per_crop=self._plan.dice_per_crop)
+        self._loss_of = loss or _loss_of(self._plan)
         self._normalised = Normalisation(recipe.mean, recipe.std, recipe.network.in_channels).to(state.device)
         self._seed, self._device = seed, state.device
         self._maps: Maps = state.network.forward_all if isinstance(state.network, Host) else state.network
@@ -83,17 +83,17 @@ class TrainingStep:
 
     def run(self, step: int, learning_rate: float) -> Tensor:
         """Run step ``step``, counted from 0. The returned loss is a tensor that the next step overwrites."""
-        turn = self._turns[step % len(self._turns)]
+        turn, precision = self._turns[step % len(self._turns)], self._plan.precision_at(step)
         with self._on_stream():
             turn.numbers.fill(self._seed, step)
             self._state.learning_rate.fill_(learning_rate)
             # a smaller decay at the start, so that the random initial weights leave the average quickly
-            self._decay.fill_(min(self._plan.average_decay, (1 + step) / (10 + step)))
+            self._decay.fill_(min(self._plan.average_decay, (1 + step) / (self._plan.average_ramp + step)))
             if self._stream is None:
                 self._seed_dropout(step)
-                self._compute(turn)
+                self._compute(turn, precision)
             else:  # pragma: cuda
-                self._replay(turn, step)
+                self._replay(turn, step, precision)
         return self._loss
 
     def wait(self) -> None:
@@ -101,27 +101,28 @@ class TrainingStep:
         if self._stream is not None:  # pragma: cuda
             self._stream.synchronize()
 
-    def _replay(self, turn: _Turn, step: int) -> None:  # pragma: cuda
-        if turn.graph is None:
+    def _replay(self, turn: _Turn, step: int, precision: TrainingPrecision) -> None:  # pragma: cuda
+        if precision not in turn.graphs:
             torch.cuda.synchronize()  # a resumed state was written on another stream
             before = self._state.snapshot()
             for _ in range(WARM_UP):
-                self._compute(turn)
+                self._compute(turn, precision)
             self._state.restore(before)
             torch.cuda.synchronize()
             self._state.optimiser.zero_grad(set_to_none=True)
-            turn.graph = torch.cuda.CUDAGraph()
+            graph = torch.cuda.CUDAGraph()
             gc.collect()  # freeing an old graph during a capture would abort the capture
-            with torch.cuda.graph(turn.graph, stream=self._stream):
-                self._compute(turn)
+            with torch.cuda.graph(graph, stream=self._stream):
+                self._compute(turn, precision)
+            turn.graphs[precision] = graph
         self._seed_dropout(step)
-        turn.graph.replay()
+        turn.graphs[precision].replay()
 
-    def _compute(self, turn: _Turn) -> None:
+    def _compute(self, turn: _Turn, precision: TrainingPrecision) -> None:
         state = self._state
         crops = turn.sampler.draw(turn.numbers)
         state.optimiser.zero_grad(set_to_none=True)
-        maps = self._forward(crops.intensities)
+        maps = self._forward(crops.intensities, precision)
         loss = torch.stack([self._loss_of(logits.float(), crops.masks) for logits in maps]).mean()
         loss.backward()
         if self._hard is not None:
@@ -132,10 +133,10 @@ class TrainingStep:
         self._loss.copy_(loss.detach())
         self._average()
 
-    def _forward(self, intensities: Tensor) -> tuple[Tensor, ...]:
+    def _forward(self, intensities: Tensor, precision: TrainingPrecision) -> tuple[Tensor, ...]:
         """Intensities ``[N, 1, S, S]``, 0 to 255 -> supervised maps of logits ``[N, 1, S, S]``, the prediction last."""
         inputs = self._normalised(intensities)
-        with self._arithmetic():
+        with self._arithmetic(precision):
             logits = self._maps(inputs.contiguous(memory_format=torch.channels_last))
         return logits if isinstance(logits, tuple) else (logits,)
 
@@ -151,10 +152,21 @@ class TrainingStep:
         torch._foreach_mul_(change, 1 - self._decay)
         torch._foreach_add_(self._averaged, change)
 
-    def _arithmetic(self) -> AbstractContextManager[object]:
-        if self._plan.precision is TrainingPrecision.FP32:
+    def _arithmetic(self, precision: TrainingPrecision) -> AbstractContextManager[object]:
+        if precision is TrainingPrecision.FP32:
             return nullcontext()
         return torch.autocast(self._device.type, torch.bfloat16)
 
     def _on_stream(self) -> AbstractContextManager[object]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
+
+
+def _loss_of(plan: Optimisation) -> Loss:
+    """DpT-k as the recipe sets it."""
+    return partial(
+        dptk_loss,
+        k=100 * plan.top_share,
+        epsilon=plan.poly_epsilon,
+        dice_per_crop=plan.dice_per_crop,
+        pixels_per_crop=plan.top_pixels,
+    )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.training.losses import dice_loss, dptk_loss
+from model.training.losses import dice_loss, dptk_loss, poly_topk_loss
 from tests import golden
 
 
@@ -54,3 +54,23 @@ def test_dice_of_one_crop_is_the_same_either_way() -> None:
     torch.manual_seed(0)
     logits, targets = torch.randn(1, 1, 8, 8), (torch.rand(1, 1, 8, 8) > 0.8).float()
     assert dptk_loss(logits, targets, dice_per_crop=True).item() == pytest.approx(dptk_loss(logits, targets).item())
+
+
+def test_the_hardest_pixels_are_a_share_or_a_number_for_each_crop() -> None:
+    logits = torch.full((2, 1, 10, 10), -20.0)
+    logits[0, 0, 0, :4] = 0.0  # four pixels of one crop are uncertain, the others right
+    targets = torch.zeros(2, 1, 10, 10)
+    uncertain = np.log(2) + 3.1 * 0.5
+    assert poly_topk_loss(logits, targets, k=2).item() == pytest.approx(uncertain)
+    assert poly_topk_loss(logits, targets, k=10).item() == pytest.approx(uncertain * 4 / 20, rel=1e-4)
+    assert poly_topk_loss(logits, targets, pixels_per_crop=2).item() == pytest.approx(uncertain)
+    assert poly_topk_loss(logits, targets, pixels_per_crop=4).item() == pytest.approx(uncertain / 2, rel=1e-4)
+
+
+def test_all_pixels_without_the_poly_term_are_plain_cross_entropy() -> None:
+    torch.manual_seed(0)
+    logits, targets = torch.randn(2, 1, 8, 8), (torch.rand(2, 1, 8, 8) > 0.8).float()
+    plain = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets)
+    assert dptk_loss(logits, targets, k=100, epsilon=0).item() == pytest.approx(
+        (dice_loss(logits, targets) + plain).item()
+    )

@@ -83,10 +83,18 @@ norm_batches = 3
 """
 
 
+LATE = """
+precision = "bf16"
+fp32_share = 0.5
+average_ramp = 3.0
+top_pixels = 40
+"""
+
+
 @pytest.mark.parametrize(
     "more",
-    ["", MUON, *(HARD.replace("{precision}", one) for one in TrainingPrecision)],
-    ids=["", "muon", *TrainingPrecision],
+    ["", MUON, LATE, *(HARD.replace("{precision}", one) for one in TrainingPrecision)],
+    ids=["", "muon", "late", *TrainingPrecision],
 )
 def test_a_run_killed_and_resumed_ends_with_the_same_weights(data: Path, more: str) -> None:
     assert _train(data, steps=6, out="whole", more=more).exit_code == 0

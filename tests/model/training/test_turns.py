@@ -40,7 +40,9 @@ def test_steps_take_turns_with_the_sizes(tmp_path: Path) -> None:
 
 
 def test_the_loss_of_a_step_is_the_one_of_the_recipe(tmp_path: Path) -> None:
-    losses = [next(trainer(tmp_path / str(each), dice_per_crop=each).run(100)).loss for each in (False, True)]
+    ways: list[dict[str, object]] = [{}, {"dice_per_crop": True}, {"top_share": 1, "poly_epsilon": 0}]
+    ways.append({"top_pixels": 9})
+    losses = [next(trainer(tmp_path / str(number), **way).run(100)).loss for number, way in enumerate(ways)]
     maps: list[tuple[Tensor, Tensor]] = []
 
     def kept(logits: Tensor, targets: Tensor) -> Tensor:
@@ -50,8 +52,34 @@ def test_the_loss_of_a_step_is_the_one_of_the_recipe(tmp_path: Path) -> None:
     run = trainer(tmp_path / "kept")
     run._step._loss_of = kept
     next(run.run(100))
-    assert losses == pytest.approx([dptk_loss(*maps[0], dice_per_crop=each).item() for each in (False, True)])
-    assert losses[0] != losses[1]
+    expected = [
+        dptk_loss(*maps[0]),
+        dptk_loss(*maps[0], dice_per_crop=True),
+        dptk_loss(*maps[0], k=100, epsilon=0),
+        dptk_loss(*maps[0], pixels_per_crop=9),
+    ]
+    assert losses == pytest.approx([loss.item() for loss in expected])
+    assert len(set(losses)) == len(losses)
+
+
+def test_the_last_part_of_a_run_may_be_in_float32(tmp_path: Path) -> None:
+    run = trainer(tmp_path, precision="bf16", fp32_share=0.25, steps=8)
+    seen: list[torch.dtype] = []
+    head = run.state.network.get_submodule("head")
+    head.register_forward_hook(lambda _, __, logits: seen.append(logits.dtype))
+    list(run.run(100))
+    assert seen == [torch.bfloat16] * 6 + [torch.float32] * 2
+
+
+@pytest.mark.parametrize("ramp", [10.0, 2.0])
+def test_the_average_reaches_back_as_far_as_its_ramp_says(tmp_path: Path, ramp: float) -> None:
+    run = trainer(tmp_path, average_decay=1.0, average_ramp=ramp, steps=5)
+    weight = run.state.network.get_parameter("head.weight")
+    expected = weight.detach().clone()
+    for progress in run.run(100):
+        decay = progress.step / (ramp + progress.step - 1)
+        expected = decay * expected + (1 - decay) * weight.detach()
+    torch.testing.assert_close(run.state.average["head.weight"], expected)
 
 
 def test_statistics_of_the_result_are_those_of_plain_crops(tmp_path: Path) -> None:
