@@ -85,7 +85,9 @@ TABLE: Final[dict[Reason, Row]] = {
         "the frame, or every one of several frames, is empty, damaged, or cannot be read without loss",
     ),
     Reason.QUEUE_FULL: Row(
-        HTTPStatus.TOO_MANY_REQUESTS, "with these frames, more than `QUEUE_SIZE` frames would be in the queue"
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "with this request, more than `QUEUE_SIZE` frames would be in the queue, or bodies would have more than "
+        "`QUEUE_BYTES` together",
     ),
     Reason.NOT_READY: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the models are still loading, or the device is lost"),
     Reason.DRAINING: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the process is stopping"),

@@ -75,6 +75,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Most frames accepted and not yet answered, all requests together; at least `MAX_FRAMES`.",
     )
+    queue_bytes: int = Field(
+        1_342_177_280,
+        ge=2,
+        description="Most bytes of request bodies in memory, all requests together; at least twice `MAX_BODY_BYTES`.",
+    )
     max_batch: int = Field(8, ge=1, description="Most frames in one run of the network.")
     request_timeout_s: Seconds = Field(
         30.0, gt=0, description="Longest time for one request, including reading its body."
@@ -142,6 +147,17 @@ class Settings(BaseSettings):
                 f"must be at least {PREFIX}MAX_FRAMES ({max_frames}), or the largest request could never be accepted"
             )
         return queue_size
+
+    @field_validator("queue_bytes")
+    @classmethod
+    def _holds_a_body(cls, queue_bytes: int, others: ValidationInfo) -> int:
+        max_body_bytes = others.data.get("max_body_bytes", 0)  # absent if it is itself invalid
+        if queue_bytes < 2 * max_body_bytes:
+            raise ValueError(
+                f"must be at least twice {PREFIX}MAX_BODY_BYTES ({max_body_bytes}): a compressed body and what it "
+                "decompresses to are in memory together"
+            )
+        return queue_bytes
 
 
 def load_settings(**overrides: object) -> Settings:

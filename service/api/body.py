@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Collection
 from typing import Final, Self
 
 from python_multipart.multipart import parse_options_header
@@ -14,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from service.api.detect.work import Part
 from service.api.filenames import plain_filename
 from service.api.inflate import check_encoding, inflate
-from service.api.slow_bodies import slowest
+from service.api.slow_bodies import largest, slowest
 from service.engine.admission import Admission, Places
 from service.errors import Reason, ServiceError
 from service.frames import RAW_TYPE, RawLayout
@@ -24,8 +25,9 @@ MULTIPART: Final = "multipart/form-data"
 PIECE: Final = 65_536  # bytes
 SLOWEST_BYTES_S: Final = 240  # as Kestrel's MinRequestBodyDataRate
 ATTEMPTS: Final = 3  # another request may take the place that was given up
-GIVES_UP_S: Final = 0.005  # until a place that is given up is free
-SLOW_AFTER_S: Final = 5.0  # the rate is measured over this time
+GIVES_UP_S: Final = 0.005  # until what is given up is free
+SLOW_AFTER_S: Final = 5.0  # the lowest rate is measured over this time
+SIZES: Final = 5  # are noted in this time
 
 
 class _InMemory(MultiPartParser):
@@ -61,28 +63,37 @@ async def enter(request: Request) -> Places:
     Raises:
         ServiceError: ``queue_full``.
     """
-    state = request.app.state
-    admission: Admission = state.server.engine.admission
+    admission: Admission = request.app.state.server.engine.admission
     for _ in range(ATTEMPTS):
         try:
             return admission.enter()
         except ServiceError:
-            slow = slowest(state.arriving, asyncio.get_running_loop().time())
-            if slow is None:
+            if not await _give_up_slow_body(request, slowest):
                 raise
-            detail = "every place was taken, and this body arrived slowly; send it again, and faster"
-            slow.give_up(ServiceError(Reason.QUEUE_FULL, detail, retry_after_s=1))
-        await asyncio.sleep(GIVES_UP_S)
     return admission.enter()
 
 
+async def _give_up_slow_body(
+    request: Request, choose: Callable[[Collection["Arriving"], float], "Arriving | None"]
+) -> bool:
+    """Whether a slow body has given up its place and its memory."""
+    slow = choose(request.app.state.arriving, asyncio.get_running_loop().time())
+    if slow is None:
+        return False
+    detail = "the service is full, and this body arrived slowly; send it again, and faster"
+    slow.give_up(ServiceError(Reason.QUEUE_FULL, detail, retry_after_s=1))
+    await asyncio.sleep(GIVES_UP_S)
+    return True
+
+
 async def read_parts(
-    request: Request, limit: int, max_parts: int, deadline: float, raw: RawLayout | None, late: Reason
+    request: Request, places: Places, limit: int, max_parts: int, deadline: float, raw: RawLayout | None, late: Reason
 ) -> list[Part]:
     """Read the body of a request; a body that is not multipart is one part.
 
     Args:
         request: its body must not have been read.
+        places: of the request; they hold the bytes of the body too.
         limit: most bytes of the body.
         max_parts: most parts of a multipart body.
         deadline: the last byte must arrive before this time of ``time.monotonic``.
@@ -90,19 +101,19 @@ async def read_parts(
         late: the reason of the error if the body is not here by the deadline.
 
     Raises:
-        ServiceError: the body is too large, late, compressed in an unknown way, damaged or invalid multipart, or the
-            client disconnected.
+        ServiceError: the body is too large, late, compressed in an unknown way, damaged or invalid multipart, there is
+            no room for it, or the client disconnected.
     """
     encoding = request.headers.get("content-encoding", "")
     if encoding:
         check_encoding(encoding)
     _refuse_announced_size(request, limit)
     media_type = _media_type(request.headers.get("content-type"))
-    arriving = Arriving(request, limit)
+    arriving = Arriving(request, places, limit)
     try:
         async with asyncio.timeout(deadline - time.monotonic()) as arriving.timeout:
             if encoding:
-                content = await asyncio.to_thread(inflate, await arriving.read(), encoding, limit)
+                content = await asyncio.to_thread(inflate, await arriving.read(), encoding, limit, places.hold)
             if media_type == MULTIPART:
                 stream = _pieces(content) if encoding else arriving.stream()
                 return await _read_multipart(request.headers, stream, max_parts, raw)
@@ -161,6 +172,9 @@ async def _read_part(name: str, value: UploadFile | str, raw: RawLayout | None) 
 class Arriving:
     """A body that arrives in pieces. It is refused beyond ``limit`` bytes, and if it is too slow.
 
+    A body that is here at once does not count towards the bytes of all bodies: it has at most 256 KiB, which is what
+    the event loop reads at once.
+
     Attributes:
         client: the address of the client.
         began: time of the event loop when the first piece was here and more was to come; None before.
@@ -173,11 +187,13 @@ class Arriving:
     began: float | None = None
     fault: ServiceError | None = None
     _watch: asyncio.TimerHandle | None = None
+    _noted: float = 0.0  # when the last of the sizes was noted
 
-    def __init__(self, request: Request, limit: int) -> None:
-        self._request, self._limit = request, limit
+    def __init__(self, request: Request, places: Places, limit: int) -> None:
+        self._request, self._places, self._limit = request, places, limit
         self.client = request.client.host if request.client else ""
         self.size, self._more = 0, True
+        self._sizes: deque[int] = deque([0], SIZES)
 
     def give_up(self, fault: ServiceError) -> None:
         """Answer with this error, and read no further."""
@@ -191,15 +207,26 @@ class Arriving:
             self._watch.cancel()
             self._request.app.state.arriving.discard(self)
 
-    def _watch_from(self, before: int) -> None:
-        self._watch = asyncio.get_running_loop().call_later(SLOW_AFTER_S, self._check, before)
+    def rate(self, now: float) -> float:
+        """Bytes a second in the last seconds: a body that began fast may be slow now."""
+        ago = now - self._noted
+        if len(self._sizes) > 1:
+            ago += SLOW_AFTER_S / SIZES
+        return (self.size - self._sizes[max(-2, -len(self._sizes))]) / max(ago, 1e-3)
 
-    def _check(self, before: int) -> None:
-        if self.size - before < SLOWEST_BYTES_S * SLOW_AFTER_S:
+    def _note_size(self) -> None:
+        """Note the size so far, again and again, and end a body that arrives too slowly."""
+        loop = asyncio.get_running_loop()
+        if len(self._sizes) == SIZES and self.size - self._sizes[0] < SLOWEST_BYTES_S * SLOW_AFTER_S:
             detail = f"the body arrived at less than {SLOWEST_BYTES_S} bytes a second"
             self.give_up(ServiceError(Reason.REQUEST_TIMEOUT, detail))
-        else:
-            self._watch_from(self.size)
+            return
+        self._sizes.append(self.size)
+        self._watch_later(loop)
+
+    def _watch_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._noted = loop.time()
+        self._watch = loop.call_later(SLOW_AFTER_S / SIZES, self._note_size)
 
     async def read(self) -> bytes:
         """The whole body. Reading it with an asynchronous generator would double the time that is spent here."""
@@ -222,10 +249,23 @@ class Arriving:
         if self.size > self._limit:
             raise _too_large(self._limit)
         if self._more and self.began is None:
-            self.began = asyncio.get_running_loop().time()
+            self._watch_later(loop := asyncio.get_running_loop())
+            self.began = loop.time()
             self._request.app.state.arriving.add(self)
-            self._watch_from(self.size)
+        if self.began is not None:
+            await self._hold(len(chunk))
         return chunk
+
+    async def _hold(self, count: int) -> None:
+        """Count these bytes. If there is no room for them, bodies that arrive slowly are given up."""
+        for _ in range(ATTEMPTS):
+            try:
+                self._places.hold(count)
+                return
+            except ServiceError:
+                if not await _give_up_slow_body(self._request, largest):
+                    raise
+        self._places.hold(count)
 
 
 def _layout_for(media_type: str | None, raw: RawLayout | None) -> RawLayout | None:

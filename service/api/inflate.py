@@ -1,6 +1,7 @@
 """Decompresses request bodies: ``Content-Encoding: gzip`` or ``deflate``, never to more than the limit of a body."""
 
 import zlib
+from collections.abc import Callable
 from typing import Final
 
 from service.errors import Reason, ServiceError
@@ -9,6 +10,7 @@ PLAIN: Final = ("", "identity")
 ANY_HEADER: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, found by the first bytes
 RAW_DEFLATE: Final = -zlib.MAX_WBITS
 ENCODINGS: Final = ("gzip", "x-gzip", "deflate")
+STEP: Final = 1 << 22  # bytes; after so many the caller is asked whether there is room for them
 MOST_MEMBERS: Final = 64  # of a gzip file; each costs the start of a new decompressor
 
 
@@ -25,13 +27,14 @@ def check_encoding(encoding: str) -> None:
         )
 
 
-def inflate(body: bytes, encoding: str, limit: int) -> bytes:
+def inflate(body: bytes, encoding: str, limit: int, hold: Callable[[int], object] = lambda _: None) -> bytes:
     """The body as it was before it was compressed.
 
     Args:
         body: as it arrived.
         encoding: the header ``Content-Encoding``; empty and ``identity`` leave the body as it is.
         limit: most bytes of the decompressed body. At most one byte more is ever decompressed.
+        hold: called with the number of bytes that were decompressed, again and again; what it raises is raised.
 
     Raises:
         ServiceError: ``unsupported_media_type``; ``body_too_large``; or ``bad_parameter`` for a body that is damaged,
@@ -41,23 +44,26 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
     if encoding.strip().lower() in PLAIN:
         return body
     try:
-        return _inflated(body, encoding.strip().lower(), limit)
+        return _inflated(body, encoding.strip().lower(), limit, hold)
     except zlib.error as error:
         raise ServiceError(Reason.BAD_PARAMETER, f"the {encoding} body cannot be decompressed: {error}") from error
 
 
-def _inflated(body: bytes, encoding: str, limit: int) -> bytes:
+def _inflated(body: bytes, encoding: str, limit: int, hold: Callable[[int], object]) -> bytes:
     pieces: list[bytes] = []
     size, rest = 0, body
     for _ in range(MOST_MEMBERS):
         decompressor = zlib.decompressobj(_window(rest, encoding))
-        piece = decompressor.decompress(rest, limit + 1 - size)
-        size += len(piece)
-        if size > limit:
-            raise ServiceError(Reason.BODY_TOO_LARGE, f"the decompressed body is larger than {limit} bytes")
-        if not decompressor.eof:
-            raise ServiceError(Reason.BAD_PARAMETER, f"the {encoding} body is not complete")
-        pieces.append(piece)
+        while not decompressor.eof:
+            piece = decompressor.decompress(rest, min(limit + 1 - size, STEP))
+            rest = decompressor.unconsumed_tail
+            size += len(piece)
+            if size > limit:
+                raise ServiceError(Reason.BODY_TOO_LARGE, f"the decompressed body is larger than {limit} bytes")
+            if not (piece or rest or decompressor.eof):
+                raise ServiceError(Reason.BAD_PARAMETER, f"the {encoding} body is not complete")
+            hold(len(piece))
+            pieces.append(piece)
         rest = decompressor.unused_data
         if not rest:
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -1,4 +1,4 @@
-"""Which body gives its place up when every place is taken: many slow clients must not keep all others out."""
+"""Which body is given up when every place is taken or memory is short: slow clients must not keep all others out."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -16,6 +16,8 @@ class Body(Protocol):
     began: float | None
     size: int
 
+    def rate(self, now: float) -> float: ...
+
     @property
     def fault(self) -> Exception | None: ...
 
@@ -25,15 +27,24 @@ B = TypeVar("B", bound=Body)
 
 def slowest(bodies: Collection[B], now: float) -> B | None:
     """The slowest body of the address that sends most bodies; None if no body is slow."""
-    counts = Counter(body.client for body in bodies)
-    slow = [body for body in bodies if body.fault is None and _is_slow(body, now, counts[body.client])]
-    return min(slow, key=lambda body: (-counts[body.client], _rate(body, now)), default=None)
+    counts = _bodies_of_clients(bodies)
+    return min(_slow(bodies, now), key=lambda body: (-counts[body.client], body.rate(now)), default=None)
+
+
+def largest(bodies: Collection[B], now: float) -> B | None:
+    """The largest of the bodies that are slow; None if no body is slow."""
+    return max(_slow(bodies, now), key=lambda body: body.size, default=None)
+
+
+def _slow(bodies: Collection[B], now: float) -> list[B]:
+    counts = _bodies_of_clients(bodies)
+    return [body for body in bodies if body.fault is None and _is_slow(body, now, counts[body.client])]
+
+
+def _bodies_of_clients(bodies: Collection[Body]) -> Counter[str]:
+    return Counter(body.client for body in bodies)
 
 
 def _is_slow(body: Body, now: float, of_its_client: int) -> bool:
     spared = SPARED_S if of_its_client <= FAIR_BODIES else 0.0
-    return body.began is not None and now - body.began >= spared and _rate(body, now) < FAST_BYTES_S
-
-
-def _rate(body: Body, now: float) -> float:
-    return body.size / max(now - (body.began or 0.0), 1e-3)
+    return body.began is not None and now - body.began >= spared and body.rate(now) < FAST_BYTES_S

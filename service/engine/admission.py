@@ -1,4 +1,4 @@
-"""Admission: how many frames may be in the service at once, from the first byte of a body to the last of its answer."""
+"""Admission: how many frames and bytes of bodies may be in the service at once, from the first byte to the answer."""
 
 import math
 from collections import deque
@@ -18,17 +18,23 @@ class Admission:
     Args:
         capacity: frames.
         clock: seconds, monotonic.
+        most_bytes: of bodies, all requests together.
     """
 
-    def __init__(self, capacity: int, clock: Callable[[], float]) -> None:
-        self._capacity, self._clock = capacity, clock
-        self._inside = 0
+    def __init__(self, capacity: int, clock: Callable[[], float], most_bytes: float = math.inf) -> None:
+        self._capacity, self._clock, self._most_bytes = capacity, clock, most_bytes
+        self._inside = self._bytes = 0
         self._releases: deque[tuple[float, int]] = deque(maxlen=REMEMBERED)
         self._lock = Lock()
 
     @property
     def inside(self) -> int:
         return self._inside
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the bodies of all requests that are inside."""
+        return self._bytes
 
     def enter(self) -> "Places":
         """Take the place of one frame.
@@ -49,10 +55,23 @@ class Admission:
                 self._releases.clear()  # idle time would make the rate look slow
             self._inside += frames
 
-    def release(self, frames: int) -> None:
-        """Give places back."""
+    def take_bytes(self, count: int) -> None:
+        """Take room for bytes of a body.
+
+        Raises:
+            ServiceError: ``queue_full``.
+        """
+        with self._lock:
+            if self._bytes + count > self._most_bytes:
+                detail = f"the bodies of all requests together may have {self._most_bytes} bytes; try again later"
+                raise ServiceError(Reason.QUEUE_FULL, detail, self._wait_for(1))
+            self._bytes += count
+
+    def release(self, frames: int, bytes_: int = 0) -> None:
+        """Give places and bytes back."""
         with self._lock:
             self._inside -= frames
+            self._bytes -= bytes_
             self._releases.append((self._clock(), frames))
 
     def _wait_for(self, frames: int) -> float:
@@ -68,7 +87,7 @@ class Places:
     """The places of one request. Leaving the ``with`` block gives all of them back."""
 
     def __init__(self, admission: Admission) -> None:
-        self._admission, self._frames = admission, 1
+        self._admission, self._frames, self._bytes = admission, 1, 0
         self._lock, self._left = Lock(), False
 
     def __enter__(self) -> "Places":
@@ -77,7 +96,7 @@ class Places:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._left = True
-            self._admission.release(self._frames)
+            self._admission.release(self._frames, self._bytes)
 
     def extend_to(self, frames: int) -> None:
         """Take more places, now that the number of frames is known. A request that has ended takes none.
@@ -89,3 +108,14 @@ class Places:
             if frames > self._frames and not self._left:
                 self._admission.take(frames - self._frames)
                 self._frames = frames
+
+    def hold(self, count: int) -> None:
+        """Take room for bytes of the request's body; a negative number gives some back. After the end it does nothing.
+
+        Raises:
+            ServiceError: ``queue_full``.
+        """
+        with self._lock:
+            if not self._left:
+                self._admission.take_bytes(count)
+                self._bytes += count

@@ -191,7 +191,7 @@ class Engine:
         self, settings: Settings, metrics: Metrics, on_device_lost: Callable[[str], object] = lambda _: None
     ) -> None:
         self.settings, self.metrics, self._on_device_lost = settings, metrics, on_device_lost
-        self.admission = Admission(settings.queue_size, time.monotonic)
+        self.admission = Admission(settings.queue_size, time.monotonic, settings.queue_bytes)
         cpus = available_cpus()
         self._threads = ThreadPoolExecutor(cpus + 2 * settings.max_batch, "request")
         queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, lambda key: key[0].runtime.batch_pixels)

@@ -64,6 +64,10 @@ class Metrics:
         self._queue_limit = Gauge(
             "rrcanet_queue_limit_frames", "Frames that may be accepted and not yet answered.", registry=registry
         )
+        self._body_bytes = Gauge(
+            "rrcanet_body_bytes", "Bytes of the bodies of requests that are not answered yet.", registry=registry
+        )
+        self._body_limit = Gauge("rrcanet_body_limit_bytes", "Bytes that bodies may have together.", registry=registry)
         self.rejected = Counter(
             "rrcanet_rejected", "Requests refused, by the reason in the answer.", ["reason"], registry=registry
         )
@@ -104,6 +108,11 @@ class Metrics:
         self.queue_frames.set_function(queue_frames)
         self._queue_limit.set(queue_limit)
         self.ready.set_function(lambda: float(ready()))
+
+    def watch_bodies(self, body_bytes: Callable[[], float], limit: int) -> None:
+        """Set the function that gives the bytes of the bodies of all requests."""
+        self._body_bytes.set_function(body_bytes)
+        self._body_limit.set(limit)
 
     def watch_connections(
         self, connections: Callable[[], float], limit: int, unread_bytes: Callable[[], float]

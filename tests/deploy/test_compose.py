@@ -97,12 +97,12 @@ def test_the_settings_of_the_pages_own_compose_file_reach_a_server(
 def test_compose_file_and_page_tell_the_same_memory() -> None:
     page = " ".join(DOCKER_PAGE.read_text().split())
     full = re.search(r"A full queue of the largest frames, .*? takes ([\d.]+ GB)", page)
-    arriving = re.search(r"Bodies that are still arriving .*? ([\d.]+ GB)", page)
+    more = re.search(r"Larger bodies and unread answers take at most ([\d.]+ GB) more", page)
     limits = re.search(r"The CPU service is limited to (\d+) GB\. .* limit of (\d+) GB was not measured", page)
     assert full is not None
-    assert arriving is not None
+    assert more is not None
     assert limits is not None
-    assert f"takes {full[1]}, bodies that still arrive at most {arriving[1]} besides" in COMPOSE.read_text()
+    assert f"takes {full[1]}, larger bodies and unread answers at most {more[1]} more" in COMPOSE.read_text()
     assert re.findall(r"mem_limit: (\d+)g\n    ports: .*:8000\"", COMPOSE.read_text()) == list(limits.groups())
 
 

@@ -73,7 +73,8 @@ async def detect(request: Request) -> Response:
     late = Reason.REQUEST_TIMEOUT if deadline == latest else Reason.DEADLINE_EXCEEDED
     plan = Plan(detector, query.options, deadline)
     with await enter(request) as places:
-        parts = await read_parts(request, settings.max_body_bytes, settings.max_frames, deadline, query.raw, late)
+        limits = settings.max_body_bytes, settings.max_frames
+        parts = await read_parts(request, places, *limits, deadline, query.raw, late)
         read = partial(read_work, parts, plan, media_type, query)
         content = await server.engine.answer(read, places, timing, deadline)
     request.state.stages = timing.finish()

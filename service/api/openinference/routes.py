@@ -13,6 +13,7 @@ from service.api.openinference.inference import Body
 from service.api.openinference.models import Model, find_model, versions_of
 from service.api.openinference.request import JSON_LENGTH, read_json_length
 from service.api.openinference.wire import InferResponse, Live, ModelMetadata, Ready, ServerMetadata
+from service.engine.admission import Places
 from service.errors import Reason, ServiceError
 from service.observability.timing import Timing
 from service.server.state import ServerState
@@ -171,7 +172,7 @@ async def _infer(request: Request, model: Model) -> Response:
     latest = timing.began + settings.request_timeout_s
     json_length = read_json_length(request.headers.get(JSON_LENGTH))
     with await enter(request) as places:
-        body = Body(await _read(request, settings.max_body_bytes, latest), json_length, timing.began, latest)
+        body = Body(await _read(request, places, settings.max_body_bytes, latest), json_length, timing.began, latest)
         try:
             answer = await engine.answer(partial(body.read, model), places, timing, latest)
         except ServiceError as fault:
@@ -182,8 +183,8 @@ async def _infer(request: Request, model: Model) -> Response:
     return Response(answer.content, headers=answer.headers)
 
 
-async def _read(request: Request, limit: int, deadline: float) -> bytes:
+async def _read(request: Request, places: Places, limit: int, deadline: float) -> bytes:
     if request.headers.get("content-type", "").strip().lower().startswith(MULTIPART):
         raise ServiceError(Reason.UNSUPPORTED_MEDIA_TYPE, "send JSON, with binary tensors after it, not a form")
-    (part,) = await read_parts(request, limit, 1, deadline, None, Reason.REQUEST_TIMEOUT)
+    (part,) = await read_parts(request, places, limit, 1, deadline, None, Reason.REQUEST_TIMEOUT)
     return part.content
