@@ -6,6 +6,7 @@ import signal
 import click
 
 from service.api.connection.server import Server
+from service.early import handle_early_signals, ignore_late_hangups
 from service.observability.logs import occupy_standard_streams, set_up_logs
 from service.runtime import Device
 from service.server.memory import return_large_blocks
@@ -29,7 +30,7 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
     Exit code 1: a model cannot be served, or the port is in use.
     """
     occupy_standard_streams()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
+    handle_early_signals()  # again, for programs that call this command in another way than by its name
     try:
         settings = load_settings(host=host, port=port, device=device)
     except SettingsFault as fault:
@@ -40,18 +41,14 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
             "%s=%s is the address of a Service that Kubernetes injects; it is ignored as a setting", name, value
         )
     return_large_blocks()
-    signal.signal(signal.SIGTERM, _end)
     server = Server(settings)
     signal.signal(signal.SIGHUP, server.handle_hangup)
     try:
         server.run()
     except SystemExit as stop:  # uvicorn has logged why
         raise click.exceptions.Exit(1) from stop
+    finally:
+        ignore_late_hangups()
     if server.state.is_stuck:
         server.leave_stuck_threads()
     raise click.exceptions.Exit(server.exit_code)
-
-
-def _end(*_: object) -> None:
-    """A signal that comes before the server handles signals."""
-    raise click.exceptions.Exit(0)
