@@ -17,6 +17,7 @@ def _in_order(span: tuple[float, float]) -> tuple[float, float]:
     return span
 
 
+PATCH: Final = 31  # side of a pasted target with its surroundings, pixels
 PerChannel = float | tuple[float, ...]  # one number for all channels, or one number per channel
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
@@ -103,6 +104,8 @@ class Augmentation(RecipeTable):
     ``native_share`` of the crops are aligned with the pixels of the frame or of the resized frame, without
     interpolation, which would soften targets of two pixels.
     ``long_side`` (pixels) replaces ``scale``: it is the length to which the frame's longer side is scaled.
+    ``paste_share`` of the crops without a target get one of another frame. Its contrast is multiplied by a number from
+    ``paste_contrast``, drawn in the logarithm. It is left out where it would not be visible.
     ``bits_share`` of the crops are quantised to coarse levels, ``level_step`` apart.
     """
 
@@ -115,6 +118,8 @@ class Augmentation(RecipeTable):
     symmetry: Symmetry = Symmetry.ALL
     border: Border = Border.EDGE
     placement: Placement = Placement.CENTRE
+    paste_share: Share = 0.0
+    paste_contrast: PositiveSpan = (0.3, 1.0)
     gain: PositiveSpan = (0.8, 1.25)
     offset: Span = (-15.0, 15.0)
     blur_share: Share = 0.0
@@ -253,6 +258,8 @@ class Recipe(RecipeTable):
                 raise ValueError(f"crop {size.crop} is no multiple of {self.network.stride}")
             if size.batch == 1 and size.crop == self.network.stride:
                 raise ValueError("batch norm would see one pixel at the deepest level: use a larger batch or crop")
+            if self.augmentation.paste_share and size.crop < PATCH:
+                raise ValueError(f"paste_share needs crops of at least {PATCH} pixels, but crop is {size.crop}")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if isinstance(values, tuple) and len(values) != self.network.in_channels:
                 raise ValueError(f"{name} has {len(values)} numbers for {self.network.in_channels} channels")

@@ -4,6 +4,7 @@ Each step uses a generator seeded by the run's seed and the step, so a resumed r
 copied to the device into buffers that never move, so a captured CUDA graph reads new numbers at every replay.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,10 +43,15 @@ def mixed_seed(*words: int) -> int:
 
 
 class Draws:
-    """Draws of one step. Each call uses the next columns of the uniform numbers; N is the number of crops."""
+    """Draws of one step. Each call uses the next columns of the uniform numbers; N is the number of crops.
 
-    def __init__(self, numbers: RandomNumbers) -> None:
-        self._numbers, self._next = numbers, 0
+    Args:
+        numbers: the numbers of the step.
+        first: the column to begin with.
+    """
+
+    def __init__(self, numbers: RandomNumbers, first: int = 0) -> None:
+        self._numbers, self._next = numbers, first
 
     def uniform(self) -> Tensor:
         """``[N]`` in [0, 1)."""
@@ -59,6 +65,10 @@ class Draws:
     def between(self, low: float, high: float) -> Tensor:
         """``[N]`` in [low, high)."""
         return low + (high - low) * self.uniform()
+
+    def log_between(self, low: float, high: float) -> Tensor:
+        """``[N]`` in [low, high), with evenly drawn logarithms."""
+        return torch.exp(self.between(math.log(low), math.log(high)))
 
     def chance(self, share: float) -> Tensor:
         """``[N]`` bool, True with probability ``share``."""

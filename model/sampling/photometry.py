@@ -17,7 +17,7 @@ def photometry(pixels: Tensor, change: Augmentation, draws: Draws) -> Tensor:
     Every crop gets a gain, which maps 0 to 0, and an offset. Blur, noise and coarse levels follow, each for the share
     of crops that the recipe sets.
     """
-    gain = torch.exp(draws.between(math.log(change.gain[0]), math.log(change.gain[1]))).view(-1, 1, 1, 1)
+    gain = draws.log_between(*change.gain).view(-1, 1, 1, 1)
     offset = draws.between(*change.offset).view(-1, 1, 1, 1)
     pixels = pixels * gain + offset
     if change.blur_share:

@@ -13,10 +13,12 @@ from model.data.packed import PackedFrames
 from model.recipe import Augmentation, Border, Placement, Symmetry
 from model.sampling.draws import Draws, RandomNumbers
 from model.sampling.hard_negatives import HardNegatives
+from model.sampling.pasted_targets import TargetPatches, paste
 from model.sampling.photometry import photometry
 
 SQUARE: Final = 256  # side to which the usual protocol of papers resizes every frame
 SPREAD: Final = math.sqrt(3 / 16)  # offset of the four samples; at half size they weight pixels 1, 3, 3, 1, like Pillow
+PASTE_COLUMN: Final = 27  # of the random numbers: so recipes that paste draw the same crops as those that do not
 TIE: Final = 1e-3  # crop pixels; larger than rounding errors, smaller than any real distance from a tie
 
 
@@ -47,6 +49,7 @@ class CropSampler:
         crop: side of a crop, pixels.
         hard: places of false alarms, if the recipe has a share of crops for them.
         outside_intensity: intensity of pixels outside a frame, unless its edge is continued.
+        patches: targets to paste, if the recipe has a share of crops for them.
     """
 
     def __init__(
@@ -56,9 +59,10 @@ class CropSampler:
         crop: int,
         hard: HardNegatives | None = None,
         outside_intensity: float = 0.0,
+        patches: TargetPatches | None = None,
     ) -> None:
         self._frames, self._augmentation, self._crop = frames, augmentation, crop
-        self._hard, self._outside_intensity = hard, outside_intensity
+        self._hard, self._outside_intensity, self._patches = hard, outside_intensity, patches
         self._with_targets = torch.nonzero(frames.first_target.diff() > 0).squeeze(1)
 
     def draw(self, numbers: RandomNumbers) -> Crops:
@@ -72,6 +76,8 @@ class CropSampler:
         matrix = _orientation(draws, self._augmentation.symmetry) / scale.unsqueeze(2)  # crop pixels -> frame pixels
         grid = self._grid(centre, matrix)
         pixels, mask = self._pixels(frame, grid, scale), self._mask(frame, grid, matrix)
+        if self._patches is not None:
+            pixels, mask = paste(pixels, mask, self._patches, self._augmentation, Draws(numbers, PASTE_COLUMN))
         return Crops(photometry(pixels, self._augmentation, draws), mask, frame, centre, matrix)
 
     def _choose(self, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
@@ -111,7 +117,7 @@ class CropSampler:
         aligned, squared = draws.chance(change.native_share), draws.chance(change.square_share)
         size = self._size(frame)
         if change.long_side is None:
-            factor = torch.exp(draws.between(math.log(change.scale[0]), math.log(change.scale[1])))
+            factor = draws.log_between(*change.scale)
         else:
             factor = draws.between(*map(float, change.long_side)) / size.amax(1)
         factor = torch.where(aligned, 1.0, factor).unsqueeze(1)

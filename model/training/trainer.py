@@ -13,6 +13,7 @@ from model.network.checkpoint import TrainingRecord, save_checkpoint
 from model.network.folded_norm import fold_norms
 from model.recipe import Optimisation, Recipe, Schedule
 from model.sampling.hard_negatives import HardNegatives
+from model.sampling.pasted_targets import cut_targets
 from model.sampling.sampler import CropSampler
 from model.training.losses import Loss
 from model.training.norm_statistics import NormStatistics
@@ -52,6 +53,10 @@ class Trainer:
             of weights that the recipe keeps.
         network: makes a network to train in place of the recipe's RRCA-Net, such as a host network or an ablation.
         compile_network, loss: see ``TrainingStep``.
+
+    Raises:
+        DataError: the recipe pastes targets, and the frames have none that can be cut out.
+        RecipeError: the initial weights cannot be used.
     """
 
     def __init__(
@@ -81,8 +86,9 @@ class Trainer:
         self.state = TrainingState(built, average, optimiser, learning_rate, memory)
         self._data = frames.digest
         packed = frames.to(device)
+        patches = cut_targets(frames, device) if recipe.augmentation.paste_share else None
         samplers = [
-            CropSampler(packed, recipe.augmentation, size.crop, hard, recipe.outside_intensity)
+            CropSampler(packed, recipe.augmentation, size.crop, hard, recipe.outside_intensity, patches)
             for size in self._plan.sizes
         ]
         self._step = TrainingStep(recipe, self.state, samplers, seed, hard, compile_network, loss)

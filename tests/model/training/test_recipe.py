@@ -43,6 +43,11 @@ def test_a_recipe_may_be_any_file(tmp_path: Path) -> None:
         ("[augmentation]\nscale = [0.0, 1.0]", "augmentation.scale"),
         ("[augmentation]\ngain = [1.2, 1.1]", "augmentation.gain"),
         ("[augmentation]\nlong_side = [100, 200]\nsquare_share = 0.5", "long_side and square_share both set the scale"),
+        (
+            "crop = 24\n[augmentation]\npaste_share = 0.5",
+            "paste_share needs crops of at least 31 pixels, but crop is 24",
+        ),
+        ("[augmentation]\npaste_contrast = [0.0, 1.0]", "augmentation.paste_contrast"),
         ("gradient_norm = -1", "optimisation.gradient_norm"),
         ("weight_decay = -0.1", "optimisation.weight_decay"),
         ("[network]\npasses = 0", "network.passes"),

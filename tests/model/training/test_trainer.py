@@ -88,6 +88,9 @@ precision = "bf16"
 fp32_share = 0.5
 average_ramp = 3.0
 top_pixels = 40
+[augmentation]
+target_share = 0.2
+paste_share = 1.0
 """
 
 
