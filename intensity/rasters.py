@@ -1,13 +1,10 @@
-"""A PNG, JPEG or BMP opened by Pillow -> counts. Files whose counts Pillow would lose are refused.
+"""Images that Pillow decodes -> counts. ``convert("L")`` clips 16-bit frames to 255, so it is never called on them."""
 
-``convert("L")`` clips 16-bit frames to 255, so it is never called on them. Pillow cuts 16-bit colour to 8 bits while it
-opens a file (python-pillow/Pillow#3011), so 16-bit PNG with colour or alpha is decoded by ``intensity.deep_png``.
-"""
-
+import io
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from intensity.counts import Counts, UnreadableCountsError, luminance
 
@@ -15,24 +12,36 @@ GRAY_ALPHA: Final = ("LA", "La")
 COLOUR: Final = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA")
 
 
-def read_counts(image: Image.Image) -> Counts:
-    """Decode an image: gray as stored, colour as Rec. 601 luminance in float32; alpha is ignored.
+def decoded_by_pillow(body: bytes, width: int, height: int, form: str) -> Counts:
+    """Counts of a file: gray as stored, colour as Rec. 601 luminance in float32; alpha is ignored.
 
     Args:
-        image: opened but not yet decoded. Once it is decoded, 16-bit colour cannot be recognised any more.
+        body: the whole file.
+        width, height: what its header says.
+        form: the format, by Pillow's name.
 
     Raises:
-        UnreadableCountsError: Pillow cannot return the counts as stored.
-        Exception: the bytes are damaged. Hostile bytes raise nearly any exception in Pillow's readers.
+        UnreadableCountsError: Pillow cannot return the counts as stored, or finds another size.
     """
-    if is_deep_colour(image):
-        raise UnreadableCountsError("a 16-bit PNG must not have colour or alpha; save it as 16-bit gray")
+    try:
+        image = Image.open(io.BytesIO(body), formats=(form,))
+        if image.size != (width, height):
+            raise UnreadableCountsError(f"the {form} data is damaged: its size differs from that of its header")
+        return _read_counts(image)
+    except UnreadableCountsError:
+        raise
+    except UnidentifiedImageError as error:  # its own message names an object in memory
+        raise UnreadableCountsError(f"the {form} file cannot be read: damaged or unusual header") from error
+    except Exception as error:  # hostile bytes raise nearly any exception in Pillow's readers
+        why = str(error) or type(error).__name__
+        raise UnreadableCountsError(f"the {form} data is truncated or damaged: {why}") from error
+
+
+def _read_counts(image: Image.Image) -> Counts:
     image.load()
     mode = image.mode
-    if mode == "L" or mode.startswith("I;16"):
-        stored = np.asarray(image)
-        pixels = stored.astype(stored.dtype.newbyteorder("="), copy=False)
-        return Counts(pixels, pixels.dtype.name)
+    if mode == "L":
+        return Counts(np.asarray(image), "uint8")
     if mode == "1":
         return Counts(np.asarray(image.convert("L")), "uint8")
     if mode in GRAY_ALPHA:
@@ -41,12 +50,3 @@ def read_counts(image: Image.Image) -> Counts:
         image.info.pop("transparency", None)  # Pillow warns about a palette with transparency
         return Counts(luminance(np.asarray(image.convert("RGB"))), "uint8")
     raise UnreadableCountsError(f"pixels of mode {mode} are not supported; save the frame as gray or RGB")
-
-
-def is_deep_colour(image: Image.Image) -> bool:
-    """Whether an opened PNG has 16-bit colour or alpha, which Pillow would cut to 8 bits.
-
-    Pillow's decoder (``RGB;16B``) is asked and not the header, which a hostile file may hide behind other chunks.
-    """
-    tiles = getattr(image, "tile", ())
-    return image.format == "PNG" and image.mode != "I;16" and any("16" in str(tile.args) for tile in tiles)

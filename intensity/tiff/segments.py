@@ -4,7 +4,6 @@ tifffile never sees the file: it gets a directory of its own, with checked value
 """
 
 import io
-import logging
 import math
 import struct
 import zlib
@@ -16,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from intensity.codestreams import read_codestream
 from intensity.counts import UnreadableCountsError
 from intensity.tiff import tags
-from intensity.tiff.codestreams import read_codestream
 from intensity.tiff.page import COMPRESSIONS, FLOAT, JPEG, NONE, RGB, SIGNED, YCBCR, Page
 
 LZW: Final = 5
@@ -28,8 +27,6 @@ WRAPPED_AT: Final = 128  # bytes; behind a directory of nine tags
 MAX_JPEG_TABLES: Final = 65_536  # bytes
 WHOLE_BYTES: Final = (8, 16, 32, 64)
 KINDS: Final = {FLOAT: "f", SIGNED: "i"}
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # damaged files must not write to the service's log
-logging.getLogger("tifffile").propagate = False
 
 
 def read_samples(page: Page) -> NDArray[Any]:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from intensity.counts import Counts, UnreadableCountsError
-from intensity.deep_png import read_deep_png
-from intensity.rasters import is_deep_colour, read_counts
+from intensity import bmp, png
+from intensity.counts import Counts, StoredImage, UnreadableCountsError
+from intensity.images import open_image
 from intensity.tiff import MAGICS as TIFF_MAGICS
 from intensity.tiff import TiffFrame, read_tiff
 
@@ -21,6 +21,8 @@ BLACK, WHITE = 31, 224  # levels up to BLACK are black and from WHITE on white: 
 MOST_LABELS: Final = 1_000  # instances of one mask
 MOST_NAMED: Final = 8  # labels in a message
 VOID: Final = 255  # palette index of pixels without a label, in masks of VOC
+WITH_PALETTE: Final = (png.SIGNATURE, bmp.MAGIC)
+MOST_PIXELS: Final = 2**28  # of a frame
 LABELS: Final = 1  # value of target pixels in masks that hold 0 and 1
 
 
@@ -29,20 +31,13 @@ class RasterError(ValueError):
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Height and width as stored. Only the header is read.
+    """Height and width as stored. Nothing is decoded.
 
     Raises:
         RasterError: the file is no image.
     """
-    body = _tiff_content(path)
-    if body is not None:
-        frame = _only_frame(path, body)
-        return frame.height, frame.width
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except Exception as error:  # Pillow raises many kinds of exceptions for damaged files
-        raise RasterError(f"{path.name} cannot be read: {error}") from error
+    frame = _only_frame(path)
+    return frame.height, frame.width
 
 
 def read_frame(path: Path) -> NDArray[np.generic]:
@@ -60,17 +55,11 @@ def read_file(path: Path) -> Counts:
     Raises:
         RasterError: the file cannot be read or holds several frames.
     """
-    body = _tiff_content(path)
-    if body is None:
-        with opened(path) as image:
-            if is_deep_colour(image):
-                return read_deep_png(path.read_bytes(), image.size)
-            return read_counts(image)
+    frame = _only_frame(path)
     try:
-        (counts,) = _only_frame(path, body).read()
+        return frame.read() if isinstance(frame, StoredImage) else frame.read()[0]
     except UnreadableCountsError as error:
         raise RasterError(f"{path.name} cannot be read: {error}") from error
-    return counts
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
@@ -86,7 +75,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         RasterError: the file cannot be read or is no binary mask: more pixels are gray than white, as in a frame, or
             less than half of the pixels are black.
     """
-    if _tiff_content(path) is None:
+    if _content(path).startswith(WITH_PALETTE):
         with opened(path) as image:
             if _has_colours(image):
                 return _labels(path, np.asarray(image), "palette indices")
@@ -151,26 +140,37 @@ def _refuse_bright(path: Path, dtype: str, top: float, bright: NDArray[np.bool_]
         )
 
 
-def _tiff_content(path: Path) -> bytes | None:
-    """The bytes of a TIFF; None for other files."""
+def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            begin = file.read(4)
-            return begin + file.read() if begin in TIFF_MAGICS else None
+        return path.read_bytes()
     except OSError as error:
         raise RasterError(f"{path.name} cannot be read: {error}") from error
 
 
-def _only_frame(path: Path, body: bytes) -> TiffFrame:
+def _only_frame(path: Path) -> StoredImage | TiffFrame:
+    """The only frame of a file, of which nothing is decoded yet."""
     try:
-        frames = list(islice(read_tiff(body), MOST_NAMED))
+        frame = _only_image(_content(path))
     except UnreadableCountsError as error:
         raise RasterError(f"{path.name} cannot be read: {error}") from error
-    first = frames[0]
+    if frame.width * frame.height > MOST_PIXELS:
+        raise RasterError(f"{path.name} cannot be read: its header names {frame.width}x{frame.height} pixels")
+    return frame
+
+
+def _only_image(body: bytes) -> StoredImage | TiffFrame:
+    if not body.startswith(TIFF_MAGICS):
+        image = open_image(body)
+        if image is None:
+            raise UnreadableCountsError("it is no image of a known format")
+        return image
+    first, *more = islice(read_tiff(body), MOST_NAMED)
     if isinstance(first, UnreadableCountsError):
-        raise RasterError(f"{path.name} cannot be read: {first}") from first
-    if len(frames) > 1 or first.frames > 1:
-        raise RasterError(f"{path.name} holds {max(len(frames), first.frames)} pages, but a file must hold one frame")
+        raise first
+    if more or first.frames > 1:
+        raise UnreadableCountsError(
+            f"it holds {max(1 + len(more), first.frames)} pages, but a file must hold one frame"
+        )
     return first
 
 

@@ -28,7 +28,8 @@ def read_npy(body: bytes, budget: Budget, name: str | None) -> list[Frame | Serv
     """
     file = io.BytesIO(body)
     shape, fortran, dtype = _header(file)
-    _check(shape, dtype)
+    stored_as = dtype.name
+    _check(shape, dtype, stored_as)
     count, height, width = _frames_of(shape)
     data = memoryview(body)[file.tell() :]
     expected = math.prod(shape) * dtype.itemsize
@@ -38,7 +39,7 @@ def read_npy(body: bytes, budget: Budget, name: str | None) -> list[Frame | Serv
         budget.take(width, height)
     stack = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
     return [
-        frame_or_fault(make_counts(stack.reshape(count, height, width)[index]), dtype.name, name)
+        frame_or_fault(make_counts(stack.reshape(count, height, width)[index]), stored_as, name)
         for index in range(count)
     ]
 
@@ -55,10 +56,10 @@ def _header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generi
     return shape, fortran, dtype
 
 
-def _check(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
+def _check(shape: tuple[int, ...], dtype: np.dtype[np.generic], stored_as: str) -> None:
     if any(side > LARGEST_SIDE for side in shape):  # Python refuses to print much larger numbers
         raise undecodable(f"a side has more than {LARGEST_SIDE} pixels")
-    if dtype.name not in REAL:
+    if stored_as not in REAL:
         hint = ', for example array.astype("float32")' if dtype.kind in CASTABLE else ""
         raise undecodable(f"pixels of type {dtype} are not supported; send integers or floats of at most 64 bits{hint}")
     _frames_of(shape)

@@ -7,11 +7,11 @@ records, without a limit on what that costs.
 import struct
 from typing import Final, NamedTuple
 
+from intensity.jpeg import JpegParts
+
 APP1: Final = 0xE1
-START_OF_SCAN: Final = 0xDA
 FLIR: Final = b"FLIR\0"
 HEAD: Final = 8  # bytes of a segment before its part of the file: FLIR, a zero, 1, number of the part, of the last part
-MAX_SEGMENTS: Final = 4_096
 MAX_RECORDS: Final = 1_024
 RAW_COUNTS: Final = 1  # type of a record
 ENTRY: Final = 32  # bytes of an entry of the index, and of the header of raw counts
@@ -29,17 +29,17 @@ class RawCounts(NamedTuple):
     order: str
 
 
-def has_raw_counts(body: bytes) -> bool:
+def has_raw_counts(body: bytes, parts: JpegParts) -> bool:
     """Whether a JPEG carries raw counts beside its picture, in the segments of FLIR or of DJI."""
-    segments = _segments(body)
-    flir = any(kind == APP1 and content.startswith(FLIR) for kind, content in segments)
-    return flir or sum(len(content) for kind, content in segments if kind in DJI) > MUCH
+    flir = any(kind == APP1 and body.startswith(FLIR, start) for kind, start, _ in parts.applications)
+    return flir or sum(end - start for kind, start, end in parts.applications if kind in DJI) > MUCH
 
 
-def read_raw_counts(body: bytes) -> RawCounts | None:
+def read_raw_counts(body: bytes, parts: JpegParts) -> RawCounts | None:
     """The raw counts of a radiometric JPEG of FLIR; None if there are none, or if they are damaged."""
-    parts = [content for kind, content in _segments(body) if kind == APP1 and content.startswith(FLIR)]
-    joined = b"".join(part[HEAD:] for part in sorted(parts, key=lambda part: part[6:7]))
+    segments = [body[start:end] for kind, start, end in parts.applications if kind == APP1]
+    pieces = sorted((piece for piece in segments if piece.startswith(FLIR)), key=lambda piece: piece[6:7])
+    joined = b"".join(piece[HEAD:] for piece in pieces)
     try:
         return _record(joined) if joined.startswith((b"FFF\0", b"AFF\0")) else None
     except struct.error:
@@ -65,16 +65,3 @@ def _raw_counts(record: bytes) -> RawCounts | None:
     if not width or not height or (not is_image and len(content) < 2 * width * height):
         return None
     return RawCounts(width, height, content if is_image else content[: 2 * width * height], is_image, order)
-
-
-def _segments(body: bytes) -> list[tuple[int, bytes]]:
-    """Kind and content of the segments before the first scan."""
-    found: list[tuple[int, bytes]] = []
-    at = 2
-    while len(found) < MAX_SEGMENTS and body[at : at + 1] == b"\xff" and body[at + 1 : at + 2]:
-        kind, length = body[at + 1], int.from_bytes(body[at + 2 : at + 4], "big")
-        if kind == START_OF_SCAN or length < 2:
-            break
-        found.append((kind, body[at + 4 : at + 2 + length]))
-        at += 2 + length
-    return found

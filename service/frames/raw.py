@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -43,15 +44,15 @@ class RawType(StrEnum):
     F64LE = "f64le"
     F64BE = "f64be"
 
-    @property
+    @cached_property
     def is_packed(self) -> bool:
         return self in (RawType.U12LE, RawType.U12BE)
 
-    @property
+    @cached_property
     def bits(self) -> int:
         return int("".join(filter(str.isdecimal, self.value)))
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[np.generic]:
         """The type of the counts; uint16 for packed ones."""
         bits = 16 if self.is_packed else self.bits
@@ -127,15 +128,10 @@ def read_raw(body: bytes, layout: RawLayout, budget: Budget, name: str | None) -
     for _ in range(count):
         budget.take(layout.width, bottom - top)
     stack = np.frombuffer(content, np.uint8).reshape(count, layout.height, stride)[:, top:bottom, : layout.row_bytes]
-    return [frame_or_fault(*_counts(frame, layout), name) for frame in stack]
-
-
-def _counts(rows: NDArray[np.uint8], layout: RawLayout) -> tuple[NDArray[np.generic], str]:
-    """Counts of rows of bytes, and the name of their type."""
     dtype = layout.type.dtype
     if layout.type.is_packed:
-        return _unpacked(rows, layout), dtype.name
-    return make_counts(np.ascontiguousarray(rows).view(dtype)), dtype.name
+        return [frame_or_fault(_unpacked(rows, layout), dtype.name, name) for rows in stack]
+    return [frame_or_fault(make_counts(counts), dtype.name, name) for counts in stack.view(dtype)]
 
 
 def _unpacked(rows: NDArray[np.uint8], layout: RawLayout) -> NDArray[np.uint16]:

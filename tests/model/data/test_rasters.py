@@ -117,12 +117,12 @@ def test_what_would_be_mistaken_is_refused(tmp_path: Path, body: bytes, fault: s
 
 def test_a_header_that_names_a_huge_image_is_a_fault_of_that_file(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(by_hand.png(2**20, 2**20, 8, 0, b""))
-    with pytest.raises(RasterError, match=r"a\.png cannot be read: .*decompression bomb"):
+    with pytest.raises(RasterError, match=r"a\.png cannot be read: its header names"):
         read_size(tmp_path / "a.png")
 
 
 def test_a_file_of_several_frames_is_refused_and_not_read_in_part(tmp_path: Path) -> None:
     page = Image.fromarray(EIGHT)
     page.save(tmp_path / "a.tif", save_all=True, append_images=[page, page])
-    with pytest.raises(RasterError, match=r"a\.tif holds 3 pages"):
+    with pytest.raises(RasterError, match=r"a\.tif cannot be read: it holds 3 pages"):
         read_frame(tmp_path / "a.tif")

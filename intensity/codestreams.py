@@ -1,4 +1,4 @@
-"""Sizes that compressed images inside a TIFF, or images of their own, name: read before a decoder allocates memory.
+"""Sizes that compressed images name, inside a TIFF or on their own: read before a decoder allocates memory.
 
 JPEG and JPEG-LS: ITU T.81, B.2.2, and T.87, C.2.2. JPEG 2000: ITU T.800, A.5.1. LERC: the header of its second version.
 """
@@ -49,12 +49,21 @@ def _jpeg(data: bytes) -> Codestream | None:
             return None
         kind = data[found.end() - 1]
         if kind in START_OF_FRAME:
-            bits, height, width, samples = struct.unpack_from(">BHHB", data, found.end() + 2)
-            return Codestream(width, height, samples, bits, kind)
+            return read_start_of_frame(kind, data[found.end() : found.end() + 8])
         if kind == START_OF_SCAN:
             return None
         at = found.end() + (0 if kind == START_OF_IMAGE else int.from_bytes(data[found.end() : found.end() + 2], "big"))
     return None
+
+
+def read_start_of_frame(kind: int, segment: bytes) -> Codestream:
+    """The size in a start of frame of a JPEG: length, bits, height, width, samples (ITU T.81, B.2.2).
+
+    Raises:
+        struct.error: it is cut off.
+    """
+    bits, height, width, samples = struct.unpack_from(">BHHB", segment, 2)
+    return Codestream(width, height, samples, bits, kind)
 
 
 def _jpeg2000(data: bytes) -> Codestream | None:
