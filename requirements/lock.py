@@ -43,6 +43,7 @@ def main() -> None:
     _lock(uv, ["cpu.txt"], [*_extra("cpu"), *_as("dev.txt")])
     _lock(uv, ["gpu.txt"], [*_extra("gpu"), *_as("dev.txt")])
     _lock(uv, ["otel.txt"], [*_extra("otel"), *_as("dev.txt")])
+    _lock(uv, ["fits.txt"], [*_extra("fits"), *_as("dev.txt")])
 
 
 def _group(name: str) -> list[str]:
