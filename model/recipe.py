@@ -137,12 +137,17 @@ class Augmentation(RecipeTable):
 
 
 class Network(RecipeTable):
-    """Shape of RRCA-Net."""
+    """Shape of RRCA-Net.
+
+    ``pool_window`` is the side in pixels of the windows over which the channel attention of DIAAM pools. The network is
+    the published one on frames up to this size; without it, on every frame.
+    """
 
     in_channels: Number = 1
     widths: tuple[Width, ...] = (8, 16, 32, 64)
     units: tuple[Number, ...] = (3, 2, 2, 2)
     passes: Number = 3
+    pool_window: Number | None = None
 
     @property
     def stride(self) -> int:
@@ -154,6 +159,16 @@ class Network(RecipeTable):
         if not self.widths or len(self.units) != len(self.widths):
             raise ValueError(f"{len(self.widths)} widths and {len(self.units)} units: each level needs one of each")
         return self
+
+    @model_validator(mode="after")
+    def _divides_its_windows(self) -> "Network":
+        if self.pool_window is not None and self.pool_window % self.stride:
+            raise ValueError(f"pool_window {self.pool_window} is no multiple of {self.stride}")
+        return self
+
+    def has_weights_of(self, other: "Network") -> bool:
+        """Whether weights of ``other`` fit. Windows of pooling have no weights."""
+        return self == other.model_copy(update={"pool_window": self.pool_window})
 
 
 class CropSize(RecipeTable):

@@ -34,6 +34,7 @@ def to_float16(model: onnx.ModelProto) -> None:
     for tensor in graph.initializer:
         if tensor.data_type == TensorProto.FLOAT and tensor.name not in full:
             tensor.CopyFrom(_rounded(tensor))
+    _retarget_casts(graph)
     _cast_after(graph, first)
     _cast_before(graph, last)
     del graph.value_info[:]
@@ -60,6 +61,14 @@ def _input_tail(graph: onnx.GraphProto) -> str:
 def _producer(graph: onnx.GraphProto, name: str) -> onnx.NodeProto:
     producer: onnx.NodeProto = next(node for node in graph.node if name in node.output)
     return producer
+
+
+def _retarget_casts(graph: onnx.GraphProto) -> None:
+    """Let casts of counts to float32 give float16, as everything that they meet is float16."""
+    for node in graph.node:
+        target = next((one for one in node.attribute if node.op_type == "Cast" and one.name == "to"), None)
+        if target is not None and target.i == TensorProto.FLOAT:
+            target.i = TensorProto.FLOAT16
 
 
 def _cast_after(graph: onnx.GraphProto, name: str) -> None:

@@ -72,9 +72,14 @@ def agree(comparisons: Sequence[Comparison], precision: Precision) -> bool:
 
 
 def verify(runtime: Runtime, checkpoint: Checkpoint) -> list[Comparison]:
-    """Compare on four sizes (smallest, tall, wide and large) with two batch sizes each."""
+    """Compare on four sizes (smallest, tall, wide and large) with two batch sizes each.
+
+    A network that pools over windows is also compared on a frame of several windows.
+    """
     served, stride = ServedNetwork(checkpoint).eval(), runtime.card.stride
-    sizes = [tuple(rounded_up(side, stride) for side in size) for size in SIZES]
+    window = checkpoint.record.network.pool_window
+    of_windows = [] if window is None else [(window + stride, 2 * window - stride)]
+    sizes = [tuple(rounded_up(side, stride) for side in size) for size in (*SIZES, *of_windows)]
     return [
         _compare(runtime, served, comparison_frames(batch, height, width))
         for height, width in sizes

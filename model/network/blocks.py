@@ -71,26 +71,71 @@ class RuCB(nn.Module):
 class ChannelAttention(nn.Module):
     """One weight per channel, from the mean and the maximum of the channel (CBAM, Woo et al., arXiv 1807.06521).
 
-    Shapes: ``[N, C, H, W] -> [N, C, 1, 1]``, values in (0, 1).
+    With a ``window`` the weights follow the place: those of a cell of half a window come from the cell and its eight
+    neighbours, and between the centres of cells they are interpolated. Where both sides of a map fit into the window,
+    the weights are the same everywhere and equal to those without a window.
+
+    Shapes: ``[N, C, H, W] -> [N, C, 1, 1]``, with a window ``[N, C, H, W]``; values in (0, 1).
+
+    Args:
+        channels: C.
+        reduction: channels of the squeezed layer are C divided by this number.
+        window: side of the window in pixels of the map, an even number; None for the whole map.
     """
 
-    def __init__(self, channels: int, reduction: int = 8) -> None:
+    def __init__(self, channels: int, reduction: int = 8, window: int | None = None) -> None:
         super().__init__()
+        self.window = window
         squeezed = max(1, channels // reduction)
         self.squeeze = nn.Conv2d(channels, squeezed, 1, bias=False)
         self.excite = nn.Conv2d(squeezed, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        mean = x.mean((2, 3), keepdim=True)  # [N, C, 1, 1]
+        # an exporter needs one graph for maps of all sizes
+        if self.window is None or (not torch.compiler.is_exporting() and max(x.shape[2:]) <= self.window):
+            return self._weights(*self._pooled(x))
+        height, width = x.shape[2:]
+        cell = self.window // 2
+        weights = self._weights(*pooled_around_cells(x, cell))
+        enlarged = F.interpolate(weights, scale_factor=float(cell), mode="bilinear", align_corners=False)
+        return enlarged[:, :, :height, :width]
+
+    def _pooled(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and maximum over the whole map, ``[N, C, 1, 1]`` each."""
+        mean = x.mean((2, 3), keepdim=True)
         # Both give the maximum. On a CPU the gradient of adaptive_max_pool2d is ten times as fast. ONNX exporters
         # support only amax, and on CUDA adaptive_max_pool2d is slow: it uses one thread per map.
         on_cpu = self.training and x.device.type == "cpu"
-        peak = F.adaptive_max_pool2d(x, 1) if on_cpu else x.amax((2, 3), keepdim=True)
+        return mean, F.adaptive_max_pool2d(x, 1) if on_cpu else x.amax((2, 3), keepdim=True)
+
+    def _weights(self, mean: Tensor, peak: Tensor) -> Tensor:
         return torch.sigmoid(self._mlp(mean) + self._mlp(peak))
 
     def _mlp(self, pooled: Tensor) -> Tensor:
         excited: Tensor = self.excite(torch.relu(self.squeeze(pooled)))
         return excited
+
+
+def pooled_around_cells(x: Tensor, cell: int) -> tuple[Tensor, Tensor]:
+    """Mean and maximum over each cell of a map and its eight neighbours.
+
+    The cells divide ``[N, C, H, W]`` from its upper left corner. Those at the lower and right edge may be smaller: each
+    pixel counts once in a mean.
+
+    Returns:
+        Two maps ``[N, C, H / cell, W / cell]``, rounded up.
+    """
+    inside = F.avg_pool2d(x, cell, ceil_mode=True, count_include_pad=False)  # [N, C, H / cell, W / cell]
+    rows, columns = (_parts_inside(x.shape[axis], inside.shape[axis], cell, x) for axis in (2, 3))
+    shares = rows.unsqueeze(1) * columns  # [H / cell, W / cell]
+    total, area = (F.avg_pool2d(one, 3, stride=1, padding=1) for one in (inside * shares, shares[None, None]))
+    return total / area, F.max_pool2d(F.max_pool2d(x, cell, ceil_mode=True), 3, stride=1, padding=1)
+
+
+def _parts_inside(length: int, cells: int, cell: int, like: Tensor) -> Tensor:
+    """Part of each of ``cells`` cells that lies inside a map of ``length`` pixels, ``[cells]``: 1 but for the last."""
+    first = torch.arange(cells, device=like.device) * cell
+    return ((length - first).clamp_max(cell) / cell).to(like.dtype)
 
 
 class DIAAM(nn.Module):
@@ -108,18 +153,19 @@ class DIAAM(nn.Module):
         scale: factor by which the deep features are enlarged; 1 if they have the size of the shallow ones already. They
             are narrowed before they are enlarged. Both operations are linear, so the order does not change the result,
             and this order is cheaper.
+        window: side of the windows of the channel attention in pixels of the shallow features; None for no windows.
     """
 
-    def __init__(self, low_channels: int, high_channels: int, scale: int = 1) -> None:
+    def __init__(self, low_channels: int, high_channels: int, scale: int = 1, window: int | None = None) -> None:
         super().__init__()
         self.scale = scale
         self.gate = nn.Conv2d(low_channels, low_channels, 1)
         self.narrow = nn.Conv2d(high_channels, low_channels, 1)
-        self.attention = ChannelAttention(low_channels)
+        self.attention = ChannelAttention(low_channels, window=window)
 
     def forward(self, low: Tensor, high: Tensor) -> Tensor:
         deep = upsampled(self.narrow(high), self.scale)  # [N, low_channels, H, W]
-        by_channel = self.attention(deep)  # [N, low_channels, 1, 1]
+        by_channel = self.attention(deep)  # [N, low_channels, 1, 1], or [N, low_channels, H, W] with windows
         by_pixel = torch.sigmoid(self.gate(low))  # [N, low_channels, H, W]
         aggregated: Tensor = low + deep * by_channel * by_pixel
         return aggregated

@@ -55,8 +55,8 @@ class Checkpoint:
 
 
 def build_network(shape: Network) -> RRCANet:
-    """An untrained network with this number of channels, levels, units and passes."""
-    return RRCANet(shape.in_channels, shape.widths, shape.units, shape.passes)
+    """An untrained network of this shape."""
+    return RRCANet(shape.in_channels, shape.widths, shape.units, shape.passes, shape.pool_window)
 
 
 def save_checkpoint(path: Path, weights: Mapping[str, Tensor], record: TrainingRecord) -> None:

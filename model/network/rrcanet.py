@@ -27,6 +27,8 @@ class RRCANet(nn.Module):
         widths: channels of each level, from full resolution to the deepest level.
         units: residual units in the RuCB of each level.
         passes: runs of the U-Net; the paper's "2 iterations" are 3 passes.
+        pool_window: side in pixels of the windows over which the channel attention pools, a multiple of ``stride``.
+            On frames up to this size the network is the published one. None: the published one on every frame.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class RRCANet(nn.Module):
         widths: Sequence[int] = (8, 16, 32, 64),
         units: Sequence[int] = (3, 2, 2, 2),
         passes: int = 3,
+        pool_window: int | None = None,
     ) -> None:
         super().__init__()
         self.in_channels, self.passes = in_channels, passes
@@ -44,8 +47,13 @@ class RRCANet(nn.Module):
         self.encoders = nn.ModuleList(
             RuCB(before, width, depth, passes) for before, width, depth in zip(above, widths, units, strict=True)
         )
+        windows = [None if pool_window is None else pool_window >> level for level in range(len(widths) - 1)]
         self.decoders = nn.ModuleList(  # [pass][level]
-            nn.ModuleList(DIAAM(low, high, scale=2) for low, high in pairwise(widths)) for _ in range(passes)
+            nn.ModuleList(
+                DIAAM(low, high, scale=2, window=window)
+                for (low, high), window in zip(pairwise(widths), windows, strict=True)
+            )
+            for _ in range(passes)
         )
         self.fuse = ResidualBlock(passes * widths[0], widths[0])
         self.head = nn.Conv2d(widths[0], 1, 1)

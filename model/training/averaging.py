@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from model.data.packed import PackedFrames
-from model.network.checkpoint import Checkpoint, TrainingRecord
+from model.network.checkpoint import Checkpoint, TrainingRecord, build_network
 from model.recipe import Recipe
 from model.training.commit import commit
 from model.training.norm_statistics import NormStatistics
@@ -47,7 +47,7 @@ def refuse_misfits(ingredients: Sequence[Ingredient], recipe: Recipe) -> None:
         raise AverageError(f"the shares add up to {total:g}: they must add up to 1")
     for one in ingredients:
         record = one.checkpoint.record
-        if record.network != recipe.network:
+        if not recipe.network.has_weights_of(record.network):
             raise AverageError(f"{one.name} is another network than that of recipe {recipe.name}")
         if (record.mean, record.std) != (recipe.mean, recipe.std):
             raise AverageError(f"{one.name} has another normalisation than recipe {recipe.name}")
@@ -81,7 +81,7 @@ def average(
         else value
         for name, value in states[0].items()
     }
-    network = ingredients[0].checkpoint.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = build_network(recipe.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     weights = NormStatistics(recipe, frames, seed).recomputed(network, mean, batches)
     return weights, average_record(ingredients, recipe, batches, seed)
 

@@ -17,10 +17,10 @@ def initial_network(recipe: Recipe) -> RRCANet:
         RecipeError: the initial weights are missing, are no checkpoint, or belong to another shape or normalisation.
     """
     before = starting_checkpoint(recipe)
-    if before is not None:
-        return before.network
     network = build_network(recipe.network)
-    if recipe.initialisation is Initialisation.XAVIER:
+    if before is not None:
+        network.load_state_dict(before.network.state_dict())
+    elif recipe.initialisation is Initialisation.XAVIER:
         _initialise(network)
     return network
 
@@ -45,7 +45,7 @@ def starting_checkpoint(recipe: Recipe) -> Checkpoint | None:
     except (CheckpointError, FileNotFoundError) as error:
         raise RecipeError(f"recipe {recipe.name} cannot start: {error}") from error
     record = before.record
-    if (record.network, record.mean, record.std) != (recipe.network, recipe.mean, recipe.std):
+    if not recipe.network.has_weights_of(record.network) or (record.mean, record.std) != (recipe.mean, recipe.std):
         raise RecipeError(f"recipe {recipe.name}: {recipe.start} has another shape or normalisation than the recipe")
     return before
 

@@ -107,6 +107,8 @@ class Description(CardModel):
     ``cuda_gate`` says how the export checked that every node can run on CUDA. ``session``: a session that allows no
     other device was opened. ``graph``: no CUDA was available, so only the opset, the domains and the absence of
     control flow were checked. ``none``: there was no check.
+    ``pool_window`` is the side in pixels of the windows over which the channel attention of the network pools; None if
+    it pools over the whole frame.
     ``threshold_rule`` says by which rule and on which frames the threshold was chosen; None if it was set by hand.
     """
 
@@ -122,6 +124,7 @@ class Description(CardModel):
     commit: str
     parameters: int
     in_channels: int
+    pool_window: int | None = None
     threshold: Unit
     threshold_rule: str | None = None
     stride: Annotated[int, Field(ge=1, le=1024)]

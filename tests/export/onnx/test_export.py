@@ -123,6 +123,25 @@ def test_a_network_deeper_than_the_golden_frame_is_wide_is_exported(tmp_path: Pa
     assert runtime.card.stride == 64
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_windows_of_pooling_are_in_the_file(tmp_path: Path, precision: Precision) -> None:
+    shape = Network(widths=(8, 16, 16), units=(1, 1, 1), passes=1, pool_window=64)
+    path = write_checkpoint(tmp_path / "w.safetensors", shape)
+    result = export(path, tmp_path / "m.onnx", "--precision", precision)
+    assert result.exit_code == 0, result.output
+    assert "68" in result.output, "the check includes a frame that is larger than the window"
+    runtime, checkpoint = Runtime(tmp_path / "m.onnx", Device.CPU), load_checkpoint(path)
+    assert runtime.card.pool_window == checkpoint.record.network.pool_window == 64
+    assert {"AveragePool", "MaxPool", "Resize"} <= {node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node}
+    for size in ((4, 4), (64, 64), (40, 100), (136, 260)):
+        intensities = np.random.default_rng(0).uniform(0, 255, (2, 1, *size)).astype(np.float32)
+        intensities[:, :, :3, :3] = 255
+        with torch.no_grad():
+            expected = torch.sigmoid(checkpoint.network((torch.from_numpy(intensities) - 90.0) / 60.0)).numpy()
+        answer = runtime.probabilities(intensities)
+        np.testing.assert_allclose(answer, expected, atol=1e-5 if precision == "fp32" else 2e-2)
+
+
 def test_verify_names_a_network_of_another_depth(exported: Exported, tmp_path: Path) -> None:
     shape = Network(widths=(8, 8, 8), units=(1, 1, 1), passes=1)
     save_checkpoint(tmp_path / "w.safetensors", build_network(shape).state_dict(), TrainingRecord(network=shape))

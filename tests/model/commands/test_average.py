@@ -74,6 +74,13 @@ def test_weights_are_the_weighted_mean_and_the_record_names_its_parts(data: Path
     assert mean.record.description in result.output
 
 
+def test_the_recipe_says_over_which_windows_the_mean_pools(data: Path) -> None:
+    windows = NETWORK.model_copy(update={"pool_window": 16})
+    first, second = write(data / "a.safetensors"), write(data / "b.safetensors", network=windows)
+    assert average(data, f"{first}:0.5", f"{second}:0.5").exit_code == 0
+    assert load_checkpoint(data / "mean.safetensors").record.network == NETWORK
+
+
 def test_statistics_are_those_of_plain_crops_of_the_frames(data: Path) -> None:
     only = write(data / "a.safetensors")
     assert average(data, f"{only}:1").exit_code == 0

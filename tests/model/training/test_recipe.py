@@ -50,6 +50,7 @@ def test_a_recipe_may_be_any_file(tmp_path: Path) -> None:
         ("[augmentation]\npaste_contrast = [0.0, 1.0]", "augmentation.paste_contrast"),
         ("gradient_norm = -1", "optimisation.gradient_norm"),
         ("weight_decay = -0.1", "optimisation.weight_decay"),
+        ("[network]\npool_window = 100", "pool_window 100 is no multiple of 8"),
         ("[network]\npasses = 0", "network.passes"),
         ("[network]\nwidths = [8, 16]", "2 widths and 4 units"),
         ("[network]\nwidths = [4, 8, 16, 32]", "network.widths.0"),

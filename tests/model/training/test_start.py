@@ -93,3 +93,12 @@ def test_kernels_may_begin_as_one_of_the_authors_code_bases_has_them() -> None:
         fan = (conv.in_channels + conv.out_channels) * conv.kernel_size[0] * conv.kernel_size[1]
         if conv.weight.numel() > 2000:
             assert conv.weight.std().item() == pytest.approx((2 / fan) ** 0.5, rel=0.1)
+
+
+def test_a_run_may_add_windows_of_pooling_to_the_weights_it_starts_from(data: Path, before: Path) -> None:
+    text = RECIPE.replace("passes = 1", "passes = 1\npool_window = 16")
+    recipe = data / "windows.toml"
+    recipe.write_text(text.format(top=f'start = "{before}"', dataset=data.name, steps=1))
+    network = initial_network(load_recipe(str(recipe)))
+    assert network.decoders[0][0].attention.window == 16  # type: ignore[index]
+    torch.testing.assert_close(network.state_dict(), load_checkpoint(before).network.state_dict())
