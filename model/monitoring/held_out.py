@@ -1,6 +1,6 @@
 """Scores of a checkpoint on the frames that its recipe holds out of training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.data.dataset import DataError, FrameFolder, Sample
-from model.network.checkpoint import load_checkpoint
+from model.network.checkpoint import Checkpoint, load_checkpoint
 from model.network.normalisation import Normalisation
 from model.recipe import Recipe
 from model.scoring.metrics import Scores, count_frame, score
@@ -41,20 +41,19 @@ def held_out_frames(recipe: Recipe, data: Path) -> list[Sample]:
 
 def score_checkpoint(file: Path, samples: Sequence[Sample], device: torch.device) -> Scores:
     """Score the weights of a checkpoint at threshold 0.5, on the frames' own pixels."""
-    checkpoint = load_checkpoint(file)
-    record = checkpoint.record
-    normalised = Normalisation(record.mean, record.std, record.network.in_channels)
-    network = nn.Sequential(normalised, checkpoint.network).to(device).eval()
-    stride = checkpoint.network.stride
-    return score(count_frame(_predict(network, sample, stride, device), sample.mask) for sample in samples)
+    maps = predict(load_checkpoint(file), samples, device)
+    return score(count_frame(one > THRESHOLD, sample.mask) for one, sample in zip(maps, samples, strict=True))
 
 
 @torch.inference_mode()
-def _predict(network: nn.Module, sample: Sample, stride: int, device: torch.device) -> NDArray[np.bool_]:
-    """``[H, W]`` bool. The frame is padded to the stride as the service pads it: its edge is repeated."""
-    height, width = sample.mask.shape
-    frame = torch.from_numpy(sample.intensities())[None, None].to(device)
-    padded = F.pad(frame, (0, -width % stride, 0, -height % stride), mode="replicate")
-    logits: Tensor = network(padded)[0, 0, :height, :width]
-    mask: NDArray[np.bool_] = (torch.sigmoid(logits) > THRESHOLD).cpu().numpy()
-    return mask
+def predict(checkpoint: Checkpoint, samples: Iterable[Sample], device: torch.device) -> Iterator[NDArray[np.float32]]:
+    """Probabilities ``[H, W]`` of every frame, padded to the stride as the service pads it: its edge is repeated."""
+    record, stride = checkpoint.record, checkpoint.network.stride
+    normalised = Normalisation(record.mean, record.std, record.network.in_channels)
+    network = nn.Sequential(normalised, checkpoint.network).to(device).eval()
+    for sample in samples:
+        height, width = sample.mask.shape
+        frame = torch.from_numpy(sample.intensities())[None, None].to(device)
+        padded = F.pad(frame, (0, -width % stride, 0, -height % stride), mode="replicate")
+        logits: Tensor = network(padded)[0, 0, :height, :width]
+        yield torch.sigmoid(logits).cpu().numpy()
