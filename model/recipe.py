@@ -188,6 +188,7 @@ class Optimisation(RecipeTable):
     The cross-entropy of DpT-k averages over the pixels of a step with the highest loss: ``top_share`` of all, or, in
     its place, ``top_pixels`` for each crop. ``poly_epsilon`` is the weight of its Poly-1 term. A ``top_share`` of 1 and
     a ``poly_epsilon`` of 0 are plain cross-entropy.
+    ``teacher_share`` is the weight of the loss against the recipe's teacher; the loss against the masks has the rest.
     ``norm_batches`` batches of plain training crops give the batch norm statistics of the result; 0 keeps their
     running average.
     The last ``fp32_share`` of the steps is in float32, if ``precision`` is ``bf16``.
@@ -208,6 +209,7 @@ class Optimisation(RecipeTable):
     top_share: PositiveShare = 0.1
     top_pixels: Number | None = None
     poly_epsilon: NotNegative = 3.1
+    teacher_share: Share = 0.5
     peak_learning_rate: Positive = 3e-3
     warm_up: Share = 0.1
     weight_decay: NotNegative = 1e-2
@@ -248,8 +250,9 @@ class Recipe(RecipeTable):
     ``exclude`` lists splits (``DATASET/SPLIT``). A frame of such a split is not trained on, in any dataset that holds a
     frame of its name, since the datasets share scenes. ``held_out`` lists patterns of frame names (``S7_*``) that are
     kept back for calibration and for tests on unseen sequences. ``start`` names the initial weights: a file, or one of
-    ``model/weights``; by default they are random. ``mean`` and ``std`` normalise intensities, with one number for all
-    channels or one per channel.
+    ``model/weights``; by default they are random. ``teacher`` names weights in the same way: a trained network, usually
+    a wider one, whose maps the network learns from in addition to the masks. ``mean`` and ``std`` normalise
+    intensities, with one number for all channels or one per channel.
     """
 
     name: str
@@ -259,6 +262,7 @@ class Recipe(RecipeTable):
     exclude: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
     start: str | None = None
+    teacher: str | None = None
     initialisation: Initialisation = Initialisation.PYTORCH
     mean: PerChannel = 90.0
     std: Positive | tuple[Positive, ...] = 60.0

@@ -59,5 +59,27 @@ def poly_topk_loss(
     """Mean Poly-1 cross-entropy of the pixels with the highest loss, ``k`` percent or a number a crop; a scalar."""
     entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").flatten()  # [number of pixels]
     poly = entropy + epsilon * -torch.expm1(-entropy)  # 1 - p_t = -expm1(-entropy), which is exact for small values
-    kept = int(poly.numel() * k / 100) if pixels_per_crop is None else pixels_per_crop * len(logits)
-    return poly.topk(max(1, kept), sorted=False).values.mean()
+    return _mean_of_largest(poly, k, None if pixels_per_crop is None else pixels_per_crop * len(logits))
+
+
+def distillation_loss(logits: Tensor, teacher: Tensor, k: float = 10.0, pixels_per_crop: int | None = None) -> Tensor:
+    """How far the probabilities are from those of a teacher: mean of the pixels where they differ most; a scalar.
+
+    The difference of a pixel is the Kullback-Leibler divergence of the two probabilities, 0 where they are equal.
+
+    Args:
+        logits: logits of the student, of any shape; with ``pixels_per_crop``, the first dimension counts the crops.
+        teacher: logits of the teacher, of the same shape.
+        k, pixels_per_crop: the number of pixels, as in ``poly_topk_loss``.
+    """
+    logits, teacher = logits.float(), teacher.float()
+    target = F.logsigmoid(teacher).exp() * (F.logsigmoid(teacher) - F.logsigmoid(logits))
+    background = F.logsigmoid(-teacher).exp() * (F.logsigmoid(-teacher) - F.logsigmoid(-logits))
+    kept = None if pixels_per_crop is None else pixels_per_crop * len(logits)
+    return _mean_of_largest((target + background).flatten(), k, kept)
+
+
+def _mean_of_largest(values: Tensor, k: float, kept: int | None) -> Tensor:
+    """Mean of the ``kept`` largest of ``values [P]``, or of the largest ``k`` percent."""
+    kept = int(values.numel() * k / 100) if kept is None else kept
+    return values.topk(max(1, kept), sorted=False).values.mean()

@@ -13,6 +13,7 @@ from model.network.checkpoint import TrainingRecord
 from model.recipe import Recipe
 from model.training.commit import commit
 from model.training.start import starting_checkpoint
+from model.training.teacher import teaching_checkpoint
 
 SPLIT_SEPARATOR: Final = ", "  # in a record with several splits: the initial weights were trained on another split
 
@@ -60,17 +61,17 @@ def refuse_unmatched_patterns(recipe: Recipe, names: list[str]) -> None:
 
 
 def training_record(recipe: Recipe, seed: int) -> TrainingRecord:
-    """The record for the checkpoints of a run. It includes the datasets and splits of the initial weights.
+    """The record for the checkpoints of a run. It includes the datasets and splits of initial weights and teacher.
 
     Raises:
-        RecipeError: the initial weights cannot be used.
+        RecipeError: the initial weights or the teacher cannot be used.
     """
-    before = starting_checkpoint(recipe)
-    splits = (_stem(recipe.split), *(before.record.split.split(SPLIT_SEPARATOR) if before else ()))
+    before = [one.record for one in (starting_checkpoint(recipe), teaching_checkpoint(recipe)) if one is not None]
+    splits = [_stem(recipe.split), *(split for one in before for split in one.split.split(SPLIT_SEPARATOR))]
     return TrainingRecord(
         recipe=recipe.name,
         description=recipe.description,
-        datasets=tuple(dict.fromkeys((*recipe.datasets, *(before.record.datasets if before else ())))),
+        datasets=tuple(dict.fromkeys([*recipe.datasets, *(name for one in before for name in one.datasets)])),
         split=SPLIT_SEPARATOR.join(dict.fromkeys(splits)),
         seed=seed,
         commit=commit(),

@@ -68,7 +68,7 @@ class TrainingState:
         return bool(torch.stack([value.isfinite().all() for value in weights if value.is_floating_point()]).all())
 
     def save(self, path: Path, recipe: Recipe, seed: int, data: str, record: TrainingRecord) -> None:
-        """Write the state to one file in one atomic step. ``data`` is the digest of the training frames."""
+        """Write the state to one file in one atomic step. ``data`` is the digest of training frames and teacher."""
         tensors = self._tensors()
         tensors["step"] = torch.tensor(self.step)
         whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
@@ -76,7 +76,7 @@ class TrainingState:
         write_atomically(path, save(whole, metadata))
 
     def load(self, path: Path, recipe: Recipe, seed: int, data: str) -> TrainingRecord | None:
-        """Load a state that ``save`` wrote with the same recipe, seed and frames.
+        """Load a state that ``save`` wrote with the same recipe, seed, frames and teacher.
 
         Returns:
             The record of the run; None for a state of an old version, which had none.
@@ -90,7 +90,9 @@ class TrainingState:
                 if metadata.get(FINGERPRINT_KEY) != fingerprint(recipe, seed):
                     raise ResumeError(f"{path} belongs to another recipe or seed; use another --out")
                 if metadata.get(DATA_KEY, data) != data:  # states of old versions have no digest
-                    raise ResumeError(f"{path} belongs to a run on other frames; use the same --data")
+                    raise ResumeError(
+                        f"{path} belongs to a run on other frames or with another teacher; use the same ones"
+                    )
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
             raise ResumeError(f"{path} is no training state: {error}") from error

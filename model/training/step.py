@@ -20,8 +20,9 @@ from model.recipe import Optimisation, Recipe, TrainingPrecision
 from model.sampling.draws import RandomNumbers, mixed_seed
 from model.sampling.hard_negatives import HardNegatives
 from model.sampling.sampler import CropSampler
-from model.training.losses import Loss, dptk_loss
+from model.training.losses import Loss, distillation_loss, dptk_loss
 from model.training.state import TrainingState
+from model.training.teacher import Teacher
 
 Maps = Callable[[Tensor], Tensor | tuple[Tensor, ...]]
 WARM_UP: Final = 3  # steps before a capture, in which libraries choose their kernels
@@ -48,6 +49,7 @@ class TrainingStep:
         compile_network: fuse the network's pointwise operations. Compiling takes a minute and is worth it on a GPU.
         loss: loss of one map of logits, in place of DpT-k as the recipe sets it. If the network has several maps, the
             mean of their losses is used.
+        teacher: a trained network that the prediction is also compared with, as the recipe says.
     """
 
     def __init__(
@@ -59,8 +61,9 @@ class TrainingStep:
         hard: HardNegatives | None = None,
         compile_network: bool = False,
         loss: Loss | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
-        self._plan, self._state, self._hard = recipe.optimisation, state, hard
+        self._plan, self._state, self._hard, self._teacher = recipe.optimisation, state, hard, teacher
         self._loss_of = loss or _loss_of(self._plan)
         self._normalised = Normalisation(recipe.mean, recipe.std, recipe.network.in_channels).to(state.device)
         self._seed, self._device = seed, state.device
@@ -124,6 +127,9 @@ class TrainingStep:
         state.optimiser.zero_grad(set_to_none=True)
         maps = self._forward(crops.intensities, precision)
         loss = torch.stack([self._loss_of(logits.float(), crops.masks) for logits in maps]).mean()
+        if self._teacher is not None:
+            share = self._plan.teacher_share
+            loss = (1 - share) * loss + share * self._difference(self._teacher, crops.intensities, maps[-1], precision)
         loss.backward()
         if self._hard is not None:
             self._hard.remember(maps[-1], crops.masks, crops.frame, crops.centre, crops.matrix)
@@ -139,6 +145,13 @@ class TrainingStep:
         with self._arithmetic(precision):
             logits = self._maps(inputs.contiguous(memory_format=torch.channels_last))
         return logits if isinstance(logits, tuple) else (logits,)
+
+    def _difference(
+        self, teacher: Teacher, intensities: Tensor, prediction: Tensor, precision: TrainingPrecision
+    ) -> Tensor:
+        with self._arithmetic(precision):
+            logits = teacher.logits(intensities)
+        return distillation_loss(prediction, logits, 100 * self._plan.top_share, self._plan.top_pixels)
 
     def _seed_dropout(self, step: int) -> None:
         """Seed PyTorch's own generator, from which dropout draws, so that a resumed run repeats the draws."""

@@ -21,6 +21,7 @@ from model.training.optimisers import make_optimiser
 from model.training.start import initial_network
 from model.training.state import TrainingState
 from model.training.step import TrainingStep
+from model.training.teacher import Teacher, teaching_checkpoint
 
 STATE_FILE, WEIGHTS_FILE = "state.safetensors", "weights.safetensors"
 ADVICE = "lower the learning rate or use fp32"
@@ -56,7 +57,7 @@ class Trainer:
 
     Raises:
         DataError: the recipe pastes targets, and the frames have none that can be cut out.
-        RecipeError: the initial weights cannot be used.
+        RecipeError: the initial weights or the teacher cannot be used.
     """
 
     def __init__(
@@ -84,14 +85,16 @@ class Trainer:
         hard = HardNegatives(device) if recipe.augmentation.hard_share else None
         optimiser, memory = make_optimiser(built, self._plan, learning_rate), hard.tensors() if hard else {}
         self.state = TrainingState(built, average, optimiser, learning_rate, memory)
-        self._data = frames.digest
+        taught_by = teaching_checkpoint(recipe)
+        teacher = None if taught_by is None else Teacher(taught_by, device)
+        self._data = frames.digest if teacher is None else f"{frames.digest} {teacher.digest}"
         packed = frames.to(device)
         patches = cut_targets(frames, device) if recipe.augmentation.paste_share else None
         samplers = [
             CropSampler(packed, recipe.augmentation, size.crop, hard, recipe.outside_intensity, patches)
             for size in self._plan.sizes
         ]
-        self._step = TrainingStep(recipe, self.state, samplers, seed, hard, compile_network, loss)
+        self._step = TrainingStep(recipe, self.state, samplers, seed, hard, compile_network, loss, teacher)
         self._norms = NormStatistics(recipe, packed, seed) if self._plan.norm_batches else None
 
     def resume(self) -> int:

@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
         network = build_network(SHAPE)
         with torch.no_grad():
             network.head.weight.zero_()
-            network.head.bias.fill_(bias)
+            network.get_parameter("head.bias").fill_(bias)
         save_checkpoint(tmp_path / f"{name}.safetensors", network.state_dict(), TrainingRecord(network=SHAPE))
     return tmp_path
 

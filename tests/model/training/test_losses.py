@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.training.losses import dice_loss, dptk_loss, poly_topk_loss
+from model.training.losses import dice_loss, distillation_loss, dptk_loss, poly_topk_loss
 from tests import golden
 
 
@@ -74,3 +74,21 @@ def test_all_pixels_without_the_poly_term_are_plain_cross_entropy() -> None:
     assert dptk_loss(logits, targets, k=100, epsilon=0).item() == pytest.approx(
         (dice_loss(logits, targets) + plain).item()
     )
+
+
+def test_a_student_that_agrees_with_its_teacher_costs_nothing() -> None:
+    torch.manual_seed(0)
+    teacher = 10 * torch.randn(2, 1, 8, 8)
+    assert distillation_loss(teacher, teacher).item() == pytest.approx(0, abs=1e-6)
+    student = teacher.clone()
+    student[0, 0, 0, 0], teacher[0, 0, 0, 0] = 2.0, -1.0  # one pixel of 128 differs
+    p, q = torch.sigmoid(torch.tensor([-1.0, 2.0])).tolist()
+    divergence = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    assert distillation_loss(student, teacher, pixels_per_crop=1).item() == pytest.approx(divergence / 2, rel=1e-4)
+
+
+def test_a_teacher_that_is_certain_gives_finite_gradients() -> None:
+    logits = torch.tensor([[-500.0, 500.0, 0.0, 30.0]], requires_grad=True)
+    distillation_loss(logits, torch.tensor([[900.0, -900.0, 0.0, -30.0]]), k=100).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
