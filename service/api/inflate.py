@@ -1,5 +1,6 @@
 """Decompresses request bodies: ``Content-Encoding: gzip`` or ``deflate``, never to more than the limit of a body."""
 
+import io
 import zlib
 from collections.abc import Callable
 from typing import Final
@@ -10,7 +11,7 @@ PLAIN: Final = ("", "identity")
 ANY_HEADER: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, found by the first bytes
 RAW_DEFLATE: Final = -zlib.MAX_WBITS
 ENCODINGS: Final = ("gzip", "x-gzip", "deflate")
-STEP: Final = 1 << 22  # bytes; after so many the caller is asked whether there is room for them
+STEP: Final = 1 << 20  # bytes; after so many the caller is asked whether there is room for them
 MOST_MEMBERS: Final = 64  # of a gzip file; each costs the start of a new decompressor
 
 
@@ -50,7 +51,7 @@ def inflate(body: bytes, encoding: str, limit: int, hold: Callable[[int], object
 
 
 def _inflated(body: bytes, encoding: str, limit: int, hold: Callable[[int], object]) -> bytes:
-    pieces: list[bytes] = []
+    inflated = io.BytesIO()  # joining pieces would keep all other threads for as long as the copy takes
     size, rest = 0, body
     for _ in range(MOST_MEMBERS):
         decompressor = zlib.decompressobj(_window(rest, encoding))
@@ -63,10 +64,10 @@ def _inflated(body: bytes, encoding: str, limit: int, hold: Callable[[int], obje
             if not (piece or rest or decompressor.eof):
                 raise ServiceError(Reason.BAD_PARAMETER, f"the {encoding} body is not complete")
             hold(len(piece))
-            pieces.append(piece)
+            inflated.write(piece)
         rest = decompressor.unused_data
         if not rest:
-            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            return inflated.getvalue()
         if encoding == "deflate":
             break
     raise ServiceError(Reason.BAD_PARAMETER, f"the {encoding} body is followed by other bytes")

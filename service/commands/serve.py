@@ -1,7 +1,9 @@
 """``rrcanet serve``."""
 
+import gc
 import logging
 import signal
+import sys
 
 import click
 
@@ -12,6 +14,7 @@ from service.runtime import Device
 from service.server.memory import return_large_blocks
 from service.settings import SettingsFault, injected_settings, load_settings
 
+SWITCH_S = 0.0005  # a thread that computes gives way to the event loop after this time; by default after ten times it
 EPILOG = "Example: RRCANET_DEVICE=cuda rrcanet serve --port 9000"
 
 logger = logging.getLogger(__name__)
@@ -41,8 +44,10 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
             "%s=%s is the address of a Service that Kubernetes injects; it is ignored as a setting", name, value
         )
     return_large_blocks()
+    sys.setswitchinterval(SWITCH_S)
     server = Server(settings)
     signal.signal(signal.SIGHUP, server.handle_hangup)
+    gc.freeze()  # what is there now stays: each full collection would stop all threads for 50 ms to look at it
     try:
         server.run()
     except SystemExit as stop:  # uvicorn has logged why

@@ -121,19 +121,22 @@ class _Components:
         self.score = mass / self.area
         self._x = np.bincount(owner, weight * x, number) / mass
         self._y = np.bincount(owner, weight * y, number) / mass
-        self._boxes = ndimage.find_objects(labels)
         # pixels sorted by component, then by falling probability: the first pixel of a component is its peak
         order = np.lexsort((-weight, owner))
-        first = order[np.searchsorted(owner[order], np.arange(number))]
-        self._peak_x, self._peak_y, self._peak = x[first], y[first], weight[first]
+        starts = np.cumsum(self.area) - self.area
+        first, x, y = order[starts], x[order], y[order]
+        self._peak_x, self._peak_y, self._peak = x[starts], y[starts], weight[first]
+        # scipy's find_objects would keep the interpreter for a second, for a million components
+        self._left, self._top = np.minimum.reduceat(x, starts), np.minimum.reduceat(y, starts)
+        self._right, self._bottom = np.maximum.reduceat(x, starts), np.maximum.reduceat(y, starts)
 
     def target(self, k: int, rank: int, confidence: float) -> Target:
-        rows, columns = self._boxes[k]
+        left, top = int(self._left[k]), int(self._top[k])
         return Target(
             id=rank,
             confidence=confidence,
             centroid=Point(float(self._x[k]), float(self._y[k])),
-            bbox=Box(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start),
+            bbox=Box(left, top, int(self._right[k]) - left + 1, int(self._bottom[k]) - top + 1),
             area=int(self.area[k]),
             peak=Peak(int(self._peak_x[k]), int(self._peak_y[k]), float(self._peak[k])),
         )

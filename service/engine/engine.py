@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from threading import Condition
+from threading import Condition, Semaphore
 from traceback import clear_frames
 from typing import Any, Final, Generic, TypeVar
 
@@ -161,7 +161,12 @@ class Request(Generic[A]):
         """Probabilities of windows become probabilities of frames, then the answer."""
         results = (one.result for one in done)
         probabilities = [frame.join(list(islice(results, len(frame.inputs)))) for frame in work.ready]
-        answer = work.answer(probabilities, lambda: self._detect(work, probabilities), self.timing)
+        if not self.engine.answering.acquire(timeout=max(0.0, self.latest - time.monotonic())):
+            raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE)
+        try:
+            answer = work.answer(probabilities, lambda: self._detect(work, probabilities), self.timing)
+        finally:
+            self.engine.answering.release()
         self.timing.ended = self.timing.ended or time.monotonic()  # an answer with its own timing has set it
         self.engine.metrics.frames_ok.inc(len(probabilities))
         return answer
@@ -199,6 +204,7 @@ class Engine:
             self._infer, queue, time.monotonic, metrics.batch_frames.observe
         )
         self.ahead = ReadAhead(cpus, READ_AHEAD)
+        self.answering = Semaphore(cpus)  # if more threads run Python code at once, the event loop waits for its turn
         self.running: set[Request[Any]] = set()
 
     @property
