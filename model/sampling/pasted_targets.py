@@ -35,12 +35,10 @@ class TargetPatches:
     Attributes:
         light: ``[T, SIDE, SIDE]`` float32, intensities above the surroundings, faded out beside the mask.
         mask: ``[T, SIDE, SIDE]`` uint8.
-        contrast: ``[T]`` float32, mean of the light over the mask.
     """
 
     light: Tensor
     mask: Tensor
-    contrast: Tensor
 
     def __len__(self) -> int:
         return len(self.light)
@@ -57,7 +55,7 @@ def cut_targets(frames: PackedFrames, device: torch.device) -> TargetPatches:
     if not cut:
         raise DataError(f"paste_share needs targets: none of the frames has one alone in {SIDE}x{SIDE} pixels")
     light, mask = (torch.from_numpy(np.stack(planes)).to(device) for planes in zip(*cut, strict=True))
-    return TargetPatches(light, mask, (light * mask).sum((1, 2)) / mask.sum((1, 2)))
+    return TargetPatches(light, mask)
 
 
 def paste(
@@ -84,12 +82,13 @@ def paste(
     place = _indices(corner, side)  # [N, SIDE * SIDE]
     flat_pixels, flat_masks = pixels.view(count, -1), masks.view(count, -1)
     light, mask = patches.light[which].flatten(1), patches.mask[which].flatten(1).to(masks.dtype)
-    ground = flat_pixels.gather(1, place).std(1)  # [N]
-    visible = factor * patches.contrast[which] > VISIBLE * ground
-    pasted &= visible & (flat_masks.amax(1) == 0)
-    added = light * (factor * pasted).unsqueeze(1)
-    lit = flat_pixels.scatter_add(1, place, added).clamp(0, FULL_SCALE)
-    return lit.view_as(pixels), flat_masks.scatter_add(1, place, mask * pasted.unsqueeze(1)).view_as(masks)
+    before = flat_pixels.gather(1, place)
+    after = (before + light * factor.unsqueeze(1)).clamp(0, FULL_SCALE)
+    risen = ((after - before) * mask).sum(1) / mask.sum(1)  # [N], less than the light where the ground is saturated
+    pasted &= (risen > VISIBLE * before.std(1)) & (flat_masks.amax(1) == 0)
+    added = (after - before) * pasted.unsqueeze(1)
+    lit, marked = flat_pixels.scatter_add(1, place, added), flat_masks.scatter_add(1, place, mask * pasted.unsqueeze(1))
+    return lit.view_as(pixels), marked.view_as(masks)
 
 
 def _indices(corner: Tensor, side: int) -> Tensor:
@@ -104,7 +103,10 @@ def _patches(frames: PackedFrames) -> Iterator[tuple[NDArray[np.float32], NDArra
     reach, targets = SIDE // 2, frames.targets.cpu().numpy()
     for frame in range(len(frames)):
         first, size = int(frames.start[frame]), (int(frames.height[frame]), int(frames.width[frame]))
-        planes = [plane[first : first + size[0] * size[1]].cpu().numpy().reshape(size) for plane in _stored(frames)]
+        planes = [
+            plane[first : first + size[0] * size[1]].cpu().numpy().reshape(size)
+            for plane in (frames.pixels, frames.mask)
+        ]
         for centre in targets[int(frames.first_target[frame]) : int(frames.first_target[frame + 1])]:
             y, x = (round(float(value)) for value in centre)
             pixels, mask = (
@@ -112,10 +114,6 @@ def _patches(frames: PackedFrames) -> Iterator[tuple[NDArray[np.float32], NDArra
             )
             if pixels.shape == (SIDE, SIDE):
                 yield pixels.astype(np.float32), mask
-
-
-def _stored(frames: PackedFrames) -> tuple[Tensor, Tensor]:
-    return frames.pixels, frames.mask
 
 
 def _light(pixels: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.float32] | None:

@@ -75,6 +75,12 @@ def test_a_target_that_would_not_be_visible_is_left_out(patches: TargetPatches) 
     assert clear.masks.any((1, 2, 3)).sum() > 16
 
 
+def test_no_target_is_pasted_onto_saturated_ground(patches: TargetPatches) -> None:
+    white = empty_frame()
+    white.counts[1:] = 255
+    assert not draw([white], pasting(), patches).masks.any()
+
+
 def test_crops_with_a_target_and_the_rest_of_the_share_stay_as_they_are(patches: TargetPatches) -> None:
     near = pasting().model_copy(update={"target_share": 1.0})
     samples = [frame_with_target()]
