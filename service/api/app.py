@@ -13,6 +13,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from service.api import health, models, openinference
+from service.api.body_room import BodyRoom
 from service.api.connection.limits import CONNECTIONS, Connections
 from service.api.detect import route as detect
 from service.api.middleware.api_keys import HEALTH, RequireApiKey
@@ -36,6 +37,8 @@ def create_app(state: ServerState, most_connections: int | None = None) -> FastA
         most_connections: where the limit of file descriptors allows fewer than the setting.
     """
     connections = Connections(most_connections or state.settings.max_connections, state.metrics)
+    room = BodyRoom(state.settings.queue_bytes)
+    state.metrics.watch_bodies(lambda: room.taken, state.settings.queue_bytes)
     log = RequestLog(state.metrics, state.settings.log_format, HEALTH | {"/metrics"})
     app = Documented(
         title="RRCA-Net Serve",
@@ -48,13 +51,13 @@ def create_app(state: ServerState, most_connections: int | None = None) -> FastA
         redirect_slashes=False,  # a redirect goes to http behind a TLS proxy, and would send the API key unencrypted
         telemetry=_telemetry(),
     )
-    app.state.server, app.state.arriving = state, set()
-    app.router.routes.append(detect.HotRoute(detect.PATH, detect.detect, methods=["POST"]))
+    app.state.server, app.state.arriving, app.state.body_room = state, set(), room
     for routes in (detect, models, health, openinference):
         app.include_router(routes.router)
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_middleware(detect.DetectFirst)
     if state.keys is not None:
         app.add_middleware(RequireApiKey, keys=state.keys)
     app.add_middleware(Envelope, log=log)

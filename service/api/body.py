@@ -6,6 +6,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Collection
+from functools import lru_cache
 from typing import Final, Self
 
 from python_multipart.multipart import parse_options_header
@@ -13,11 +14,12 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from service.api.body_room import BodyPlaces
 from service.api.detect.work import Part
 from service.api.filenames import plain_filename
 from service.api.inflate import check_encoding, inflate
 from service.api.slow_bodies import largest, slowest
-from service.engine.admission import Admission, Places
+from service.engine.admission import Admission
 from service.errors import Reason, ServiceError
 from service.frames import RAW_TYPE, RawLayout
 
@@ -28,6 +30,7 @@ SLOWEST_BYTES_S: Final = 240  # as Kestrel's MinRequestBodyDataRate
 ATTEMPTS: Final = 3  # another request may take the place that was given up
 SLOW_AFTER_S: Final = 5.0  # the lowest rate is measured over this time
 SIZES: Final = 5  # are noted in this time
+REMEMBERED: Final = 64  # headers Content-Type; the size of each is bounded
 
 
 class _InMemory(MultiPartParser):
@@ -57,20 +60,21 @@ class _InMemory(MultiPartParser):
         self._complete = True
 
 
-async def enter(request: Request) -> Places:
+async def enter(request: Request) -> BodyPlaces:
     """The place of one frame. If none is free, a body that arrives slowly gives its place up.
 
     Raises:
         ServiceError: ``queue_full``.
     """
-    admission: Admission = request.app.state.server.engine.admission
+    state = request.app.state
+    admission: Admission = state.server.engine.admission
     for _ in range(ATTEMPTS):
         try:
-            return admission.enter()
+            return BodyPlaces(admission, state.body_room)
         except ServiceError:
             if not await _give_up_slow_body(request, slowest):
                 raise
-    return admission.enter()
+    return BodyPlaces(admission, state.body_room)
 
 
 async def _give_up_slow_body(
@@ -86,7 +90,13 @@ async def _give_up_slow_body(
 
 
 async def read_parts(
-    request: Request, places: Places, limit: int, max_parts: int, deadline: float, raw: RawLayout | None, late: Reason
+    request: Request,
+    places: BodyPlaces,
+    limit: int,
+    max_parts: int,
+    deadline: float,
+    raw: RawLayout | None,
+    late: Reason,
 ) -> list[Part]:
     """Read the body of a request; a body that is not multipart is one part.
 
@@ -103,11 +113,12 @@ async def read_parts(
         ServiceError: the body is too large, late, compressed in an unknown way, damaged or invalid multipart, there is
             no room for it, or the client disconnected.
     """
-    encoding = request.headers.get("content-encoding", "")
+    headers = request.headers
+    encoding = headers.get("content-encoding", "")
     if encoding:
         check_encoding(encoding)
-    _refuse_announced_size(request, limit)
-    media_type = _media_type(request.headers.get("content-type"))
+    _refuse_announced_size(headers, limit)
+    media_type = _media_type(headers.get("content-type"))
     arriving = Arriving(request, places, limit)
     try:
         async with asyncio.timeout(deadline - time.monotonic()) as arriving.timeout:
@@ -115,7 +126,7 @@ async def read_parts(
                 content = await asyncio.to_thread(inflate, await arriving.read(), encoding, limit, places.hold)
             if media_type == MULTIPART:
                 stream = _pieces(content) if encoding else arriving.stream()
-                return await _read_multipart(request.headers, stream, max_parts, raw)
+                return await _read_multipart(headers, stream, max_parts, raw)
             if not encoding:
                 content = await arriving.read()
     except TimeoutError as error:
@@ -185,15 +196,15 @@ class Arriving:
     timeout: asyncio.Timeout | None = None
     began: float | None = None
     fault: ServiceError | None = None
+    client: str
+    _sizes: deque[int]
     _watch: asyncio.TimerHandle | None = None
     _noted: float = 0.0  # when the last of the sizes was noted
     _ended: asyncio.Future[None] | None = None
 
-    def __init__(self, request: Request, places: Places, limit: int) -> None:
+    def __init__(self, request: Request, places: BodyPlaces, limit: int) -> None:
         self._request, self._places, self._limit = request, places, limit
-        self.client = request.client.host if request.client else ""
         self.size, self._more = 0, True
-        self._sizes: deque[int] = deque([0], SIZES)
 
     def give_up(self, fault: ServiceError) -> asyncio.Future[None]:
         """Answer with this error, and read no further. The future is done when the reading has ended."""
@@ -258,12 +269,19 @@ class Arriving:
         if self.size > self._limit:
             raise _too_large(self._limit)
         if self._more and self.began is None:
-            self._watch_later(loop := asyncio.get_running_loop())
-            self.began = loop.time()
-            self._request.app.state.arriving.add(self)
+            self._begin_to_wait()
         if self.began is not None:
             await self._hold(len(chunk))
         return chunk
+
+    def _begin_to_wait(self) -> None:
+        """The first piece is here, and more is to come: it can be slow from now on."""
+        request, loop = self._request, asyncio.get_running_loop()
+        self.client = request.client.host if request.client else ""
+        self._sizes = deque([0], SIZES)
+        self._watch_later(loop)
+        self.began = loop.time()
+        request.app.state.arriving.add(self)
 
     async def _hold(self, count: int) -> None:
         """Count these bytes. If there is no room for them, bodies that arrive slowly are given up."""
@@ -281,12 +299,13 @@ def _layout_for(media_type: str | None, raw: RawLayout | None) -> RawLayout | No
     return raw if media_type in (RAW_TYPE, None) else None
 
 
+@lru_cache(REMEMBERED)
 def _media_type(header: str | None) -> str | None:
     return parse_options_header(header)[0].decode("latin-1").strip().lower() or None if header else None
 
 
-def _refuse_announced_size(request: Request, limit: int) -> None:
-    announced = request.headers.get("content-length", "")
+def _refuse_announced_size(headers: Headers, limit: int) -> None:
+    announced = headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
 

@@ -152,6 +152,9 @@ class Worker(Generic[K, X, Y]):
         queue: the batching policy.
         clock: seconds, monotonic.
         observe: called with the number of jobs of every batch.
+
+    Attributes:
+        running_since: the clock's time when the current run began; None while the device is idle.
     """
 
     def __init__(
@@ -164,7 +167,7 @@ class Worker(Generic[K, X, Y]):
         self._run, self._queue, self._clock, self._observe = run, queue, clock, observe
         self._arriving: SimpleQueue[Sequence[Job[K, X, Y]] | None] = SimpleQueue()
         self._device, self._closed = Lock(), False
-        self._began: float | None = None
+        self.running_since: float | None = None
         self._thread = Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
@@ -183,16 +186,10 @@ class Worker(Generic[K, X, Y]):
         finally:
             self._device.release()
 
-    @property
-    def running_since(self) -> float | None:
-        """The clock's time when the current run began; None while the device is idle."""
-        return self._began
-
-    def close(self, within_s: float | None = None) -> bool:
-        """Run all jobs that wait, then end. False if that takes longer than ``within_s``."""
+    def close(self, within_s: float | None = None) -> None:
+        """Run all jobs that wait, then end; wait for that no longer than ``within_s``."""
         self._arriving.put(None)
         self._thread.join(within_s)
-        return not self._thread.is_alive()
 
     def _work(self) -> None:
         while self._receive():
@@ -241,11 +238,11 @@ class Worker(Generic[K, X, Y]):
 
     def _time(self, key: K, works: Sequence[X], size: int) -> list[Done[Y]]:
         """Run a batch and learn how long it took."""
-        self._began = began = self._clock()
+        self.running_since = began = self._clock()
         try:
             results = list(self._run(key, works))
         finally:
-            self._began = None
+            self.running_since = None
         ended = self._clock()
         self._queue.paces.learn(key, ended - began, size)
         return [Done(result, began, ended) for result in results]

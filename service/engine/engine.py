@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from threading import Condition, Semaphore
+from queue import Empty, SimpleQueue
+from threading import Condition, Lock
 from traceback import clear_frames
 from typing import Any, Final, Generic, TypeVar
 
@@ -44,27 +45,25 @@ class ReadAhead:
     """
 
     def __init__(self, threads: int, pixels: int) -> None:
-        self._changed = Condition()
+        self._lock = Lock()
+        self._changed, self._waiting = Condition(self._lock), 0
         self._free, self._pixels = threads, pixels
 
     def begin(self, is_over: Callable[[], bool]) -> None:
         """Wait for a turn, or until the request is over."""
-        with self._changed:
+        with self._lock:
+            self._waiting += 1
             self._changed.wait_for(lambda: is_over() or (self._free > 0 and self._pixels > 0))
+            self._waiting -= 1
             self._free -= 1
 
-    def finish(self, pixels: int) -> None:
-        """The turn ends. The request holds ``pixels`` from now on."""
-        with self._changed:
-            self._free += 1
-            self._pixels -= pixels
-            self._changed.notify_all()
-
-    def release(self, pixels: int) -> None:
-        """A request that held ``pixels`` is over."""
-        with self._changed:
+    def change(self, threads: int = 0, pixels: int = 0) -> None:
+        """Give threads and pixels back, or take them if the number is negative."""
+        with self._lock:
+            self._free += threads
             self._pixels += pixels
-            self._changed.notify_all()
+            if self._waiting:
+                self._changed.notify_all()
 
 
 @dataclass(slots=True, eq=False)
@@ -104,14 +103,14 @@ class Request(Generic[A]):
             clear_frames(fault.__traceback__)  # the traceback must not keep the frames while the refusal is sent
             raise
         finally:
-            self.engine.ahead.release(self.pixels)
+            self.engine.ahead.change(pixels=self.pixels)
 
     def end(self) -> None:
         """Nobody waits any more: the frames leave the queue of the device at once."""
         self.is_over, self.read = True, None
         for job in self.jobs:
             job.abandon()
-        self.engine.ahead.release(0)  # wakes it if it still waits for its turn
+        self.engine.ahead.change()  # wakes it if it still waits for its turn
 
     def _read_frames(self) -> Work[A]:
         """Bytes become tensors, in turn with other requests."""
@@ -127,7 +126,7 @@ class Request(Generic[A]):
             metrics.stages["decode"].observe(self.timing.read_ended - self.timing.read_began)
             self.pixels = sum(tensor.size for frame in work.ready for tensor in frame.inputs)
         finally:
-            ahead.finish(self.pixels)
+            ahead.change(threads=1, pixels=-self.pixels)  # the turn ends, the pixels stay
         if work.unreadable:
             metrics.frames_error.inc(work.unreadable)
         self.places.extend_to(len(work.ready))
@@ -147,12 +146,12 @@ class Request(Generic[A]):
             if self.is_over:  # ``end`` may have come before the jobs were there
                 raise CancelledError
             done = [job.end.result(max(0.0, deadline - time.monotonic())) for job in self.jobs]
+            self.jobs = []
         except TimeoutError:
             raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE) from None
         finally:
             for job in self.jobs:
                 job.abandon()
-            self.jobs = ()
         self.timing.device_began = min([one.began for one in done])
         self.timing.device_ended = max([one.ended for one in done])
         return done
@@ -161,12 +160,14 @@ class Request(Generic[A]):
         """Probabilities of windows become probabilities of frames, then the answer."""
         results = (one.result for one in done)
         probabilities = [frame.join(list(islice(results, len(frame.inputs)))) for frame in work.ready]
-        if not self.engine.answering.acquire(timeout=max(0.0, self.latest - time.monotonic())):
-            raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE)
+        try:
+            turn = self.engine.answering.get(timeout=max(0.0, self.latest - time.monotonic()))
+        except Empty:
+            raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE) from None
         try:
             answer = work.answer(probabilities, lambda: self._detect(work, probabilities), self.timing)
         finally:
-            self.engine.answering.release()
+            self.engine.answering.put(turn)
         self.timing.ended = self.timing.ended or time.monotonic()  # an answer with its own timing has set it
         self.engine.metrics.frames_ok.inc(len(probabilities))
         return answer
@@ -196,15 +197,15 @@ class Engine:
         self, settings: Settings, metrics: Metrics, on_device_lost: Callable[[str], object] = lambda _: None
     ) -> None:
         self.settings, self.metrics, self._on_device_lost = settings, metrics, on_device_lost
-        self.admission = Admission(settings.queue_size, time.monotonic, settings.queue_bytes)
+        self.admission = Admission(settings.queue_size, time.monotonic)
         cpus = available_cpus()
         self._threads = ThreadPoolExecutor(cpus + 2 * settings.max_batch, "request")
         queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, lambda key: key[0].runtime.batch_pixels)
-        self.worker: Worker[Key, Tensor, Tensor] = Worker(
-            self._infer, queue, time.monotonic, metrics.batch_frames.observe
-        )
+        self.worker = Worker(self._infer, queue, time.monotonic, metrics.batch_frames.observe)
         self.ahead = ReadAhead(cpus, READ_AHEAD)
-        self.answering = Semaphore(cpus)  # if more threads run Python code at once, the event loop waits for its turn
+        self.answering = SimpleQueue[None]()  # turns: if more threads run Python code, the event loop waits for long
+        for _ in range(cpus):
+            self.answering.put(None)
         self.running: set[Request[Any]] = set()
 
     @property
@@ -240,11 +241,13 @@ class Engine:
         request = Request(self, read, places, timing, latest)
         try:
             async with asyncio.timeout(latest - time.monotonic()):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, request)
-        except TimeoutError:
-            raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE) from None
-        finally:
+                return await asyncio.wrap_future(self._threads.submit(self._run, request))
+        except BaseException as fault:
             request.end()
+            if isinstance(fault, TimeoutError):
+                raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE) from None
+            raise
+        finally:
             self._observe(timing)
 
     def _run(self, request: Request[A]) -> A:

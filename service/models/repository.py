@@ -31,7 +31,8 @@ class Repository:
             if twin is not detector:
                 raise ModelFault(f"{twin.runtime.path} and {detector.runtime.path} are both {card.name}@{card.version}")
         self.canary = canary
-        if canary is not None and (canary.key not in self._detectors or self._stable(canary.name) is None):
+        self._stable = self._latest_by_name()
+        if canary is not None and (canary.key not in self._detectors or canary.name not in self._stable):
             raise ModelFault(
                 f"CANARY {'@'.join(canary.key)}: must be a served model with another version beside it; "
                 f"the models are: {self._known}"
@@ -60,7 +61,7 @@ class Repository:
         canary = self.canary if self.canary is not None and self.canary.name == name else None
         if canary is not None and canary.version == version:
             return canary.share
-        if detector is not self._stable(name):
+        if detector is not self._stable.get(name):
             return 0.0
         return 1.0 if canary is None else round(1 - canary.share, 9)
 
@@ -68,13 +69,12 @@ class Repository:
         canary = self.canary
         if canary is not None and canary.name == name and request_id is not None and canary.takes(request_id):
             return self._detectors[canary.key]
-        return self._stable(name)
+        return self._stable.get(name)
 
-    def _stable(self, name: str) -> Detector | None:
-        """The version that was loaded last, without the canary; None if there is none."""
+    def _latest_by_name(self) -> dict[str, Detector]:
+        """For each name the version that was loaded last; the canary does not count."""
         canary = None if self.canary is None else self.canary.key
-        versions = [detector for key, detector in self._detectors.items() if key[0] == name and key != canary]
-        return versions[-1] if versions else None
+        return {key[0]: detector for key, detector in self._detectors.items() if key != canary}
 
     @property
     def _known(self) -> str:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Set
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from threading import Lock, Thread
 from typing import Final, NamedTuple
@@ -152,13 +153,20 @@ def _write_at_once(text: str) -> bool:
     content = text.encode(errors="backslashreplace")
     if len(content) > select.PIPE_BUF:
         return False
-    with suppress(OSError, ValueError, AttributeError):  # closed, or there is none: the thread counts the line
+    try:
         descriptor = sys.stderr.fileno()
-        poll = select.poll()
-        poll.register(descriptor, select.POLLOUT)
-        if poll.poll(0) == [(descriptor, select.POLLOUT)]:
-            return os.write(descriptor, content) == len(content)
-    return False
+        is_writable = _poll_of(descriptor).poll(0) == [(descriptor, select.POLLOUT)]
+        return is_writable and os.write(descriptor, content) == len(content)
+    except (OSError, ValueError, AttributeError):  # closed, or there is none: the thread counts the line
+        return False
+
+
+@lru_cache(1)
+def _poll_of(descriptor: int) -> select.poll:
+    """Whether the descriptor can be written to."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return poll
 
 
 def _write(text: str) -> bool:
@@ -225,8 +233,8 @@ class RequestLog:
             seconds: since the headers of the request arrived.
             key: the name of the request's API key, if the service needs keys.
         """
-        self._metrics.requests.labels(route, str(status)).inc()
-        self._metrics.request_duration.labels(route).observe(seconds)
+        self._metrics.requests_of(route, status).inc()
+        self._metrics.duration_of(route).observe(seconds)
         if reason is not None:
             self._metrics.rejected.labels(str(reason)).inc()
         if (route in self._probes and status < HTTPStatus.MULTIPLE_CHOICES) or not self._logger.isEnabledFor(
@@ -234,7 +242,10 @@ class RequestLog:
         ):
             return
         known: dict[str, object] = {"request_id": request_id, "duration_ms": round(1e3 * seconds, 3)}
-        known |= {name: value for name, value in (("reason", reason), ("key", key)) if value is not None}
+        if reason is not None:
+            known["reason"] = reason
+        if key is not None:
+            known["key"] = key
         line = self._write(Line(time.time(), "INFO", REQUESTS, f"{method} {route} {status}", known))
         STANDARD_ERROR.write(f"{line}\n")
 

@@ -1,6 +1,7 @@
 """The Prometheus metrics. Their names and labels are part of the public interface; label values are bounded."""
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, disable_created_metrics
@@ -37,8 +38,8 @@ class Metrics:
     def __init__(self) -> None:
         disable_created_metrics()  # they would add a series for each label set
         registry = self.registry = CollectorRegistry()
-        self.requests = Counter("rrcanet_requests", "Requests answered.", ["route", "status"], registry=registry)
-        self.request_duration = Histogram(
+        requests = Counter("rrcanet_requests", "Requests answered.", ["route", "status"], registry=registry)
+        request_duration = Histogram(
             "rrcanet_request_duration_seconds",
             "From the request's headers to the end of the answer.",
             ["route"],
@@ -93,6 +94,9 @@ class Metrics:
         self._stuck_threads = Gauge(
             "rrcanet_stuck_threads", "Threads with a request whose deadline has passed.", registry=registry
         )
+        # labels are looked up once: the look-up costs more than the counting
+        self.requests_of = cache(lambda route, status: requests.labels(route, str(status)))
+        self.duration_of = cache(lambda route: request_duration.labels(route))
         # created now, since alerts fail on a series that is absent until the first request
         self.stages = {stage: stage_duration.labels(stage) for stage in STAGES}
         self.frames_ok, self.frames_error = (frames.labels(outcome) for outcome in ("ok", "error"))

@@ -29,20 +29,22 @@ class Timing:
 
     def stages(self) -> dict[str, float]:
         """Milliseconds of the stages that ran."""
-        decode = _between(self.read_began, self.read_ended)
-        inference = _between(self.device_began, self.device_ended)
-        waits = [_between(self.received, self.read_began), _between(self.read_ended, self.device_began)]
-        queue = sum([wait for wait in waits if wait is not None]) if waits[0] is not None else None
-        postprocess = _between(self.device_ended or self.read_ended, self.ended)
-        found = {"decode": decode, "queue": queue, "inference": inference, "postprocess": postprocess}
-        return {stage: took for stage, took in found.items() if took is not None}
+        found: dict[str, float] = {}
+        if self.read_began is not None and self.read_ended is not None:
+            found["decode"] = 1e3 * (self.read_ended - self.read_began)
+        if self.received is not None and self.read_began is not None:
+            found["queue"] = 1e3 * (self.read_began - self.received)
+        if self.device_began is not None and self.device_ended is not None:
+            found["inference"] = 1e3 * (self.device_ended - self.device_began)
+            if self.read_ended is not None and "queue" in found:
+                found["queue"] += 1e3 * (self.device_began - self.read_ended)
+        worked = self.device_ended if self.device_ended is not None else self.read_ended
+        if worked is not None and self.ended is not None:
+            found["postprocess"] = 1e3 * (self.ended - worked)
+        return found
 
     def finish(self) -> dict[str, float]:
         """Milliseconds of every stage and in total; 0 for a stage that did not run. The first call ends the request."""
         if self.ended is None:
             self.ended = time.monotonic()
         return dict.fromkeys(STAGES, 0.0) | self.stages() | {"total": 1e3 * (self.ended - self.began)}
-
-
-def _between(began: float | None, ended: float | None) -> float | None:
-    return None if began is None or ended is None else 1e3 * (ended - began)

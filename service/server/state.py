@@ -58,7 +58,6 @@ class ServerState:
         self._models_requested, self._keys_requested = asyncio.Event(), asyncio.Event()
         self._folder = ModelFolder(settings.models, settings.device)
         self.metrics.watch(lambda: self.engine.admission.inside, settings.queue_size, lambda: self._is_ready)
-        self.metrics.watch_bodies(lambda: self.engine.admission.bytes, settings.queue_bytes)
         running = self.engine.running
         self.metrics.watch_threads(lambda: len(running), lambda: len(stuck(running)))
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Final
 
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
@@ -18,11 +18,11 @@ from service.detection.options import Options, Polarity, parse_range
 from service.detection.sensitivity import Sensitivity, false_alarm_rate
 from service.errors import Reason, ServiceError
 from service.frames import LONGEST_SIDE, MOST_BYTES, RawLayout, RawType, Reading, layout_fault, parse_rows
-from service.validation import explain_unknown
+from service.validation import explain_unknown, reword
 
 Share = Annotated[float, Field(ge=0, le=1)]
 MOST_FAULTS: Final = 8
-REMEMBERED: Final = 64  # queries; the size of each is bounded, since headers are
+REMEMBERED: Final = 64  # queries, and headers Accept; the size of each is bounded, since headers are
 Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
 
 
@@ -155,7 +155,7 @@ def read_query(request: Request) -> DetectQuery:
     """Read the query of a request.
 
     Raises:
-        RequestValidationError: it lists every parameter that is wrong.
+        ServiceError: ``bad_parameter``; the detail lists every parameter that is wrong.
     """
     return _parse(request.scope["query_string"])
 
@@ -169,19 +169,27 @@ def _parse(query: bytes) -> DetectQuery:
     except ValidationError as error:
         faults = error.errors()
         explain_unknown(faults, DetectQuery.model_fields)
-        raise RequestValidationError([fault | {"loc": ("query", *fault["loc"])} for fault in faults]) from error
+        raise _refusal(
+            [(str(fault["loc"][0]) if fault["loc"] else "query", fault["msg"]) for fault in faults]
+        ) from error
 
 
 def _refuse_repeated(query: QueryParams) -> None:
     """Refuse a parameter that is given twice, since only one of its values could count."""
     names = [name for name, _ in query.multi_items()]
-    faults = [
-        {"type": "repeated", "loc": ("query", name), "msg": "is given more than once", "input": None}
-        for name in dict.fromkeys(names)
-        if names.count(name) > 1
-    ]
-    if faults:
-        raise RequestValidationError(faults[:MOST_FAULTS])
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
+        raise _refusal([(name, "is given more than once") for name in repeated[:MOST_FAULTS]])
+
+
+def _name(fault: ErrorDetails) -> str:
+    """The parameter that is wrong, or ``query`` if several do not fit together."""
+    return str(fault["loc"][0]) if fault["loc"] else "query"
+
+
+def _refusal(faults: list[tuple[str, str]]) -> ServiceError:
+    """The error for parameters, given as name and message."""
+    return ServiceError(Reason.BAD_PARAMETER, "; ".join(f"{name}: {reword(message)}" for name, message in faults))
 
 
 def _parameters() -> list[dict[str, Any]]:
@@ -218,6 +226,7 @@ class MediaType(StrEnum):
 WILDCARDS: Final = {MediaType.JSON: "application/*", MediaType.MASK: "image/*"}
 
 
+@lru_cache(REMEMBERED)
 def negotiate(header: str) -> MediaType:
     """The media type that a header ``Accept`` prefers; JSON if it prefers none (RFC 9110, section 12.5.1).
 

@@ -8,7 +8,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from starlette.requests import Request
@@ -21,7 +21,9 @@ from service.observability.logs import UNMATCHED, RequestLog
 
 ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 REQUEST_LOG: Final = "request_log"  # in the state that the server shares with the application
-LEFT: Final = "left"  # in the state of a request, a future that is done when the connection is lost
+REQUEST_ID: Final = "request_id"  # in the state of a request
+STAGES: Final = "stages"  # likewise, the milliseconds of its stages
+LEFT: Final = "left"  # likewise, a future that is done when the connection is lost
 CLIENT_LEFT: Final = 499  # the client closed the connection before the answer began; only the log has this status
 
 logger = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ class _Exchange:
         self._began = time.monotonic()
         self._status: int | None = None
         self._state: dict[str, object] = self._routed.setdefault("state", {})
-        self._state["request_id"] = _request_id(scope["headers"])
+        self._state[REQUEST_ID] = _request_id(scope["headers"])
 
     async def run(self, app: ASGIApp) -> None:
         """Serve the request. A client that closes its connection cancels it, so that the device does no work for it."""
@@ -81,9 +83,11 @@ class _Exchange:
                 return ServiceError(Reason.REQUEST_TIMEOUT, "the client disconnected before the answer was ready")
             detail = "the process was stopped before the answer was ready; try again"
             return ServiceError(Reason.DRAINING, detail, retry_after_s=1)
+        if isinstance(fault, ServiceError):
+            return fault.bare()  # the fault itself holds this frame
         if isinstance(fault, MemoryError):
             return ServiceError(Reason.OUT_OF_MEMORY, NO_MEMORY, retry_after_s=1)
-        logger.exception("internal error, request %s", self._state["request_id"])
+        logger.exception("internal error, request %s", self._state[REQUEST_ID])
         detail = "this is a bug in the service; its log has details under the request id"
         return ServiceError(Reason.INTERNAL, detail)
 
@@ -92,10 +96,10 @@ class _Exchange:
             self._status = CLIENT_LEFT if self._client_left else message["status"]
             headers = message["headers"] = [
                 *message["headers"],
-                (b"x-request-id", str(self._state["request_id"]).encode()),
+                (b"x-request-id", str(self._state[REQUEST_ID]).encode()),
             ]
-            stages = self._state.get("stages")
-            if isinstance(stages, Mapping):
+            stages = self._state.get(STAGES)
+            if isinstance(stages, dict):
                 durations = ", ".join([f"{name};dur={value:.3f}" for name, value in stages.items()])
                 headers.append((b"server-timing", durations.encode()))
         await self._send(message)
@@ -111,7 +115,7 @@ class _Exchange:
         reason = self._state.get("reason") if status != CLIENT_LEFT else None
         elapsed = time.monotonic() - self._began
         key = self._state.get(api_keys.KEY)
-        self._log.record(self._scope["method"], status, self._state["request_id"], route, reason, elapsed, key)
+        self._log.record(self._scope["method"], status, self._state[REQUEST_ID], route, reason, elapsed, key)
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

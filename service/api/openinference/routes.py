@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from service.api.body import MULTIPART, enter, read_parts
+from service.api.body_room import BodyPlaces
 from service.api.openapi.errors import CLOSED, OF_FRAMES, Responses, faults
 from service.api.openapi.headers import SERVER_TIMING, refer
 from service.api.openinference.inference import Body
 from service.api.openinference.models import Model, find_model, versions_of
 from service.api.openinference.request import JSON_LENGTH, read_json_length
 from service.api.openinference.wire import InferResponse, Live, ModelMetadata, Ready, ServerMetadata
-from service.engine.admission import Places
 from service.errors import Reason, ServiceError
 from service.observability.timing import Timing
 from service.server.state import ServerState
@@ -183,7 +183,7 @@ async def _infer(request: Request, model: Model) -> Response:
     return Response(answer.content, headers=answer.headers)
 
 
-async def _read(request: Request, places: Places, limit: int, deadline: float) -> bytes:
+async def _read(request: Request, places: BodyPlaces, limit: int, deadline: float) -> bytes:
     if request.headers.get("content-type", "").strip().lower().startswith(MULTIPART):
         raise ServiceError(Reason.UNSUPPORTED_MEDIA_TYPE, "send JSON, with binary tensors after it, not a form")
     (part,) = await read_parts(request, places, limit, 1, deadline, None, Reason.REQUEST_TIMEOUT)

@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from service.engine.admission import Admission
+from service.engine.admission import Admission, Places
 from service.errors import Reason, ServiceError
 from tests.support.clock import Clock
 
@@ -35,7 +35,7 @@ def test_what_does_not_fit_whole_takes_no_place() -> None:
 
 def test_a_request_gives_back_all_its_places_when_it_ends() -> None:
     admission = Admission(5, Clock())
-    with admission.enter() as places:
+    with Places(admission) as places:
         assert admission.inside == 1
         places.extend_to(4)
         assert admission.inside == 4
@@ -46,7 +46,7 @@ def test_a_request_gives_back_all_its_places_when_it_ends() -> None:
 
 def test_a_request_whose_frames_do_not_fit_gives_back_the_place_it_had() -> None:
     admission = Admission(5, Clock())
-    with pytest.raises(ServiceError) as caught, admission.enter() as places:
+    with pytest.raises(ServiceError) as caught, Places(admission) as places:
         places.extend_to(6)
     assert caught.value.reason is Reason.QUEUE_FULL
     assert admission.inside == 0
@@ -54,7 +54,7 @@ def test_a_request_whose_frames_do_not_fit_gives_back_the_place_it_had() -> None
 
 def test_a_request_that_fails_gives_back_its_places() -> None:
     admission = Admission(5, Clock())
-    with contextlib.suppress(ZeroDivisionError), admission.enter() as places:
+    with contextlib.suppress(ZeroDivisionError), Places(admission) as places:
         places.extend_to(3)
         raise ZeroDivisionError
     assert admission.inside == 0
@@ -62,8 +62,8 @@ def test_a_request_that_fails_gives_back_its_places() -> None:
 
 def test_a_full_queue_turns_away_at_the_door() -> None:
     admission = Admission(1, Clock())
-    with admission.enter(), pytest.raises(ServiceError):
-        admission.enter()
+    with Places(admission), pytest.raises(ServiceError):
+        Places(admission)
     assert admission.inside == 0
 
 

@@ -25,7 +25,7 @@ class Bench:
 
     def close(self) -> None:
         self.over = True
-        self.ahead.release(0)
+        self.ahead.change()
         self._threads.shutdown()
 
 
@@ -44,33 +44,33 @@ def begun(*turns: "Future[None]", within_s: float = WITHIN_S) -> int:
 def test_no_more_requests_read_at_the_same_time_than_there_are_cpus(bench: Bench) -> None:
     turns = [bench.begin() for _ in range(3)]
     assert begun(*turns, within_s=NOT_WITHIN_S) == 2
-    bench.ahead.finish(0)
+    bench.ahead.change(threads=1)
     assert begun(*turns) == 3
 
 
 def test_no_request_reads_while_enough_is_held(bench: Bench) -> None:
     assert begun(bench.begin()) == 1
-    bench.ahead.finish(LIMIT)
+    bench.ahead.change(threads=1, pixels=-LIMIT)
     later = bench.begin()
     assert begun(later, within_s=NOT_WITHIN_S) == 0
-    bench.ahead.release(LIMIT)
+    bench.ahead.change(pixels=LIMIT)
     assert begun(later) == 1
 
 
 def test_a_request_that_is_larger_than_the_limit_reads_all_the_same(bench: Bench) -> None:
     assert begun(bench.begin()) == 1
-    bench.ahead.finish(3 * LIMIT)
+    bench.ahead.change(threads=1, pixels=-3 * LIMIT)
     later = bench.begin()
     assert begun(later, within_s=NOT_WITHIN_S) == 0
-    bench.ahead.release(3 * LIMIT)
+    bench.ahead.change(pixels=3 * LIMIT)
     assert begun(later) == 1
 
 
 def test_a_request_that_is_over_stops_waiting(bench: Bench) -> None:
     assert begun(bench.begin()) == 1
-    bench.ahead.finish(LIMIT)
+    bench.ahead.change(threads=1, pixels=-LIMIT)
     left = bench.begin()
     time.sleep(NOT_WITHIN_S)
     bench.over = True
-    bench.ahead.release(0)
+    bench.ahead.change()
     assert begun(left) == 1

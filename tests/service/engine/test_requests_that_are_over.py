@@ -15,6 +15,7 @@ from service.api.detect.work import Part, read_work
 from service.detection.description import MaskEncoding
 from service.detection.detector import Detector
 from service.detection.options import Options
+from service.engine.admission import Places
 from service.engine.engine import Engine
 from service.engine.work import Plan, Work
 from service.errors import Reason, ServiceError
@@ -55,7 +56,7 @@ async def ask(engine: Engine, detector: Detector, seconds: float) -> Reason | No
         return read_work([Part(png(frame), None, None, None)], plan, MediaType.JSON, QUERY, budget)
 
     try:
-        with engine.admission.enter() as places:
+        with Places(engine.admission) as places:
             await engine.answer(read, places, timing, plan.deadline)
     except ServiceError as fault:
         return fault.reason
