@@ -43,6 +43,24 @@ class StoredImage:
     read: Callable[[], Counts]
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """One page of a file of several pages, whose header was read.
+
+    Attributes:
+        page: its position in the file, from 0.
+        frames: how many frames it holds.
+        width, height: what decoding one of them allocates, in pixels.
+        read: decodes them; raises UnreadableCountsError if they cannot be read.
+    """
+
+    page: int
+    frames: int
+    width: int
+    height: int
+    read: Callable[[], list[Counts]]
+
+
 def make_counts(samples: NDArray[Any]) -> NDArray[np.generic]:
     """Counts of samples of a type in ``REAL``, native and of the same shape.
 

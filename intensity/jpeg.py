@@ -54,6 +54,11 @@ class JpegParts:
     applications: tuple[tuple[int, int, int], ...]
 
 
+def is_deep(frame: Codestream) -> bool:
+    """Whether a JPEG is one that Pillow cannot read: JPEG-LS, lossless, or of more than 8 bits."""
+    return frame.kind in (JPEG_LS, LOSSLESS) or frame.bits > 8
+
+
 def split_jpeg(body: bytes) -> JpegParts:
     """Take a JPEG apart, without decoding anything.
 
@@ -143,22 +148,30 @@ def open_jpeg(body: bytes) -> StoredImage:
 def open_parts(parts: JpegParts) -> StoredImage:
     """The picture of a JPEG that was taken apart."""
     frame = parts.frame
-    is_deep = frame.kind in (JPEG_LS, LOSSLESS) or frame.bits > 8
-    read = partial(_read_deep, parts) if is_deep else partial(decoded_by_pillow, parts.needed, *frame[:2], "JPEG")
-    return StoredImage(frame.width, frame.height, read)
+    if is_deep(frame):
+        return StoredImage(*frame[:2], partial(_read_deep, parts))
+    return StoredImage(*frame[:2], partial(decoded_by_pillow, parts.needed, *frame[:2], "JPEG"))
+
+
+def whole_jpeg(parts: JpegParts) -> bytes:
+    """What libjpeg gets.
+
+    Raises:
+        UnreadableCountsError: the end marker is missing, so libjpeg would fill what is missing with gray.
+    """
+    if not parts.is_ended:
+        raise UnreadableCountsError("the JPEG data is truncated: its end marker is missing")
+    return parts.needed
 
 
 def _read_deep(parts: JpegParts) -> Counts:
     """JPEG-LS, lossless and 12-bit JPEG, which Pillow cannot read.
 
-    Behind the end of the data libjpeg goes on with gray, and CharLS reads 2**31 bits, for seconds. So libjpeg gets no
-    file without an end marker, and CharLS always meets one.
+    Behind the end of the data CharLS reads 2**31 bits, for seconds. So it always meets an end marker.
     """
     import imagecodecs  # here, because most frames do not need it
 
     width, height = parts.frame[:2]
     if parts.frame.kind == JPEG_LS:
         return decoded(imagecodecs.jpegls_decode, parts.needed + END, width, height, "JPEG")
-    if not parts.is_ended:
-        raise UnreadableCountsError("the JPEG data is truncated: its end marker is missing")
-    return decoded(imagecodecs.jpeg_decode, parts.needed, width, height, "JPEG")
+    return decoded(imagecodecs.jpeg_decode, whole_jpeg(parts), width, height, "JPEG")

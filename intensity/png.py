@@ -5,6 +5,8 @@ of them can be made costly. Alpha is ignored, so transparency is not read either
 
 libpng inflates all data that follows the last pixel, seconds for each megabyte. So libdeflate inflates the pixels, to
 no more than the header describes, and libpng gets them uncompressed. Both together take less time than Pillow.
+``imagecodecs.png_decode`` keeps the memory of an image for good once libpng fails (2026.3.6), so header, palette and
+rows are checked first, and nothing is left that libpng could find wrong.
 """
 
 import struct
@@ -13,14 +15,21 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from intensity.counts import Counts, StoredImage, UnreadableCountsError, decoded
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS: Final = 10_000
 FRAME: Final = 12  # bytes of length, type and checksum of a chunk
-SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
-PALETTE: Final = 3  # colour type
+GRAY, RGB, PALETTE, GRAY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # colour types
+SAMPLES: Final = {GRAY: 1, RGB: 3, PALETTE: 1, GRAY_ALPHA: 2, RGB_ALPHA: 4}  # of a pixel
+BITS: Final = {GRAY: (1, 2, 4, 8, 16), PALETTE: (1, 2, 4, 8), RGB: (8, 16), GRAY_ALPHA: (8, 16), RGB_ALPHA: (8, 16)}
+LONGEST_SIDE: Final = 1_000_000  # pixels, of libpng
+MOST_COLOURS: Final = 256
+LAST_FILTER: Final = 4  # Paeth
 ADAM7: Final = ((0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2))
+WHOLE: Final = ((0, 1, 0, 1),)
 ZLIB_HEADER: Final = b"\x78\x01"
 LONGEST_BLOCK: Final = 65_535  # bytes of a stored block of deflate
 SURPLUS: Final = 4_096  # bytes behind the last pixel, which some writers leave there
@@ -38,11 +47,15 @@ class Header(NamedTuple):
     interlace: int
 
     @property
-    def row_bytes(self) -> int:
-        """Bytes of all rows, each with its filter type, once they are inflated."""
-        bits = self.bits * SAMPLES.get(self.colour, 4)
-        whole = ((0, 1, 0, 1),)
-        return sum(_rows(self, bits, *each) for each in (ADAM7 if self.interlace else whole))
+    def passes(self) -> list[tuple[int, int]]:
+        """Number of rows, and bytes of a row with its filter type, of each pass; one pass without interlace."""
+        bits = self.bits * SAMPLES[self.colour]
+        found = []
+        for left, across, top, down in ADAM7 if self.interlace else WHOLE:
+            columns, rows = -(-(self.width - left) // across), -(-(self.height - top) // down)
+            if columns > 0 and rows > 0:
+                found.append((rows, 1 + -(-columns * bits // 8)))
+        return found
 
 
 def open_png(body: bytes) -> StoredImage:
@@ -58,25 +71,34 @@ def open_png(body: bytes) -> StoredImage:
 def _read(header: Header, beginning: bytes, pixels: list[memoryview]) -> Counts:
     import imagecodecs  # here, because raw rows do not need it
 
+    if max(header.width, header.height) > LONGEST_SIDE:
+        raise UnreadableCountsError(f"the PNG has a side of more than {LONGEST_SIDE} pixels")
+    size = sum(rows * length for rows, length in header.passes)
     try:
-        rows = imagecodecs.deflate_decode(b"".join(pixels), out=header.row_bytes + SURPLUS)
+        inflated: bytes = imagecodecs.deflate_decode(b"".join(pixels), out=size + SURPLUS)
     except Exception as error:
-        why = "more pixels than the header describes" if "INSUFFICIENT_SPACE" in str(error) else "damaged pixels"
+        why = "more pixels than its header describes" if "INSUFFICIENT_SPACE" in str(error) else "damaged pixels"
         raise UnreadableCountsError(f"the PNG data is truncated or damaged: {why}") from error
-    stored = _png_of(beginning, memoryview(rows)[: header.row_bytes])
+    _check_rows(header, inflated, size)
+    stored = _png_of(beginning, memoryview(inflated)[:size])
     return decoded(imagecodecs.png_decode, stored, header.width, header.height, "PNG")
 
 
-def _rows(header: Header, bits: int, left: int, across: int, top: int, down: int) -> int:
-    """Bytes of the rows of one pass, which takes every pixel of a grid."""
-    columns, rows = -(-(header.width - left) // across), -(-(header.height - top) // down)
-    return rows * (1 + -(-columns * bits // 8)) if columns > 0 and rows > 0 else 0
+def _check_rows(header: Header, inflated: bytes, size: int) -> None:
+    if len(inflated) < size:
+        raise UnreadableCountsError("the PNG data is truncated or damaged: pixels are missing")
+    at = 0
+    for rows, length in header.passes:
+        filters = np.frombuffer(inflated, np.uint8, rows * length, at)[::length]
+        if filters.max() > LAST_FILTER:
+            raise UnreadableCountsError("the PNG data is damaged: a row has an unknown filter")
+        at += rows * length
 
 
 def _take_apart(body: bytes) -> tuple[Header, bytes, list[memoryview]]:
     """The first header, the file up to its pixels without other chunks, and the pieces of the compressed pixels."""
     view = memoryview(body)
-    beginning = b""
+    beginning = palette = b""
     header: Header | None = None
     pixels: list[memoryview] = []
     for kind, start, end in _chunks(body):
@@ -85,11 +107,22 @@ def _take_apart(body: bytes) -> tuple[Header, bytes, list[memoryview]]:
         elif kind == b"IHDR" and header is None:
             header = _header(body, start, end)
             beginning = SIGNATURE + body[start:end]
-        elif kind == b"PLTE" and header is not None and header.colour == PALETTE and len(beginning) < 40:
-            beginning += body[start:end]
-    if header is None or not pixels:
-        raise UnreadableCountsError("the PNG data is truncated or damaged: header or pixels are missing")
-    return header, beginning, pixels
+        elif kind == b"PLTE" and not palette:
+            palette = _palette(body[start + 8 : end - 4])
+    if header is None or not pixels or (header.colour == PALETTE and not palette):
+        raise UnreadableCountsError("the PNG data is truncated or damaged: header, palette or pixels are missing")
+    return header, beginning + (palette if header.colour == PALETTE else b""), pixels
+
+
+def _palette(colours: bytes) -> bytes:
+    """A palette as a chunk; empty if it is not sound."""
+    if len(colours) % 3 or not 0 < len(colours) <= 3 * MOST_COLOURS:
+        return b""
+    return _chunk(b"PLTE", colours)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", len(content), kind) + content + zlib.crc32(kind + content).to_bytes(4, "big")
 
 
 def _chunks(body: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -112,7 +145,9 @@ def _header(body: bytes, start: int, end: int) -> Header:
         (checksum,) = struct.unpack_from(">I", body, start + 21)
     except struct.error:
         raise UnreadableCountsError("the PNG data is truncated: its header is cut off") from None
-    if end != start + 25 or checksum != zlib.crc32(body[start + 4 : start + 21]):
+    is_whole = end == start + 25 and checksum == zlib.crc32(body[start + 4 : start + 21])
+    is_known = header.bits in BITS.get(header.colour, ()) and not header.compression and not header.filters
+    if not is_whole or not is_known or header.interlace > 1 or not header.width or not header.height:
         raise UnreadableCountsError("the PNG data is damaged: its header is not sound")
     return header
 

@@ -1,7 +1,6 @@
 """The frames of a TIFF: which pages are frames, and samples -> counts."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from itertools import chain, islice
 from typing import Any, Final
@@ -9,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from intensity.counts import Counts, UnreadableCountsError, luminance, make_counts, without_fill
+from intensity.counts import Counts, StoredPage, UnreadableCountsError, luminance, make_counts, without_fill
 from intensity.tiff import tags
 from intensity.tiff.directory import BrokenChainError, Directory, directories
 from intensity.tiff.page import PALETTE, RGB, WHITE_IS_ZERO, YCBCR, Page, check_page, read_page
@@ -18,25 +17,7 @@ from intensity.tiff.segments import read_samples
 MAX_OTHER_PAGES: Final = 1_024  # overviews, previews and masks of one file
 
 
-@dataclass(frozen=True, slots=True)
-class TiffFrame:
-    """One page whose header was read.
-
-    Attributes:
-        page: its position in the file, from 0.
-        frames: how many frames it holds.
-        width, height: what decoding one of them allocates, in pixels.
-        read: decodes them; raises UnreadableCountsError if they cannot be read.
-    """
-
-    page: int
-    frames: int
-    width: int
-    height: int
-    read: Callable[[], list[Counts]]
-
-
-def read_tiff(body: bytes) -> Iterator[TiffFrame | UnreadableCountsError]:
+def read_tiff(body: bytes) -> Iterator[StoredPage | UnreadableCountsError]:
     """The frames of a file, page by page; the fault of a page that is no sound frame takes its place.
 
     Raises:
@@ -83,14 +64,14 @@ def _page(directory: Directory | BrokenChainError, index: int, is_alone: bool) -
         return fault
 
 
-def _frame(page: Page | UnreadableCountsError, index: int) -> TiffFrame | UnreadableCountsError:
+def _frame(page: Page | UnreadableCountsError, index: int) -> StoredPage | UnreadableCountsError:
     if isinstance(page, UnreadableCountsError):
         return page
     try:
         check_page(page)
     except UnreadableCountsError as fault:
         return fault
-    return TiffFrame(index, page.frames, *page.allocated, partial(_read, page))
+    return StoredPage(index, page.frames, *page.allocated, partial(_read, page))
 
 
 def _read(page: Page) -> list[Counts]:

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-IMAGE_SUFFIXES: Final = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
+IMAGE_SUFFIXES: Final = (
+    ".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".jls", ".jp2", ".j2k", ".pgm", ".fits", ".fit", ".fts",
+)  # fmt: skip
 MASK_ENDING: Final = "_pixels0"
 VISIBLE: Final = "[!.]*"
 TEST, ALL = "test", "all"

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from intensity import bmp, png
-from intensity.counts import Counts, StoredImage, UnreadableCountsError
+from intensity import bmp, fits, png, tiff
+from intensity.counts import Counts, StoredImage, StoredPage, UnreadableCountsError
 from intensity.images import open_image
-from intensity.tiff import MAGICS as TIFF_MAGICS
-from intensity.tiff import TiffFrame, read_tiff
 
 BLACK, WHITE = 31, 224  # levels up to BLACK are black and from WHITE on white: JPEG changes 0 and 255
 MOST_LABELS: Final = 1_000  # instances of one mask
@@ -147,7 +145,7 @@ def _content(path: Path) -> bytes:
         raise RasterError(f"{path.name} cannot be read: {error}") from error
 
 
-def _only_frame(path: Path) -> StoredImage | TiffFrame:
+def _only_frame(path: Path) -> StoredImage | StoredPage:
     """The only frame of a file, of which nothing is decoded yet."""
     try:
         frame = _only_image(_content(path))
@@ -158,20 +156,20 @@ def _only_frame(path: Path) -> StoredImage | TiffFrame:
     return frame
 
 
-def _only_image(body: bytes) -> StoredImage | TiffFrame:
-    if not body.startswith(TIFF_MAGICS):
-        image = open_image(body)
-        if image is None:
-            raise UnreadableCountsError("it is no image of a known format")
-        return image
-    first, *more = islice(read_tiff(body), MOST_NAMED)
-    if isinstance(first, UnreadableCountsError):
-        raise first
-    if more or first.frames > 1:
-        raise UnreadableCountsError(
-            f"it holds {max(1 + len(more), first.frames)} pages, but a file must hold one frame"
-        )
-    return first
+def _only_image(body: bytes) -> StoredImage | StoredPage:
+    if body.startswith((*tiff.MAGICS, fits.MAGIC)):
+        read = fits.read_fits if body.startswith(fits.MAGIC) else tiff.read_tiff
+        first, *more = islice(read(body), MOST_NAMED)
+        if isinstance(first, UnreadableCountsError):
+            raise first
+        if not more and first.frames == 1:
+            return first
+        frames = max(1 + len(more), first.frames)
+        raise UnreadableCountsError(f"it holds {frames} pages, but a file must hold one frame")
+    image = open_image(body)
+    if image is None:
+        raise UnreadableCountsError("it is no image of a known format")
+    return image
 
 
 @contextmanager

@@ -7,18 +7,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from intensity import jpeg, jpeg2000, png
+from intensity import fits, jpeg, jpeg2000, png, tiff
 from intensity.counts import UnreadableCountsError, without_fill
 from service.errors import Reason, ServiceError
-from service.frames import image, npy, radiometric, tiff
+from service.frames import image, npy, pages, radiometric
 from service.frames.frame import Budget, Frame, make_frame, undecodable
 from service.frames.raw import MEDIA_TYPE as RAW_TYPE
 from service.frames.raw import RawLayout, RawType, read_raw
 
-ACCEPTED: Final = (*image.MEDIA_TYPES, tiff.MEDIA_TYPE, npy.MEDIA_TYPE, RAW_TYPE)
+ACCEPTED: Final = (*image.MEDIA_TYPES, *pages.MEDIA_TYPES, npy.MEDIA_TYPE, RAW_TYPE)
 # raw rows may begin with the few bytes of BMP, PGM and JPEG
-UNMISTAKABLE: Final = (npy.MAGIC, *tiff.MAGICS, *jpeg2000.MAGICS, png.SIGNATURE)
-FORMATS: Final = "PNG, TIFF, JPEG, BMP, JPEG 2000, PGM and NumPy's .npy"
+UNMISTAKABLE: Final = (npy.MAGIC, *tiff.MAGICS, *jpeg2000.MAGICS, png.SIGNATURE, fits.MAGIC)
+FORMATS: Final = "PNG, TIFF, JPEG, BMP, JPEG 2000, PGM, FITS and NumPy's .npy"
 RAW_COUNTS_UNREAD: Final = (
     "the file carries raw counts, but its 8-bit picture was read; send radiometric=true for the raw counts of FLIR, or "
     "extract them first"
@@ -140,7 +140,9 @@ def _read_by_magic(
     if body.startswith(npy.MAGIC):
         return npy.read_npy(body, budget, name)
     if body.startswith(tiff.MAGICS):
-        return tiff.read_tiff_frames(body, budget, name)
+        return pages.read_pages(tiff.read_tiff(body), budget, name)
+    if body.startswith(fits.MAGIC):
+        return pages.read_pages(fits.read_fits(body), budget, name)
     if body.startswith(jpeg.MAGIC):
         return _read_jpeg(body, budget, name, reading)
     return image.read_image(body, budget, name)

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from service.simulation.scene import make_scene
+from tests.support import frames
 from tests.support.paths import DOCS, ROOT
 from tests.support.tools import require_tool
 
@@ -121,6 +122,7 @@ def write_inputs(folder: Path) -> None:
         Image.fromarray(counts).save(folder / name)
     np.save(folder / "stack.npy", np.stack([counts, counts]))
     np.save(folder / "c.npy", counts)
+    (folder / "field.fits").write_bytes(frames.fits(counts))
     (folder / "rows.raw").write_bytes(counts.astype("<u2").tobytes())
 
 

@@ -16,6 +16,7 @@ from intensity.tiff import read_tiff
 from tests.support import tiff_by_hand as by_hand
 
 RNG: Final = np.random.default_rng(7)
+FILL_ORDER: Final = 266
 SIDES: Final = (48, 64)
 DEEP: Final = RNG.integers(0, 2**14, SIDES).astype(np.uint16)
 
@@ -242,3 +243,57 @@ def test_segments_that_share_their_bytes_are_refused() -> None:
     width = {3: "H", 4: "I"}[tag.dtype]
     struct.pack_into(f"<64{width}", body, tag.valueoffset, *[len(packed) // 8] * 64)
     assert "share their bytes" in fault(bytes(body)) or "missing" in fault(bytes(body))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("bits", "counts"), [(8, DEEP % 256), (12, DEEP % 4096), (14, DEEP), (16, DEEP * 4)])
+def test_jpeg_ls_inside_is_read_exactly(order: str, bits: int, counts: NDArray[np.uint16]) -> None:
+    stored = counts.astype(np.uint8 if bits == 8 else np.uint16)
+    data = bytes(imagecodecs.jpegls_encode(stored))
+    fields = by_hand.gray(64, 48, bits, len(data)) | {by_hand.COMPRESSION: 7}
+    (frame,) = read(by_hand.tiff(data, fields, order=order))
+    np.testing.assert_array_equal(frame, stored)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("layout", [{"rowsperstrip": 20}, {"tile": (16, 32)}], ids=["strips", "tiles"])
+def test_jpeg_ls_in_strips_and_tiles_is_read_exactly(order: str, layout: dict[str, Any]) -> None:
+    down, across = layout.get("tile", (20, 64))
+    pieces = [
+        DEEP[top : top + down, left : left + across] for top in range(0, 48, down) for left in range(0, 64, across)
+    ]
+    encoded = (bytes(imagecodecs.jpegls_encode(np.ascontiguousarray(piece))) for piece in pieces)
+    stored: dict[str, Any] = {"shape": SIDES, "dtype": "uint16", "compression": "jpeg", "photometric": "minisblack"}
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer, byteorder=order) as writer:
+        writer.write(encoded, metadata=None, bitspersample=14, **stored, **layout)
+    (frame,) = read(buffer.getvalue())
+    np.testing.assert_array_equal(frame, DEEP)
+
+
+def test_jpeg_ls_inside_that_is_cut_off_is_refused_soon() -> None:
+    data = bytes(imagecodecs.jpegls_encode(DEEP))
+    for cut in (10, 60, 200, 2_000):
+        fields = by_hand.gray(64, 48, 14, len(data) - cut) | {by_hand.COMPRESSION: 7}
+        began = time.process_time()
+        assert "TIFF data is truncated or damaged" in fault(by_hand.tiff(data[:-cut], fields))
+        assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_lzw_of_packed_and_of_reversed_bits_is_read(bits: int) -> None:
+    counts = DEEP & (2**bits - 1)
+    packed = b"".join(int("".join(f"{count:0{bits}b}" for count in row), 2).to_bytes(8 * bits, "big") for row in counts)
+    packed = packed if bits < 16 else counts.tobytes()
+    data = bytes(imagecodecs.lzw_encode(packed))
+    for stored, order in ((data, 1), (bytes(imagecodecs.bitorder_encode(data)), 2)):
+        fields = by_hand.gray(64, 48, bits, len(data)) | {by_hand.COMPRESSION: 5, FILL_ORDER: order}
+        (frame,) = read(by_hand.tiff(stored, fields))
+        np.testing.assert_array_equal(frame, counts)
+
+
+def test_lzw_that_writes_beyond_its_end_is_a_fault() -> None:  # it ended the process
+    data = bytes.fromhex("804420503824160d0784426150b864361d0f8844625138a4562d178c466351b87fb61b0100")
+    for bits in (1, 4, 8, 12, 14, 16, 32):
+        fields = by_hand.gray(16, 16, bits, len(data)) | {by_hand.COMPRESSION: 5}
+        assert "truncated or damaged" in fault(by_hand.tiff(data, fields))

@@ -54,7 +54,7 @@ def test_raw_rows_that_nothing_describes_are_told_what_they_need() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"junk", "PNG, TIFF, JPEG, BMP, JPEG 2000, PGM and NumPy's .npy"), (b"", "empty")]
+    ("content", "said"), [(b"junk", "PNG, TIFF, JPEG, BMP, JPEG 2000, PGM, FITS and NumPy's .npy"), (b"", "empty")]
 )
 def test_a_file_that_is_no_frame_is_undecodable_whatever_its_type(content: bytes, said: str) -> None:
     with pytest.raises(ServiceError) as caught:

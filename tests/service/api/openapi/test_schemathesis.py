@@ -26,6 +26,7 @@ FRAMES = {
     "image/bmp": [frames.bmp(counts) for counts in EIGHT_BIT],
     "image/jp2": [bytes(imagecodecs.jpeg2k_encode(counts, level=0, reversible=True)) for counts in DEEP],
     "image/x-portable-graymap": [b"P5 24 16 255\n" + counts.tobytes() for counts in EIGHT_BIT],
+    "image/fits": [frames.fits(counts) for counts in DEEP],
     "application/x-npy": [frames.npy(counts) for counts in EIGHT_BIT + DEEP],
 }
 CONFIG: dict[str, Any] = {
