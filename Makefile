@@ -46,6 +46,7 @@ format: .venv-dev/installed
 	.venv-dev/bin/ruff format .
 
 fuzz: .venv-dev/installed
+	.venv-dev/bin/python -m tests.attacks.containers
 	.venv-dev/bin/python -m tests.attacks.fuzz
 
 # after a change of a range in pyproject.toml; UPGRADE=1 takes the newest releases that the ranges allow

@@ -75,7 +75,7 @@ def _read(header: Header, beginning: bytes, pixels: list[memoryview]) -> Counts:
         raise UnreadableCountsError(f"the PNG has a side of more than {LONGEST_SIDE} pixels")
     size = sum(rows * length for rows, length in header.passes)
     try:
-        inflated: bytes = imagecodecs.deflate_decode(b"".join(pixels), out=size + SURPLUS)
+        inflated = imagecodecs.deflate_decode(b"".join(pixels), out=size + SURPLUS)
     except Exception as error:
         why = "more pixels than its header describes" if "INSUFFICIENT_SPACE" in str(error) else "damaged pixels"
         raise UnreadableCountsError(f"the PNG data is truncated or damaged: {why}") from error
@@ -84,7 +84,7 @@ def _read(header: Header, beginning: bytes, pixels: list[memoryview]) -> Counts:
     return decoded(imagecodecs.png_decode, stored, header.width, header.height, "PNG")
 
 
-def _check_rows(header: Header, inflated: bytes, size: int) -> None:
+def _check_rows(header: Header, inflated: bytes | bytearray, size: int) -> None:
     if len(inflated) < size:
         raise UnreadableCountsError("the PNG data is truncated or damaged: pixels are missing")
     at = 0

@@ -26,8 +26,8 @@ STATUS, CLEAR_REFS, RESET_PEAK = Path("/proc/self/status"), Path("/proc/self/cle
 class Cost(NamedTuple):
     """What decoding one container took.
 
-    ``outcome`` is ``frame``, the reason of its fault, or the name of a bug; ``megabytes`` are those beyond its pixels at
-    the peak, ``resident`` those of the process afterwards.
+    ``outcome`` is ``frame``, the reason of its fault, or the name of a bug; ``megabytes`` are those beyond its pixels
+    at the peak, ``resident`` those of the process afterwards.
     """
 
     seed: int
@@ -143,12 +143,12 @@ def measure(body: bytes) -> tuple[str, float, float, float]:
     """The fields of a ``Cost`` without its seed."""
     budget = CountedBudget()
     CLEAR_REFS.write_text(RESET_PEAK)
-    before = _megabytes("VmRSS")
+    before = megabytes_of_this("VmRSS")
     began = time.thread_time()
     outcome = _outcome(body, budget)
     seconds = time.thread_time() - began
-    beyond = _megabytes("VmHWM") - before - budget.pixels * BYTES_A_PIXEL / 1e6
-    return outcome, seconds, max(0.0, beyond), _megabytes("VmRSS")
+    beyond = megabytes_of_this("VmHWM") - before - budget.pixels * BYTES_A_PIXEL / 1e6
+    return outcome, seconds, max(0.0, beyond), megabytes_of_this("VmRSS")
 
 
 def _outcome(body: bytes, budget: Budget) -> str:
@@ -161,6 +161,6 @@ def _outcome(body: bytes, budget: Budget) -> str:
     return "frame" if any(isinstance(one, Frame) for one in found) else "undecodable_frame"
 
 
-def _megabytes(name: str) -> float:
+def megabytes_of_this(name: str) -> float:
     text = STATUS.read_text()
     return int(text.split(f"{name}:", 1)[1].split(None, 1)[0]) * 1024 / 1e6
