@@ -67,7 +67,7 @@ def running(
             if match := re.search(r"running on (http://[\d.:]+)", line):
                 break
         assert match
-        with httpx.Client(base_url=match[1]) as client:
+        with httpx.Client(base_url=match[1], timeout=60) as client:
             wait_until(lambda: client.get("/readyz").status_code == 200, "the process does not become ready", 0.05)
             yield process, client
     finally:

@@ -3,10 +3,8 @@
 import re
 import signal
 import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -14,6 +12,7 @@ import pytest
 
 import service.api.body
 import service.api.connection.limits
+from tests.attacks.process.attackers import HEAD, trickling
 from tests.attacks.test_unread_answers import HEAD as LARGE_HEAD
 from tests.attacks.test_unread_answers import NOISE
 from tests.support.frames import GOOD
@@ -24,7 +23,6 @@ from tests.support.wire import connection
 
 MOST = 16
 PLACES = 8
-HEAD = f"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode()
 FEW_DESCRIPTORS = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (128, 256)); "
 
 
@@ -67,40 +65,6 @@ def test_descriptors_never_run_out() -> None:
         assert ended(client, "idle") > 0
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-
-
-def trickle(client: httpx.Client, stop: threading.Event) -> None:
-    """Send one byte every 0.1 seconds, and begin again after a refusal."""
-    while not stop.is_set():
-        with connection(client, 0.1) as opened, suppress(OSError):
-            opened.sendall(HEAD)
-            for start in range(len(GOOD)):
-                opened.sendall(GOOD[start : start + 1])
-                if stop.is_set() or is_answered(opened):
-                    break
-
-
-def is_answered(opened: socket.socket) -> bool:
-    """Whether an answer comes within 0.1 seconds."""
-    try:
-        return bool(opened.recv(65_536))
-    except TimeoutError:
-        return False
-
-
-@contextmanager
-def trickling(client: httpx.Client, count: int) -> Iterator[None]:
-    """So many slow clients at the same time."""
-    stop = threading.Event()
-    threads = [threading.Thread(target=trickle, args=(client, stop)) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_slow_bodies_do_not_own_every_place(start_server: StartServer) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from tests.attacks.process.attackers import head
 from tests.attacks.process.test_connections import metrics
 from tests.support.frames import GOOD
 from tests.support.server import StartServer
@@ -27,11 +28,6 @@ def held(client: httpx.Client) -> float:
     return float(found[1])
 
 
-def head(size: int = BODY, **headers: str) -> bytes:
-    lines = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()]
-    return f"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n{''.join(lines)}\r\n".encode()
-
-
 @pytest.fixture
 def server(start_server: StartServer) -> httpx.Client:
     return start_server(max_body_bytes=BODY, queue_bytes=ROOM)
@@ -42,14 +38,14 @@ def filling(client: httpx.Client) -> Iterator[list[socket.socket]]:
     """Three bodies that lack their last byte: a fourth has no room."""
     with connection(client) as first, connection(client) as second, connection(client) as third:
         for one in (first, second, third):
-            one.sendall(head() + bytes(BODY - 1))
+            one.sendall(head(BODY) + bytes(BODY - 1))
         wait_until(lambda: held(client) == 3 * (BODY - 1), "the bodies do not arrive")
         yield [first, second, third]
 
 
 def send_in_pieces(opened: socket.socket) -> bytes:
     """A body whose pieces arrive one by one, and its answer."""
-    opened.sendall(head())
+    opened.sendall(head(BODY))
     for _ in range(BODY // len(PIECE)):
         opened.sendall(PIECE)
         time.sleep(0.05)
