@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from intensity.codestreams import JPEG_LS, Codestream, read_codestream
 from intensity.counts import UnreadableCountsError
 from intensity.jpeg import END, JpegParts, split_jpeg, whole_jpeg
+from intensity.jpeg2000 import check_jpeg2000
 from intensity.tiff import tags
 from intensity.tiff.page import COMPRESSIONS, JPEG, Page
 
@@ -27,7 +28,10 @@ def checked_image(page: Page, data: bytes, segment_bytes: int) -> tuple[bytes, b
         return (_jpeg_ls(page, parts), True) if parts.frame.kind == JPEG_LS else (whole_jpeg(parts), False)
     if page.compression == LERC:
         data = _lerc(page, data, segment_bytes)
-    _check_size(page, read_codestream(data))
+        _check_size(page, read_codestream(data))
+    else:
+        data, described = check_jpeg2000(data)
+        _check_size(page, described)
     return data, False
 
 

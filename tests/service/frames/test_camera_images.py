@@ -2,6 +2,8 @@
 
 import io
 import struct
+import time
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -159,6 +161,66 @@ def test_other_boxes_of_a_jp2_do_not_reach_the_decoder() -> None:
     frame = fate(body[:12] + box + body[12:])
     assert isinstance(frame, Frame), frame
     np.testing.assert_array_equal(frame.counts, DEEP)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"resolutions": 1}, {"resolutions": 3}, {"codecformat": "j2k"}, {"mct": False}]
+)
+def test_jpeg_2000_of_every_kind_is_read(options: dict[str, Any]) -> None:
+    frame = fate(bytes(imagecodecs.jpeg2k_encode(DEEP, **({"level": 0, "reversible": True} | options))))
+    assert isinstance(frame, Frame), frame
+    np.testing.assert_array_equal(frame.counts, DEEP)
+
+
+def test_a_jpeg_2000_that_asks_for_gigabytes_is_refused() -> None:  # 250 bytes took 8 s and 2.4 GB
+    body = bytearray(LOSSLESS["j2k"][0])
+    at = body.index(b"\xff\x52")  # COD: length, style, progression, layers, transform, levels, block, ...
+    struct.pack_into(">H", body, at + 6, 65_535)
+    assert "packets" in detail(bytes(body))
+    body = bytearray(LOSSLESS["j2k"][0])
+    length, levels = struct.unpack_from(">H", body, at + 2)[0], body[at + 9]
+    body[at + 4] |= 1  # precincts of its own, of one pixel each
+    body[at + 2 : at + 4] = struct.pack(">H", length + levels + 1)
+    body[at + 2 + length : at + 2 + length] = bytes(levels + 1)
+    struct.pack_into(">8I", body, 8, 2_000, 2_000, 0, 0, 2_000, 2_000, 0, 0)
+    assert "precincts" in detail(bytes(body))
+    body = bytearray(LOSSLESS["j2k"][0])
+    body[at + 10 : at + 12] = b"\0\0"  # code blocks of 4x4 pixels
+    struct.pack_into(">8I", body, 8, 2_040, 2_040, 0, 0, 2_040, 2_040, 0, 0)
+    assert "blocks" in detail(bytes(body))
+
+
+@pytest.mark.parametrize("cut", [2, 3, 100, 1_000])
+def test_a_cut_jpeg_2000_is_not_answered_as_if_it_were_whole(cut: int) -> None:
+    found = fate(LOSSLESS["j2k"][0][:-cut])
+    assert isinstance(found, ServiceError) or (cut == 2 and np.array_equal(found.counts, DEEP))
+
+
+@pytest.mark.parametrize("name", ["lossless jpeg 14", "jpeg-ls 14"])
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_a_cut_deep_jpeg_is_not_answered_as_if_it_were_whole(name: str, share: float) -> None:
+    body = LOSSLESS[name][0]
+    assert isinstance(fate(body[: int(share * len(body))]), ServiceError)
+
+
+def test_a_jpeg_ls_without_its_end_marker_is_read_if_it_is_whole() -> None:
+    frame = fate(LOSSLESS["jpeg-ls 14"][0][:-2])
+    assert isinstance(frame, Frame)
+    np.testing.assert_array_equal(frame.counts, DEEP)
+
+
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_a_jpeg_ls_that_is_cut_off_is_refused_soon(cut: int) -> None:  # CharLS read on for 3.6 s
+    small = bytes(imagecodecs.jpegls_encode(DEEP[:4, :4]))[:-2]
+    began = time.thread_time()
+    fate(small[:-cut])
+    assert time.thread_time() - began < 0.5
+
+
+def detail(body: bytes) -> str:
+    found = fate(body)
+    assert isinstance(found, ServiceError)
+    return found.detail
 
 
 def test_pillow_still_reads_what_it_can() -> None:
