@@ -46,8 +46,9 @@ def bombs() -> dict[int, bytes]:
     }  # fmt: skip
 
 
-@lru_cache(16)
+@lru_cache(128)
 def _compressed(compression: int, size: int) -> bytes:
+    """Zeros of a size that is a power of two, because compressing them takes long."""
     plain = bytes(size)
     return {
         5: lambda: bytes(imagecodecs.lzw_encode(plain)), 50000: lambda: bytes(imagecodecs.zstd_encode(plain)),
@@ -68,7 +69,7 @@ def _data(rng: random.Random, compression: int, size: int) -> bytes:
         return jpeg2000.build(rng)
     if compression in (2, 3, 4):
         return noise(rng)
-    return damaged(rng, _compressed(compression, min(size, 2**20)))
+    return damaged(rng, _compressed(compression, 1 << min(size.bit_length(), 20)))
 
 
 def build(rng: random.Random) -> bytes:
