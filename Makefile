@@ -18,7 +18,7 @@ ifeq ($(RUNTIME),)
 $(error device $(WANTED): must be auto, cuda or cpu)
 endif
 
-.PHONY: serve test check docs format fuzz lock clean
+.PHONY: serve test check docs format fuzz lock sbom audit clean
 .DEFAULT_GOAL := serve
 
 serve: .venv/installed-$(RUNTIME)
@@ -53,8 +53,20 @@ fuzz: .venv-dev/installed
 lock: .venv-lock/installed
 	.venv-lock/bin/python requirements/lock.py --uv .venv-lock/bin/uv $(if $(UPGRADE),--upgrade)
 
+# what each install consists of, as CycloneDX, in build/sbom
+INSTALLS := cpu gpu otel
+sbom: .venv-supply/installed
+	mkdir -p build/sbom
+	$(foreach name,$(INSTALLS),.venv-supply/bin/cyclonedx-py requirements --pyproject pyproject.toml \
+		--output-reproducible --of JSON -o build/sbom/$(name).json requirements/$(name).txt &&) true
+
+# ADVISORIES=FILE checks offline, against a copy of the advisories of PyPI as OSV exports them
+audit: .venv-supply/installed
+	.venv-supply/bin/python requirements/audit.py $(if $(ADVISORIES),--advisories $(ADVISORIES)) \
+		$(INSTALLS:%=requirements/%.txt)
+
 clean:
-	rm -rf .venv .venv-dev .venv-gpu .venv-lock build *.egg-info
+	rm -rf .venv .venv-dev .venv-gpu .venv-lock .venv-supply build *.egg-info
 
 # both builds are the same Python package, so a change of build starts from an empty environment
 .venv/installed-$(RUNTIME): pyproject.toml requirements/build.txt requirements/$(RUNTIME).txt
@@ -80,6 +92,11 @@ clean:
 	$(PYTHON) -m venv .venv-gpu
 	.venv-gpu/bin/python $(PINNED) -r requirements/dev-gpu.txt
 	.venv-gpu/bin/python $(EDITABLE)
+	touch $@
+
+.venv-supply/installed: requirements/supply.txt
+	test -d .venv-supply || $(PYTHON) -m venv .venv-supply
+	.venv-supply/bin/python $(PINNED) -r requirements/supply.txt
 	touch $@
 
 .venv-lock/installed: requirements/lock.txt

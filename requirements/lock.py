@@ -36,6 +36,7 @@ def main() -> None:
 
     _lock(uv, ["build.txt"], _group("build"))
     _lock(uv, ["lock.txt"], _group("lock"))
+    _lock(uv, ["supply.txt"], _group("supply"))
     everything = [*_group("build"), *_group("docs"), *_group("test"), *_extra("train")]
     _lock(uv, ["dev.txt", "torch-cuda.txt"], [*everything, *_extra("cpu"), *_as("build.txt")])
     (FOLDER / "torch-cpu.txt").write_text(_cpu_torch())

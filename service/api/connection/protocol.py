@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.connection.limits import CONNECTIONS, Connections
 from service.api.connection.slow_client import SlowClientTimer
+from service.api.middleware.content_policy import restrict
 from service.api.middleware.envelope import LEFT, REQUEST_LOG
 from service.api.problems import MEDIA_TYPE, problem_body
 from service.errors import NO_MEMORY, Reason, ServiceError
@@ -212,9 +213,12 @@ class BoundedHttp(HttpToolsProtocol):
         retry = "retry-after: 1\r\n" if reason is Reason.OUT_OF_MEMORY else ""
         head = (
             f"HTTP/1.1 {reason.status.value} {reason.status.phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n{retry}"
-            f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n"
         )
-        self.transport.write(head.encode() + body)
+        policy: list[Header] = []
+        restrict(policy)
+        lines = b"".join([b"%b: %b\r\n" % line for line in policy])
+        self.transport.write(head.encode() + lines + b"\r\n" + body)
         self.close()
         self.app_state[REQUEST_LOG].record("-", reason.status.value, request_id, reason=reason.value)
 

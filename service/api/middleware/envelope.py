@@ -1,4 +1,4 @@
-"""Adds request id and timing to every answer, records it, and turns unexpected exceptions into errors.
+"""Adds request id, timing and a browser policy to every answer, records it, and turns exceptions into errors.
 
 ``HEAD`` is answered on every route with ``GET``: the same status and headers without the body (RFC 9110, 9.3.2).
 """
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.middleware import api_keys
+from service.api.middleware.content_policy import restrict
 from service.api.problems import problem
 from service.errors import NO_MEMORY, Reason, ServiceError
 from service.observability.logs import UNMATCHED, RequestLog
@@ -102,6 +103,7 @@ class _Exchange:
             if isinstance(stages, dict):
                 durations = ", ".join([f"{name};dur={value:.3f}" for name, value in stages.items()])
                 headers.append((b"server-timing", durations.encode()))
+            restrict(headers)
         await self._send(message)
 
     @property

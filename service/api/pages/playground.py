@@ -15,7 +15,7 @@ WEB: Final = resources.files("service").joinpath("web")
 LOADED: Final = {f"/page/{file.name}" for file in WEB.iterdir() if not file.name.endswith(".html")}
 POLICY: Final = (  # the page may hold an API key: only its own scripts run, and they can call only this service
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob: data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
