@@ -112,7 +112,7 @@ def decoded(decode: Callable[[bytes], NDArray[Any]], data: bytes, width: int, he
     if samples.shape[:2] != (height, width):
         raise UnreadableCountsError(f"the {form} data is damaged: its size differs from that of its header")
     if samples.ndim == 2 or samples.shape[2] < 3:
-        gray = samples.reshape(height, width, -1)[..., 0]
+        gray = samples if samples.ndim == 2 else samples[..., 0]
         return Counts(make_counts(np.ascontiguousarray(gray)), samples.dtype.name)
     if samples.dtype.kind != "u" or samples.dtype.itemsize > 2:
         raise UnreadableCountsError(f"the {form} has colours of type {samples.dtype}; save it as gray")

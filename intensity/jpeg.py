@@ -80,7 +80,7 @@ def split_jpeg(body: bytes) -> JpegParts:
             kept.append(body[start - 2 : end])
         if kind in APPLICATION:
             applications.append((kind, start + 2, end))
-    if not scan or frame is None:
+    if not scan or frame is None or not frame.width or not frame.height:
         raise UnreadableCountsError("the JPEG data is truncated or damaged: it has no frame or no scan")
     is_ended = _check_scans(body, scan)
     return JpegParts(frame, b"".join([*kept, memoryview(body)[scan:]]), is_ended, tuple(applications))

@@ -211,6 +211,15 @@ def test_a_jpeg_ls_without_its_end_marker_is_read_if_it_is_whole() -> None:
     np.testing.assert_array_equal(frame.counts, DEEP)
 
 
+@pytest.mark.parametrize("name", ["jpeg-ls 14", "lossless jpeg 14"])
+@pytest.mark.parametrize("at", [5, 7], ids=["height", "width"])
+def test_a_jpeg_without_rows_or_columns_is_a_fault(name: str, at: int) -> None:
+    body = bytearray(LOSSLESS[name][0])
+    start = next(at for at in range(len(body)) if body[at] == 0xFF and body[at + 1] in (0xC3, 0xF7))
+    struct.pack_into(">H", body, start + at, 0)
+    assert "no frame or no scan" in detail(bytes(body))
+
+
 @pytest.mark.parametrize("cut", range(1, 40))
 def test_a_jpeg_ls_that_is_cut_off_is_refused_soon(cut: int) -> None:  # CharLS read on for 3.6 s
     small = bytes(imagecodecs.jpegls_encode(DEEP[:4, :4]))[:-2]
