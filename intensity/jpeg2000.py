@@ -146,10 +146,11 @@ def _counted(codestream: bytes, component: int, coding: Coding) -> tuple[int, in
     """Precincts and code blocks of a component in all tiles."""
     right, bottom, left, top, across, down, x, y = struct.unpack_from(">8I", codestream, SIZE_AT)
     tiles = -(-(right - x) // across) * -(-(bottom - y) // down)
-    steps = struct.unpack_from(">BB", codestream, STEPS_AT + 3 * component)
-    if 0 in steps:
-        raise UnreadableCountsError("the JPEG 2000 data is damaged: a component without pixels")
-    width, height = -(-min(across, right - left) // steps[0]), -(-min(down, bottom - top) // steps[1])
+    if struct.unpack_from(">BB", codestream, STEPS_AT + 3 * component) != (1, 1):
+        raise UnreadableCountsError(
+            "the JPEG 2000 file has colours of fewer pixels than the frame; save it as gray or RGB"
+        )
+    width, height = min(across, right - left), min(down, bottom - top)
     precincts = blocks = 0
     for level, (wide, high) in enumerate(coding.precincts):
         reduction = 1 << (coding.levels - level)
