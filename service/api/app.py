@@ -13,7 +13,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from service.api import health, models, openinference
-from service.api.body_room import BodyRoom
+from service.api.body import BodyRoom
 from service.api.connection.limits import CONNECTIONS, Connections
 from service.api.detect import route as detect
 from service.api.middleware.api_keys import HEALTH, RequireApiKey

@@ -1,63 +1,81 @@
-"""Reads request bodies with a size limit and a deadline, and splits multipart bodies into their parts."""
+"""Lets a request in, and reads its body with a limit on its size and a deadline."""
 
 import asyncio
 import io
-import sys
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Collection
-from functools import lru_cache
-from typing import Final, Self
+from threading import Lock
+from typing import Final
 
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
-from service.api.body_room import BodyPlaces
 from service.api.detect.work import Part
-from service.api.filenames import plain_filename
 from service.api.inflate import check_encoding, inflate
+from service.api.multipart import MULTIPART, layout_for, media_type_of, pieces, read_multipart
 from service.api.slow_bodies import largest, slowest
-from service.engine.admission import Admission
+from service.engine.admission import Admission, Places
 from service.errors import Reason, ServiceError
-from service.frames import RAW_TYPE, RawLayout
+from service.frames import RawLayout
 
-PART_NAMES: Final = ("image", "file")
-MULTIPART: Final = "multipart/form-data"
-PIECE: Final = 65_536  # bytes
 SLOWEST_BYTES_S: Final = 240  # as Kestrel's MinRequestBodyDataRate
 ATTEMPTS: Final = 3  # another request may take the place that was given up
 SLOW_AFTER_S: Final = 5.0  # the lowest rate is measured over this time
 SIZES: Final = 5  # are noted in this time
-REMEMBERED: Final = 64  # headers Content-Type; the size of each is bounded
 
 
-class _InMemory(MultiPartParser):
-    spool_max_size = sys.maxsize  # the body limit already bounds memory, and a disk would be slower
-    _complete = False
+class BodyRoom:
+    """A bounded number of bytes.
 
-    def requiring_end(self) -> Self:
-        """Refuse a body without its closing boundary: its last frames may be missing."""
-        self.stream = self._checked(self.stream)
-        return self
+    Args:
+        most: bytes of all bodies together.
+    """
 
-    async def _checked(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        async for chunk in stream:
-            yield chunk
-        if not self._complete:
-            raise MultiPartException("the closing boundary is missing")
+    def __init__(self, most: int) -> None:
+        self.most, self._taken, self._lock = most, 0, Lock()
 
-    def on_headers_finished(self) -> None:
-        """Read names as UTF-8, whatever charset is declared (RFC 7578, section 5.1.2); some charsets raise errors."""
-        self._charset = "utf-8"
-        part = self._current_part
-        part.content_disposition = plain_filename(part.content_disposition or b"")
-        super().on_headers_finished()
+    @property
+    def taken(self) -> int:
+        """Bytes of the bodies of all requests that are not answered yet."""
+        return self._taken
 
-    def on_end(self) -> None:
-        """Note the closing boundary."""
-        self._complete = True
+    def take(self, count: int) -> bool:
+        """Take room for so many bytes, or give room back if the number is negative. False if there is no room."""
+        with self._lock:
+            if self._taken + count > self.most:
+                return False
+            self._taken += count
+            return True
+
+
+class BodyPlaces(Places):
+    """The places of one request, and the room for its body. Leaving the ``with`` block gives all of it back."""
+
+    def __init__(self, admission: Admission, room: BodyRoom) -> None:
+        super().__init__(admission)
+        self._room, self._bytes = room, 0
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        if self._bytes:
+            with self._lock:
+                self._room.take(-self._bytes)
+                self._bytes = 0
+
+    def hold(self, count: int) -> None:
+        """Take room for more bytes of the body; a negative number gives some back. After the end it does nothing.
+
+        Raises:
+            ServiceError: ``queue_full``.
+        """
+        with self._lock:
+            if self._left:
+                return
+            if not self._room.take(count):
+                detail = f"the bodies of all requests together may have {self._room.most} bytes; try again later"
+                raise ServiceError(Reason.QUEUE_FULL, detail, self._admission.expected_wait_s(1))
+            self._bytes += count
 
 
 async def enter(request: Request) -> BodyPlaces:
@@ -118,15 +136,15 @@ async def read_parts(
     if encoding:
         check_encoding(encoding)
     _refuse_announced_size(headers, limit)
-    media_type = _media_type(headers.get("content-type"))
+    media_type = media_type_of(headers.get("content-type"))
     arriving = Arriving(request, places, limit)
     try:
         async with asyncio.timeout(deadline - time.monotonic()) as arriving.timeout:
             if encoding:
                 content = await asyncio.to_thread(inflate, await arriving.read(), encoding, limit, places.hold)
             if media_type == MULTIPART:
-                stream = _pieces(content) if encoding else arriving.stream()
-                return await _read_multipart(headers, stream, max_parts, raw)
+                stream = pieces(content) if encoding else arriving.stream()
+                return await read_multipart(headers, stream, max_parts, raw)
             if not encoding:
                 content = await arriving.read()
     except TimeoutError as error:
@@ -135,48 +153,7 @@ async def read_parts(
         raise ServiceError(Reason.REQUEST_TIMEOUT, "the client disconnected before the body was complete") from error
     finally:
         arriving.end()
-    return [Part(content, media_type, None, _layout_for(media_type, raw))]
-
-
-async def _pieces(content: bytes) -> AsyncGenerator[bytes, None]:
-    """A body that is already here, in pieces: one large piece would stop the event loop while it is parsed."""
-    for start in range(0, len(content), PIECE):
-        yield content[start : start + PIECE]
-        await asyncio.sleep(0)
-
-
-async def _read_multipart(
-    headers: Headers, stream: AsyncGenerator[bytes, None], max_parts: int, raw: RawLayout | None
-) -> list[Part]:
-    parser = _InMemory(headers, stream, max_files=max_parts, max_fields=max_parts).requiring_end()
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        if error.message.startswith("Too many"):
-            raise ServiceError(Reason.TOO_MANY_FRAMES, f"the multipart body has more than {max_parts} parts") from error
-        raise ServiceError(Reason.BAD_PARAMETER, f"the multipart body cannot be read: {error.message}") from error
-    try:
-        parts = [await _read_part(name, value, raw) for name, value in form.multi_items()]
-    finally:
-        await form.close()
-    if not parts:
-        raise ServiceError(Reason.BAD_PARAMETER, "the multipart body has no part named 'image'")
-    return parts
-
-
-async def _read_part(name: str, value: UploadFile | str, raw: RawLayout | None) -> Part:
-    if name not in PART_NAMES:
-        raise ServiceError(
-            Reason.BAD_PARAMETER, f"part {name[:64]!r} is unknown; send frames in parts named 'image' or 'file'"
-        )
-    if isinstance(value, str):
-        raise ServiceError(
-            Reason.BAD_PARAMETER, f"part {name!r} has no filename, so it is text and not a frame; send it as a file"
-        )
-    media_type = _media_type(value.content_type)
-    content = await value.read()
-    await value.close()  # otherwise the body would be in memory twice
-    return Part(content, media_type, value.filename or None, _layout_for(media_type, raw))
+    return [Part(content, media_type, None, layout_for(media_type, raw))]
 
 
 class Arriving:
@@ -293,15 +270,6 @@ class Arriving:
                 if not await _give_up_slow_body(self._request, largest):
                     raise
         self._places.hold(count)
-
-
-def _layout_for(media_type: str | None, raw: RawLayout | None) -> RawLayout | None:
-    return raw if media_type in (RAW_TYPE, None) else None
-
-
-@lru_cache(REMEMBERED)
-def _media_type(header: str | None) -> str | None:
-    return parse_options_header(header)[0].decode("latin-1").strip().lower() or None if header else None
 
 
 def _refuse_announced_size(headers: Headers, limit: int) -> None:

@@ -1,21 +1,23 @@
 """Chooses the decoder of a body or a file, and applies what the caller says about its counts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intensity import fits, jpeg, jpeg2000, png, tiff
 from intensity.counts import UnreadableCountsError, without_fill
+from intensity.images import READERS
 from service.errors import Reason, ServiceError
-from service.frames import image, npy, pages, radiometric
-from service.frames.frame import Budget, Frame, make_frame, undecodable
+from service.frames import npy, pages, radiometric
+from service.frames.frame import Budget, Frame, make_frame, read_stored, undecodable
 from service.frames.raw import MEDIA_TYPE as RAW_TYPE
 from service.frames.raw import RawLayout, RawType, read_raw
 
-ACCEPTED: Final = (*image.MEDIA_TYPES, *pages.MEDIA_TYPES, npy.MEDIA_TYPE, RAW_TYPE)
+IMAGES: Final = ("image/png", "image/jpeg", "image/bmp", "image/jp2", "image/x-portable-graymap")
+ACCEPTED: Final = (*IMAGES, *pages.MEDIA_TYPES, npy.MEDIA_TYPE, RAW_TYPE)
 # raw rows may begin with the few bytes of BMP, PGM and JPEG
 UNMISTAKABLE: Final = (npy.MAGIC, *tiff.MAGICS, *jpeg2000.MAGICS, png.SIGNATURE, fits.MAGIC)
 FORMATS: Final = "PNG, TIFF, JPEG, BMP, JPEG 2000, PGM, FITS and NumPy's .npy"
@@ -50,6 +52,7 @@ class Reading:
 
 
 AS_STORED: Final = Reading()
+T = TypeVar("T")
 
 
 def decode(
@@ -145,18 +148,30 @@ def _read_by_magic(
         return pages.read_pages(fits.read_fits(body), budget, name)
     if body.startswith(jpeg.MAGIC):
         return _read_jpeg(body, budget, name, reading)
-    return image.read_image(body, budget, name)
+    for magics, open_header in READERS:
+        if body.startswith(magics):
+            return read_stored(_opened(open_header, body), budget, name)
+    return None
+
+
+def _opened(open_header: Callable[[bytes], T], body: bytes) -> T:
+    """What can be read of a file before its pixels are decoded.
+
+    Raises:
+        ServiceError: ``undecodable_frame``.
+    """
+    try:
+        return open_header(body)
+    except UnreadableCountsError as error:
+        raise undecodable(str(error)) from error
 
 
 def _read_jpeg(body: bytes, budget: Budget, name: str | None, reading: Reading) -> list[Frame | ServiceError]:
     """The picture of a JPEG, or the raw counts that it carries."""
-    try:
-        parts = jpeg.split_jpeg(body)
-    except UnreadableCountsError as error:
-        raise undecodable(str(error)) from error
+    parts = _opened(jpeg.split_jpeg, body)
     if reading.radiometric:
         return _read_raw_counts(radiometric.read_raw_counts(body, parts), budget, name)
-    frames = image.read_opened(jpeg.open_parts(parts), budget, name)
+    frames = read_stored(jpeg.open_parts(parts), budget, name)
     if not radiometric.has_raw_counts(body, parts):
         return frames
     return [replace(one, warnings=(RAW_COUNTS_UNREAD,)) if isinstance(one, Frame) else one for one in frames]

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from intensity.counts import StoredImage, UnreadableCountsError
 from service.errors import Reason, ServiceError
 
 SMALLEST_SIDE: Final = 32  # pixels; smaller sides are padded to this before the network runs
@@ -71,6 +72,21 @@ def make_frame(
     if invalid == native.size:
         raise undecodable("every pixel is NaN or infinite")
     return Frame(native, dtype, name, invalid, page, warnings)
+
+
+def read_stored(image: StoredImage, budget: "Budget", name: str | None) -> "list[Frame | ServiceError]":
+    """Decode a file of one image if the budget allows its size.
+
+    Raises:
+        ServiceError: a limit.
+    """
+    budget.take(image.width, image.height)
+    try:
+        return [make_frame(*image.read(), name)]
+    except UnreadableCountsError as error:
+        return [undecodable(str(error))]
+    except ServiceError as fault:
+        return [fault.bare()]
 
 
 def frame_or_fault(

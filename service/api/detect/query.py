@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from starlette.datastructures import QueryParams
-from starlette.requests import Request
 
 from service.detection.description import MaskEncoding
 from service.detection.options import Options, Polarity, parse_range
@@ -151,18 +150,13 @@ class DetectQuery(BaseModel):
         )
 
 
-def read_query(request: Request) -> DetectQuery:
-    """Read the query of a request.
+@lru_cache(REMEMBERED)
+def parse_query(query: bytes) -> DetectQuery:
+    """Parse a query string. Valid ones are cached, since a client sends the same query again and again.
 
     Raises:
         ServiceError: ``bad_parameter``; the detail lists every parameter that is wrong.
     """
-    return _parse(request.scope["query_string"])
-
-
-@lru_cache(REMEMBERED)
-def _parse(query: bytes) -> DetectQuery:
-    """Parse a query. Valid queries are cached, since a client sends the same query again and again."""
     _refuse_repeated(QueryParams(query))
     try:
         return DetectQuery.model_validate(dict(QueryParams(query)))

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.body import MULTIPART, PART_NAMES, enter, read_parts
-from service.api.detect.query import PARAMETERS, negotiate, read_query
+from service.api.body import enter, read_parts
+from service.api.detect.query import PARAMETERS, negotiate, parse_query
 from service.api.detect.work import read_work
 from service.api.middleware.envelope import REQUEST_ID, STAGES
+from service.api.multipart import MULTIPART, PART_NAMES
 from service.api.openapi.errors import OF_FRAMES, Responses, problems
 from service.api.openapi.headers import SERVER_TIMING, refer
 from service.api.openapi.schemas import DetectAnswer
@@ -77,7 +78,7 @@ async def detect(request: Request) -> Response:
     server: ServerState = request.app.state.server
     state: dict[str, Any] = request.scope["state"]
     settings, timing = server.settings, Timing()
-    query = read_query(request)
+    query = parse_query(request.scope["query_string"])
     media_type = negotiate(", ".join(request.headers.getlist("accept")))
     detector = server.repository.find(query.model, state[REQUEST_ID])
     detector.check(query.options)

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
-from service.api.body import MULTIPART, enter, read_parts
-from service.api.body_room import BodyPlaces
+from service.api.body import BodyPlaces, enter, read_parts
+from service.api.multipart import MULTIPART
 from service.api.openapi.errors import CLOSED, OF_FRAMES, Responses, faults
 from service.api.openapi.headers import SERVER_TIMING, refer
 from service.api.openinference.inference import Body
