@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from typing import Final, ParamSpec, TypeVar
 
+from service.detection.detector import UNCALIBRATED
 from service.engine.engine import Engine
 from service.errors import Reason, ServiceError
 from service.keys import Keys
@@ -177,6 +178,11 @@ class ServerState:
             self.metrics.model_info.labels(card.name, card.version, runtime.sha256, runtime.provider).set(1)
         cards = [detector.runtime.card for detector in repository]
         logger.info("models: %s", ", ".join(f"{card.name}@{card.version}" for card in cards))
+        for card in cards:
+            if card.calibration.fitted_on == UNCALIBRATED:
+                logger.warning(
+                    "%s@%s has no calibration: its confidence is a mean probability", card.name, card.version
+                )
 
     def _return_memory_later(self) -> None:
         """Once every request that uses the old models is over."""
