@@ -32,7 +32,7 @@ HEALTH_S = 0.1
 DEADLINE_S = 30.0  # the default of REQUEST_TIMEOUT_S
 LATE_S = 1.0  # on machines that are shared
 ENOUGH = 0.15  # of the machine; two workers of pytest on two cores leave half or more
-MEMORY_MB = 2_800.0  # the documented sum, docs/how-to/docker.md
+MEMORY_MB = 2_400.0  # the documented sum, docs/how-to/docker.md
 GRACE_S = 45.0  # of docker-compose.yml
 FEW_DESCRIPTORS = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (128, 256)); "
 IMPATIENT = "import service.api.connection.slow_client as timer; timer.UNREAD_TIMEOUT_S = 3.0; "  # of 10
