@@ -11,13 +11,13 @@ ARG BASE
 ARG PINNED=0
 RUN [ "${PINNED}" = 0 ] || echo "${BASE}" | grep -Eq '@sha256:[0-9a-f]{64}$' || \
     { echo "BASE=${BASE}: must end with @sha256: and the digest of the image" >&2; exit 1; }
-# cpu or gpu: the build of ONNX Runtime; gpu brings the CUDA libraries as wheels. cpu,otel or gpu,otel: OpenTelemetry too
+# cpu or gpu: the build of ONNX Runtime; gpu brings the CUDA libraries as wheels. with ,otel OpenTelemetry too, with ,fits astropy
 ARG RUNTIME=cpu
-RUN case "${RUNTIME}" in cpu|gpu|cpu,otel|gpu,otel) ;; \
-    *) echo "RUNTIME=${RUNTIME}: must be cpu, gpu, cpu,otel or gpu,otel" >&2; exit 1 ;; esac
+RUN case "${RUNTIME}" in cpu|gpu|[cg]pu,otel|[cg]pu,fits|[cg]pu,otel,fits) ;; \
+    *) echo "RUNTIME=${RUNTIME}: must be cpu or gpu, then ,otel or ,fits or ,otel,fits" >&2; exit 1 ;; esac
 RUN python3 -m venv /venv
 WORKDIR /source
-COPY requirements/cpu.txt requirements/gpu.txt requirements/otel.txt requirements/
+COPY requirements/cpu.txt requirements/gpu.txt requirements/otel.txt requirements/fits.txt requirements/
 RUN --mount=type=cache,target=/pip-cache \
     /venv/bin/pip install --cache-dir /pip-cache --no-compile --require-hashes \
     $(echo "${RUNTIME}" | tr , '\n' | sed 's|.*|-r requirements/&.txt|')

@@ -46,7 +46,7 @@ def test_packages_are_installed_by_their_hashes_before_any_code_is_there() -> No
     brought = [step.split()[1:-1] for step in steps if step.startswith("COPY")]
 
     assert steps[0] == "FROM ${BASE}"
-    assert brought == [["requirements/cpu.txt", "requirements/gpu.txt", "requirements/otel.txt"]]
+    assert brought == [[f"requirements/{name}.txt" for name in ("cpu", "gpu", "otel", "fits")]]
 
 
 def test_every_install_is_by_hashes_or_of_the_package_alone() -> None:
@@ -74,7 +74,7 @@ def test_what_changes_with_every_build_is_said_after_the_layers() -> None:
     assert revision > max(index for index, step in enumerate(steps) if step.startswith("COPY"))
 
 
-@pytest.mark.parametrize("runtime", ["cpu", "gpu", "cpu,otel", "gpu,otel"])
+@pytest.mark.parametrize("runtime", ["cpu", "gpu", "cpu,otel", "gpu,otel", "gpu,fits", "cpu,otel,fits"])
 def test_the_runtime_names_the_files_of_pins(runtime: str, tmp_path: Path) -> None:
     shown = _run_dependencies(runtime, tmp_path)
 
@@ -83,12 +83,12 @@ def test_the_runtime_names_the_files_of_pins(runtime: str, tmp_path: Path) -> No
     assert installed == [f"requirements/{name}.txt" for name in runtime.split(",")]
 
 
-@pytest.mark.parametrize("runtime", ["", "otel", "cpu,gpu", "cpu,otell"])
+@pytest.mark.parametrize("runtime", ["", "otel", "cpu,gpu", "cpu,otell", "npu,fits", "cpu,fits,otel"])
 def test_a_runtime_that_there_is_not_ends_the_build(runtime: str, tmp_path: Path) -> None:
     refused = _run_dependencies(runtime, tmp_path)
 
     assert refused.returncode != 0
-    assert f"RUNTIME={runtime}: must be cpu, gpu, cpu,otel or gpu,otel" in refused.stderr
+    assert f"RUNTIME={runtime}: must be cpu or gpu, then ,otel or ,fits or ,otel,fits" in refused.stderr
 
 
 @pytest.mark.parametrize(
