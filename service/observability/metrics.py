@@ -16,7 +16,7 @@ from service.observability.timing import STAGES
 SECONDS: Final = tuple(0.00025 * 2**k for k in range(18))
 FRAMES: Final = tuple(2**k for k in range(8))
 BACKGROUND_TASKS: Final = ("load", "watch_models", "watch_keys", "watch_device")
-CONNECTIONS_ENDED: Final = ("idle", "refused", "unread")
+CONNECTIONS_ENDED: Final = ("idle", "refused", "unread", "pipelined")
 SHARES: Final = tuple(k / 20 for k in range(1, 21))
 
 

@@ -68,15 +68,15 @@ class Connections:
         while self.unread_bytes() > UNREAD_BYTES and self._unread:
             slow = next(iter(self._unread))
             del self._unread[slow]
-            self.drop_unread(slow)
+            self.drop(slow, "unread")
 
     def is_read(self, connection: Connection) -> None:
         """The client has taken most of what was written."""
         self._unread.pop(connection, None)
 
-    def drop_unread(self, connection: Connection) -> None:
-        """End a connection whose answer is not read."""
-        self._count("unread")
+    def drop(self, connection: Connection, reason: str) -> None:
+        """End a connection at once; ``reason`` is one of ``CONNECTIONS_ENDED``."""
+        self._count(reason)
         connection.transport.abort()
 
     def unread_bytes(self) -> int:

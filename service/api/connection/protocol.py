@@ -22,6 +22,7 @@ from service.errors import NO_MEMORY, Reason, ServiceError
 
 HEAD_BYTES: Final = 32_768
 HEAD_TIMEOUT_S: Final = 10.0
+MOST_PIPELINED: Final = 32  # requests that are sent before the answer to an earlier one; few clients send any
 REST_TIMEOUT_S: Final = 10.0  # for the rest of an answered body; if it closed at once, the client could lose the answer
 
 Header = tuple[bytes, bytes]
@@ -103,7 +104,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.parser: Parser = Parser(self)
         self._left: asyncio.Future[None] = self.loop.create_future()
         self._late_closing = _LateClosing(self)
-        self._slow_client = SlowClientTimer(transport, self.loop, lambda: self._all.drop_unread(self))
+        self._slow_client = SlowClientTimer(transport, self.loop, lambda: self._all.drop(self, "unread"))
         if self._all.enter(self):
             self._close_in(HEAD_TIMEOUT_S)
         else:
@@ -141,6 +142,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin to count the headers of the next request; their timeout starts if they are not complete at once."""
+        if self.transport.is_closing():
+            return
+        if len(self.pipeline) >= MOST_PIPELINED:  # all that arrives at once is parsed at once
+            self._all.drop(self, "pipelined")
+            return
         super().on_message_begin()
         self.scope["state"][LEFT] = self._left
         self._in_head, self._received, self._parsed = True, 0, 0

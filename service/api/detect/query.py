@@ -21,6 +21,7 @@ from service.validation import explain_unknown, reword
 
 Share = Annotated[float, Field(ge=0, le=1)]
 MOST_FAULTS: Final = 8
+MOST_PARAMETERS: Final = 64  # to check thousands would stop the event loop for half a second
 REMEMBERED: Final = 64  # queries, and headers Accept; the size of each is bounded, since headers are
 Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
 
@@ -157,6 +158,8 @@ def parse_query(query: bytes) -> DetectQuery:
     Raises:
         ServiceError: ``bad_parameter``; the detail lists every parameter that is wrong.
     """
+    if query.count(b"&") >= MOST_PARAMETERS:
+        raise _refusal([("query", f"there are more than {MOST_PARAMETERS} parameters")])
     _refuse_repeated(QueryParams(query))
     try:
         return DetectQuery.model_validate(dict(QueryParams(query)))

@@ -124,14 +124,18 @@ def test_a_bad_parameter_is_told_in_words_that_a_caller_knows(client: httpx.Clie
     assert problem(client.post(f"/v1/detect?{query}", content=GOOD), 400, "bad_parameter").detail == told
 
 
-def test_thousands_of_unknown_parameters_are_refused_at_once(client: httpx.Client) -> None:
+def test_thousands_of_parameters_are_refused_at_once(client: httpx.Client) -> None:
     query = "&".join(f"max_target{number}=" for number in range(1800))
     began = time.monotonic()
     detail = problem(client.post(f"/v1/detect?{query}", content=GOOD), 400, "bad_parameter").detail
     assert time.monotonic() - began < 2
+    assert detail == "query: there are more than 64 parameters"
+
+
+def test_the_first_of_many_unknown_parameters_are_explained(client: httpx.Client) -> None:
+    query = "&".join(f"max_target{number}=" for number in range(64))
+    detail = problem(client.post(f"/v1/detect?{query}", content=GOOD), 400, "bad_parameter").detail
     assert detail.count("did you mean max_targets?") == 5
-    assert detail.count("the parameters are:") == 1
-    assert detail.count("no such parameter") == 1800
 
 
 def test_the_type_of_floats_has_no_range(client: httpx.Client) -> None:
