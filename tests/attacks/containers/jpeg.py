@@ -3,7 +3,10 @@
 import random
 import struct
 
-from tests.attacks.containers.pieces import edge, mostly, noise, segment, side, some
+import imagecodecs
+import numpy as np
+
+from tests.attacks.containers.pieces import damaged, edge, mostly, noise, segment, side, some
 
 FRAMES = (0xC0, 0xC1, 0xC2, 0xC2, 0xC3, 0xC9, 0xCA)
 APPLICATIONS = (
@@ -57,7 +60,9 @@ def _application(rng: random.Random) -> bytes:
 
 
 def build_ls(rng: random.Random) -> bytes:
-    """One JPEG-LS."""
+    """One JPEG-LS: of sound segments, or of a sound file that is damaged or cut off."""
+    if rng.random() < 0.5:
+        return _damaged_ls(rng)
     components = rng.choice((1, 1, 1, 3, 4))
     bits = mostly(rng, 2, 8, 8, 12, 14, 16, 16)
     frame = struct.pack(">BHHB", bits, side(rng), side(rng), components)
@@ -88,3 +93,14 @@ def _presets(rng: random.Random, bits: int) -> tuple[int, ...]:
         return tuple(edge(rng, 16) for _ in range(5))
     most = mostly(rng, 2 ** min(bits, 16) - 1, 1, 2, bits=16)
     return (most, *sorted(rng.randint(0, max(1, most)) for _ in range(3)), mostly(rng, 0, 3, 64, 255, bits=16))
+
+
+def _damaged_ls(rng: random.Random) -> bytes:
+    """A file as CharLS writes it, with some bytes changed; every second one is cut off."""
+    bits, shape = rng.choice((8, 12, 16)), (rng.choice((1, 4, 9, 40)), rng.choice((1, 4, 16, 60)))
+    pixels = np.frombuffer(rng.randbytes(2 * shape[0] * shape[1]), np.uint16).reshape(shape) >> (16 - bits)
+    whole = bytes(
+        imagecodecs.jpegls_encode(pixels.astype(np.uint8 if bits == 8 else np.uint16), level=rng.choice((0, 2)))
+    )
+    body = damaged(rng, whole)
+    return body if rng.random() < 0.5 else body[: rng.randrange(60, max(61, len(body)))]
