@@ -3,6 +3,7 @@
 import struct
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -57,6 +58,10 @@ BODIES = {
     "colour": files.png(np.stack([EIGHT, EIGHT // 2, EIGHT // 3], -1)),
     "jpeg": files.jpeg(EIGHT),
     "bmp": files.bmp(EIGHT),
+    "jpeg-ls": bytes(imagecodecs.jpegls_encode(SIXTEEN)),
+    "jpeg 2000": bytes(imagecodecs.jpeg2k_encode(SIXTEEN, level=0, reversible=True)),
+    "pgm": b"P5 32 24 65535 " + SIXTEEN.astype(">u2").tobytes(),
+    "fits": files.fits(EIGHT),
     "white is zero, 8 bits": tiff_by_hand(EIGHT, photometric=0),
     "white is zero, 16 bits": tiff_by_hand(SIXTEEN, photometric=0),
     "signed 16 bits": tiff_by_hand(SIXTEEN.astype(np.int16), format=by_hand.SIGNED),
