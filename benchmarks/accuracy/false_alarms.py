@@ -38,7 +38,7 @@ def asked_and_found(card: Card, results: list[FrameResult], rates: tuple[float, 
             f"{rate:g}",
             f"{lowest:.3f}",
             f"{1e6 * false / total.pixels:.2f}",
-            f"{100 * found / total.targets:.1f}",
+            f"{100 * found / total.targets:.1f}" if total.targets else "-",
         )
         rows.append(cells)
     return Table(("asked / Mpx", "lowest confidence", "found / Mpx", "Pd %"), tuple(rows))

@@ -18,7 +18,7 @@ from export.report.table import Table, format_score
 from intensity import Range
 from model.data.dataset import DataError, FrameFolder
 from model.data.layouts import ALL
-from model.scoring.calibration import fit_curve
+from model.scoring.calibration import Curve, fit_curve
 from model.scoring.metrics import Counts
 from model.scoring.operating_points import OperatingCurve, operating_curve
 from model.scoring.threshold import CANDIDATES, RULE, best_trial, try_thresholds
@@ -81,9 +81,13 @@ def calibrate_command(
     written into the card of the model file. Both curves are valid for requests with the same range; the card names the
     range if it is not auto.
 
-    --threshold auto tries 20 thresholds and stores the one with the highest IoU whose false objects do not exceed those
-    at 0.5 by more than a tenth. The card names this rule and the frames. If the threshold changes, the scores that the
-    card holds are removed, because they belong to the threshold before.
+    Each dataset counts the same for the confidence, however many frames it has. One without targets counts only for
+    false alarms.
+
+    --threshold auto tries 20 thresholds and stores the one with the highest IoU at which no dataset has a lower IoU
+    than at 0.5, and false objects do not exceed those at 0.5 by more than a tenth. The card names this rule and the
+    frames. If the threshold changes, the scores that the card holds are removed, because they belong to the threshold
+    before.
     """
     if model.is_file():  # a missing file is reported below
         require_writable(model)
@@ -97,8 +101,8 @@ def calibrate_command(
         names = ", ".join(f"{folder.root.resolve().name} {folder.split}" for folder in folders) + with_range
         results = _evaluate(source, folders, _thresholds(requested, card))
         threshold, rule = _choose(results, names) if requested == CHOOSE else (next(iter(results)), None)
-        found = _found(results[threshold])
-        curve = fit_curve(found.scores, found.real)
+        datasets = [Found.of(frames) for frames in results[threshold]]
+        curve, found = _fit(datasets), Found.together(datasets)
         points = operating_curve(curve(found.scores), found.real, found.targets, found.pixels)
     except (DataError, ModelFault, SourceError, ValueError) as error:
         raise click.ClickException(str(error)) from error
@@ -108,7 +112,7 @@ def calibrate_command(
             record_threshold(model, threshold, rule)
         record_calibration(
             model,
-            Calibration(scores=curve.scores, confidences=curve.confidences, fitted_on=origin),
+            Calibration(score="peak", scores=curve.scores, confidences=curve.confidences, fitted_on=origin),
             OperatingPoints(
                 confidences=points.confidences,
                 pd=points.pd,
@@ -120,7 +124,7 @@ def calibrate_command(
         )
     if requested is not None:
         click.echo(f"threshold {threshold:g}, before {card.threshold:g}: {rule or 'set by hand'}")
-    knots = ", ".join(f"{s:.3f} -> {c:.3f}" for s, c in zip(curve.scores, curve.confidences, strict=True))
+    knots = ", ".join(f"{s:.7g} -> {c:.4g}" for s, c in zip(curve.scores, curve.confidences, strict=True))
     click.echo(f"fitted on {origin}: {knots}")
     click.echo(f"operating points:\n\n{_table(points).markdown()}")
     for warning in _warnings(found):
@@ -131,10 +135,10 @@ def calibrate_command(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a model finds in the frames of a calibration.
+    """What a model finds in the frames of a dataset, or of several.
 
     Attributes:
-        scores: ``[T]``, of the predicted targets, 0..1.
+        scores: ``[T]``, highest probability of each predicted target, 0..1.
         real: ``[T]``, whether a true target claims the predicted one.
         targets: number of true targets.
         pixels: number of pixels of all frames.
@@ -145,6 +149,38 @@ class Found:
     targets: int
     pixels: int
 
+    @classmethod
+    def of(cls, frames: Sequence[FrameResult]) -> "Found":
+        """What was found in the frames of a dataset."""
+        total = sum((frame.counts for frame in frames), Counts())
+        scores, real = (np.concatenate([getattr(frame, name) for frame in frames]) for name in ("confidences", "real"))
+        return cls(scores, real, total.targets, total.pixels)
+
+    @classmethod
+    def together(cls, datasets: Sequence["Found"]) -> "Found":
+        """What was found in all datasets."""
+        scores, real = (np.concatenate([getattr(one, name) for one in datasets]) for name in ("scores", "real"))
+        return cls(scores, real, sum(one.targets for one in datasets), sum(one.pixels for one in datasets))
+
+
+def _fit(datasets: Sequence[Found]) -> Curve:
+    """The calibration curve of the datasets that have targets. A pixel of a small one counts more: all count the same.
+
+    A dataset without targets says nothing about the share of targets that are real: it is 0 there, whatever the score.
+
+    Raises:
+        ValueError: no dataset has a target, or the model found too few.
+    """
+    of_use = [one for one in datasets if one.targets]
+    if not of_use:
+        raise ValueError("the frames have no target: confidences need frames with targets")
+    together = Found.together(of_use)
+    return fit_curve(
+        together.scores,
+        together.real,
+        np.repeat([1 / one.pixels for one in of_use], [one.scores.size for one in of_use]),
+    )
+
 
 def _warnings(found: Found) -> list[str]:
     """What the frames cannot say, and what to do."""
@@ -153,7 +189,7 @@ def _warnings(found: Found) -> list[str]:
     if false < FEW_FALSE:
         warnings.append(
             f"only {false} of {found.scores.size} targets found are false, so the confidences rest on their number "
-            "alone: add frames with clutter or without targets, where the model raises false alarms"
+            "alone: add frames with clutter, where the model raises false alarms"
         )
     if megapixels * FALSE_ALARMS_PER_MPX[Sensitivity.QUIET] < 1:
         warnings.append(
@@ -224,10 +260,3 @@ def _choose(results: Results, names: str) -> tuple[float, str]:
     )
     click.echo(f"{Table(('threshold', 'IoU %', 'Pd %', 'false objects', 'allowed'), rows).markdown()}\n")
     return best_trial(trials).threshold, f"{RULE}: {names}"
-
-
-def _found(folders: list[list[FrameResult]]) -> Found:
-    frames = [frame for folder in folders for frame in folder]
-    total = sum((frame.counts for frame in frames), Counts())
-    scores, real = (np.concatenate([getattr(frame, name) for frame in frames]) for name in ("confidences", "real"))
-    return Found(scores, real, total.targets, total.pixels)

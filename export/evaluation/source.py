@@ -16,7 +16,7 @@ from service.errors import ServiceError
 from service.frames import Budget, Frame, decode_file
 from service.models.repository import load_detector
 from service.runtime import CUDA, Device
-from service.runtime.card import Calibration
+from service.runtime.card import UNCALIBRATED
 from service.runtime.cpus import available_cpus
 
 MAX_TARGETS: Final = 100_000
@@ -73,7 +73,7 @@ class FileSource:
     Args:
         path: the model file.
         device: where the model runs.
-        calibrated: whether scores become confidences by the card's calibration.
+        calibrated: whether confidences follow the card's calibration; if not, they are peak probabilities.
         span: how counts map to intensity.
     """
 
@@ -84,7 +84,7 @@ class FileSource:
         self.detector: Detector = load_detector(path, device)
         card = self.detector.runtime.card
         if not calibrated:
-            self.detector.runtime.card = card.model_copy(update={"calibration": Calibration()})
+            self.detector.runtime.card = card.model_copy(update={"calibration": UNCALIBRATED})
         self.concurrency = available_cpus()
         # on CUDA one thread is best, since each thread captures its own graphs; on a CPU one run does not use all cores
         self._device = ThreadPoolExecutor(1 if self.detector.runtime.provider == CUDA else self.concurrency, "device")

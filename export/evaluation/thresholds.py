@@ -11,7 +11,7 @@ from export.evaluation.grid import Grid, frame_on_grid
 from export.evaluation.source import MAX_TARGETS, FileSource, SourceError, answer_of
 from model.data.dataset import FrameFolder
 from service.detection.targets import Selection, find_targets
-from service.runtime.card import Calibration
+from service.runtime.card import UNCALIBRATED
 
 
 def evaluate_at(
@@ -20,7 +20,7 @@ def evaluate_at(
     """Evaluate every frame of the split on the native grid.
 
     Yields:
-        The results of one frame, one for each of ``thresholds``. Confidences are scores without calibration.
+        The results of one frame, one for each of ``thresholds``. Confidences are peak probabilities.
 
     Raises:
         SourceError, DataError: a frame cannot be read or the model gives no answer for it.
@@ -47,4 +47,4 @@ def _evaluate_frame(
 
 def _at(threshold: float, name: str, probabilities: NDArray[np.float32], mask: NDArray[np.bool_]) -> FrameResult:
     selection = Selection(threshold, min_confidence=0.0, min_area=1, max_targets=MAX_TARGETS)
-    return frame_result(name, answer_of(find_targets(probabilities, Calibration(), selection)), mask)
+    return frame_result(name, answer_of(find_targets(probabilities, UNCALIBRATED, selection)), mask)

@@ -15,7 +15,7 @@ from export.onnx.card import write_model
 from export.onnx.cuda_check import CudaCheckFault, check_cuda
 from export.onnx.golden import TOLERANCES, golden_frame
 from service.runtime import Device, ModelFault, Runtime
-from service.runtime.card import Card, CudaGate, GoldenCheck
+from service.runtime.card import UNCALIBRATED, Card, CudaGate, GoldenCheck
 
 STRIDES: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 SIZES: Final = ((2, 1, 3), (1, 3, 2))  # frames; rows and columns in strides
@@ -28,14 +28,14 @@ def write_any_model(path: Path, network: onnx.ModelProto, fields: dict[str, Any]
     Args:
         path: the file to write.
         network: takes intensities and gives probabilities, see ``any_network.servable``.
-        fields: the fields of the card but ``stride``, ``golden`` and ``cuda_gate``.
+        fields: the fields of the card but ``calibration``, ``stride``, ``golden`` and ``cuda_gate``.
         stride: sides of frames are multiples of it. By default, the smallest one with which the network runs.
 
     Raises:
         NetworkFault: the network does not run, or its output is no map of probabilities.
     """
     provisional = GoldenCheck(frame=_png(BLACK), probabilities=_png(BLACK), tolerance=0)
-    card = Card(**fields, stride=stride or 1, golden=provisional)
+    card = Card(**fields, calibration=UNCALIBRATED, stride=stride or 1, golden=provisional)
     write_model(path, network, card)
     try:
         runtime = Runtime(path, Device.CPU)

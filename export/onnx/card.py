@@ -12,7 +12,7 @@ from export.onnx.graph import Precision, ServedNetwork
 from export.report.report import Report
 from model.files import write_atomically
 from model.network.checkpoint import Checkpoint
-from service.runtime.card import METADATA_KEY, Calibration, Card, CudaGate, Measurement, OperatingPoints
+from service.runtime.card import METADATA_KEY, UNCALIBRATED, Calibration, Card, CudaGate, Measurement, OperatingPoints
 
 
 def make_card(checkpoint: Checkpoint, name: str, version: str, threshold: float, precision: Precision = "fp32") -> Card:
@@ -35,6 +35,7 @@ def make_card(checkpoint: Checkpoint, name: str, version: str, threshold: float,
         stride=checkpoint.network.stride,
         precision=precision,
         opset=OPSET,
+        calibration=UNCALIBRATED,
         golden=golden_check(ServedNetwork(checkpoint).eval(), precision, checkpoint.network.stride),
     )
 

@@ -1,8 +1,12 @@
 """Calibration: maps the score of a predicted target to the share of such targets that are real.
 
-The curve is fitted on frames that were not trained on, by isotonic regression over bins of about equal count (Zadrozny
-and Elkan, KDD 2002). It rises strictly, so it keeps the order of targets and never makes different scores equal. A
-correction for small samples keeps it below 1 and above 0.
+The curve is fitted on frames that were not trained on, by isotonic regression over bins (Zadrozny and Elkan, KDD 2002).
+It rises strictly, so it keeps the order of targets and never makes different scores equal. A correction for small
+samples keeps it below 1 and above 0.
+
+False targets are rare, and most of them have low scores. With bins of equal count, nearly all of them are in the first
+bin or two, where the curve must be finest. So each bin gets about the same share of the real and of the false targets
+together.
 """
 
 from dataclasses import dataclass
@@ -36,20 +40,24 @@ class Bin:
     targets: int
 
 
-def fit_curve(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int = 12) -> Curve:
+def fit_curve(
+    scores: NDArray[np.floating], real: NDArray[np.bool_], weights: Floats | None = None, bins: int = 12
+) -> Curve:
     """Fit the calibration curve.
 
     Args:
         scores: ``[T]``, scores of all predicted targets, 0..1.
         real: ``[T]``, whether a true target claims the predicted one.
-        bins: maximum number of bins, of about equal count.
+        weights: ``[T]``, above 0, how much each of them counts; by default each counts the same.
+        bins: maximum number of bins.
 
     Raises:
         ValueError: there are fewer targets than bins, or the shapes differ.
     """
     if scores.shape != real.shape or scores.size < bins:
         raise ValueError(f"{scores.size} scores and {real.size} labels cannot fill {bins} bins")
-    centres, successes, sizes = _bins(scores, real, bins)
+    weights = np.ones(scores.size) if weights is None else weights / weights.mean()
+    centres, successes, sizes = _bins(scores, real, weights, bins)
     confidences, lowest, highest = _rising_shares(successes, sizes)
     inside = (centres > 0) & (centres < 1)
     return Curve(
@@ -62,11 +70,15 @@ def fit_curve(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int =
     )
 
 
-def _bins(scores: NDArray[np.floating], real: NDArray[np.bool_], bins: int) -> tuple[Floats, Floats, Floats]:
-    """Mean score, number of real targets and number of targets of each bin. Equal scores fall into the same bin."""
-    _, places = np.unique(bin_places(scores, bins), return_inverse=True)
-    sizes, totals, successes = (np.bincount(places, values) for values in (np.ones(scores.size), scores, real))
-    return np.asarray(totals / sizes), np.asarray(successes), np.asarray(sizes)
+def _bins(
+    scores: NDArray[np.floating], real: NDArray[np.bool_], weights: Floats, bins: int
+) -> tuple[Floats, Floats, Floats]:
+    """Mean score, weight of real targets and weight of targets of each bin. Equal scores fall into the same bin."""
+    of_kind = np.bincount(real, weights, 2)  # of false targets and of real ones
+    _, places = np.unique(bin_places(scores, bins, weights / of_kind[real.astype(int)]), return_inverse=True)
+    columns = (weights, weights * scores, weights * real)
+    sizes, totals, successes = (np.asarray(np.bincount(places, one), np.float64) for one in columns)
+    return totals / sizes, successes, sizes
 
 
 def _rising_shares(successes: Floats, sizes: Floats) -> tuple[Floats, float, float]:
@@ -125,13 +137,19 @@ def reliability(confidences: NDArray[np.floating], real: NDArray[np.bool_], bins
     return tuple(Bin(float(confidences[one].mean()), float(real[one].mean()), int(one.sum())) for one in groups)
 
 
-def bin_places(scores: NDArray[np.floating], bins: int) -> NDArray[np.int_]:
-    """Index of the bin, 0 to ``bins - 1``, of each of ``scores`` ``[T]``; bins have about equal counts.
+def bin_places(scores: NDArray[np.floating], bins: int, weights: Floats | None = None) -> NDArray[np.int_]:
+    """Index of the bin, 0 to ``bins - 1``, of each of ``scores`` ``[T]``; bins have about equal weight.
 
     Scores that are equal to six decimals fall into the same bin. Calibrated confidences have many equal values, and
     their order has no meaning.
+
+    Args:
+        scores: ``[T]``.
+        bins: maximum number of bins.
+        weights: ``[T]``, of the targets; by default each counts the same.
     """
-    _, which, counts = np.unique(np.round(scores.astype(np.float64), 6), return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - counts / 2
-    places = np.minimum((middle * bins / max(scores.size, 1)).astype(int), bins - 1)
+    _, which = np.unique(np.round(scores.astype(np.float64), 6), return_inverse=True)
+    shares = np.bincount(which, weights)
+    middle = np.cumsum(shares) - shares / 2
+    places = np.minimum((middle * bins / max(shares.sum(), 1e-12)).astype(int), bins - 1)
     return np.asarray(places[which])

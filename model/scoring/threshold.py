@@ -12,7 +12,10 @@ CANDIDATES: Final = (
     *(USUAL, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95),
 )
 MORE_FALSE_OBJECTS: Final = 0.1  # share by which the false objects may exceed those at ``USUAL``
-RULE: Final = "highest IoU whose false objects do not exceed those at 0.5 by more than a tenth"
+RULE: Final = (
+    "highest IoU at which no dataset has a lower IoU than at 0.5 and the false objects do not exceed those at 0.5 by "
+    "more than a tenth"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Trial:
         iou: mean of the IoU of the datasets that have targets, 0..1; a large dataset counts as much as a small one.
         pd: share of the true targets that are detected, all datasets together, 0..1.
         false_objects: number of false objects, all datasets together.
-        allowed: whether the rule allows this number of false objects.
+        allowed: whether the rule allows this threshold.
     """
 
     threshold: float
@@ -43,8 +46,7 @@ def try_thresholds(counts: Mapping[float, Sequence[Counts]]) -> tuple[Trial, ...
     Raises:
         ValueError: no dataset has a target.
     """
-    limit = sum(one.false_objects for one in counts[USUAL]) * (1 + MORE_FALSE_OBJECTS)
-    return tuple(_trial(threshold, datasets, limit) for threshold, datasets in counts.items())
+    return tuple(_trial(threshold, datasets, counts[USUAL]) for threshold, datasets in counts.items())
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial:
@@ -53,15 +55,20 @@ def best_trial(trials: Sequence[Trial]) -> Trial:
     return max(allowed, key=lambda trial: (trial.iou, -trial.false_objects, -trial.threshold))
 
 
-def _trial(threshold: float, datasets: Sequence[Counts], limit: float) -> Trial:
-    with_targets = [score([one]).iou for one in datasets if one.targets]
-    if not with_targets:
+def _trial(threshold: float, datasets: Sequence[Counts], usual: Sequence[Counts]) -> Trial:
+    ious, before = _ious(datasets), _ious(usual)
+    if not ious:
         raise ValueError("the frames have no target: a threshold needs targets to be chosen by")
-    together = sum(datasets, Counts())
+    together, limit = sum(datasets, Counts()), sum(usual, Counts()).false_objects * (1 + MORE_FALSE_OBJECTS)
     return Trial(
         threshold=threshold,
-        iou=sum(with_targets) / len(with_targets),
+        iou=sum(ious) / len(ious),
         pd=together.detected / together.targets,
         false_objects=together.false_objects,
-        allowed=together.false_objects <= limit,
+        allowed=together.false_objects <= limit and all(now >= then for now, then in zip(ious, before, strict=True)),
     )
+
+
+def _ious(datasets: Sequence[Counts]) -> list[float]:
+    """IoU of each dataset that has targets."""
+    return [score([one]).iou for one in datasets if one.targets]

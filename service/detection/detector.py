@@ -18,7 +18,7 @@ from service.frames import Frame, FrameInfo
 from service.runtime import Runtime
 
 CLIPPED: Final = 0.01  # share of counts outside a range that the caller chose
-UNCALIBRATED: Final = "identity"  # value of ``fitted_on``
+IDENTITY: Final = "identity"  # value of ``fitted_on`` if nothing was fitted
 FLAT: Final = "the frame has no contrast: all its counts are equal, or the few others lie beyond the range"
 MOST_TARGETS: Final = 10_000  # of one request; a million took 2 GB, and JSON of 100,000 kept all threads for 0.3 s
 
@@ -107,8 +107,10 @@ class Detector:
             outside = float(np.mean((counts < span.low) | (counts > span.high)))
             if outside > CLIPPED:
                 yield f"{100 * outside:.1f} % of the counts lie outside the range {range_text(span)} and are clipped"
-        if self.runtime.card.calibration.fitted_on == UNCALIBRATED:
-            yield "this model has no calibration: a confidence is the mean probability of the pixels of a target"
+        calibration = self.runtime.card.calibration
+        if calibration.fitted_on == IDENTITY:
+            which = "highest" if calibration.score == "peak" else "mean"
+            yield f"this model has no calibration: a confidence is the {which} probability of the pixels of a target"
 
     def infer(self, prepared: Prepared) -> NDArray[np.float32]:
         """Run the network: probabilities ``[H, W]`` of the frame's pixels, all zero for a constant frame."""

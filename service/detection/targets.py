@@ -80,7 +80,8 @@ class Found:
 def find_targets(probabilities: NDArray[np.float32], calibration: Calibration, selection: Selection) -> Found:
     """Group pixels into targets.
 
-    The score of a target is the mean probability of its pixels; ``calibration`` maps the score to confidence.
+    The score of a target is the highest or the mean probability of its pixels, as ``calibration`` says, which maps the
+    score to confidence.
 
     Args:
         probabilities: ``[H, W]``, 0 to 1.
@@ -91,10 +92,11 @@ def find_targets(probabilities: NDArray[np.float32], calibration: Calibration, s
     if not number:
         return Found((), np.zeros(probabilities.shape, np.bool_), False)
     components = _Components(probabilities, labels, number)
-    confidence = confidence_of(components.score, calibration)
+    score = components.peak if calibration.score == "peak" else components.mean
+    confidence = confidence_of(score, calibration)
     kept = np.flatnonzero((components.area >= selection.min_area) & (confidence >= selection.min_confidence))
     # at equal confidence the higher score comes first, then reading order, so that the order is always the same
-    ranked = kept[np.lexsort((kept, -components.score[kept], -confidence[kept]))]
+    ranked = kept[np.lexsort((kept, -score[kept], -confidence[kept]))]
     chosen = ranked[: selection.max_targets]
     targets = tuple(
         components.target(int(component), rank, float(confidence[component]))
@@ -118,14 +120,14 @@ class _Components:
         owner, weight = labels[y, x] - 1, probabilities[y, x].astype(np.float64)
         self.area = np.bincount(owner, minlength=number)
         mass = np.bincount(owner, weight, number)
-        self.score = mass / self.area
+        self.mean = mass / self.area
         self._x = np.bincount(owner, weight * x, number) / mass
         self._y = np.bincount(owner, weight * y, number) / mass
         # pixels sorted by component, then by falling probability: the first pixel of a component is its peak
         order = np.lexsort((-weight, owner))
         starts = np.cumsum(self.area) - self.area
         first, x, y = order[starts], x[order], y[order]
-        self._peak_x, self._peak_y, self._peak = x[starts], y[starts], weight[first]
+        self._peak_x, self._peak_y, self.peak = x[starts], y[starts], weight[first]
         # scipy's find_objects would keep the interpreter for a second, for a million components
         self._left, self._top = np.minimum.reduceat(x, starts), np.minimum.reduceat(y, starts)
         self._right, self._bottom = np.maximum.reduceat(x, starts), np.maximum.reduceat(y, starts)
@@ -138,5 +140,5 @@ class _Components:
             centroid=Point(float(self._x[k]), float(self._y[k])),
             bbox=Box(left, top, int(self._right[k]) - left + 1, int(self._bottom[k]) - top + 1),
             area=int(self.area[k]),
-            peak=Peak(int(self._peak_x[k]), int(self._peak_y[k]), float(self._peak[k])),
+            peak=Peak(int(self._peak_x[k]), int(self._peak_y[k]), float(self.peak[k])),
         )

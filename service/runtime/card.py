@@ -12,6 +12,7 @@ METADATA_KEY: Final = "rrcanet.card"
 FORMAT: Final = 1  # increased when an older server could misread a newer card
 
 CudaGate = Literal["none", "graph", "session"]
+Score = Literal["mean", "peak"]
 Unit = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
@@ -24,11 +25,14 @@ class CardModel(BaseModel):
 
 
 class Calibration(CardModel):
-    """Maps the score of a target (the mean probability of its pixels) to confidence, linearly between knots.
+    """Maps the score of a target to confidence, linearly between knots.
 
+    ``score`` says what the score is: the highest probability of the target's pixels (``peak``), or their mean. Files
+    without this field are older, and their knots are for the mean.
     ``fitted_on`` names the frames that the knots were fitted on; ``identity`` means that nothing was fitted.
     """
 
+    score: Score = "mean"
     scores: tuple[Unit, ...] = (0.0, 1.0)
     confidences: tuple[Unit, ...] = (0.0, 1.0)
     fitted_on: str = "identity"
@@ -42,6 +46,9 @@ class Calibration(CardModel):
         if any(b < a for a, b in zip(self.confidences, self.confidences[1:], strict=False)):
             raise ValueError("confidences must not decrease")
         return self
+
+
+UNCALIBRATED: Final = Calibration(score="peak")  # of a file that was just written: confidence = score
 
 
 class OperatingPoints(CardModel):

@@ -62,6 +62,15 @@ def test_a_few_targets_calibrate_well_enough() -> None:
     assert np.median(errors) < 0.08
 
 
+def test_false_targets_of_low_scores_do_not_lower_the_confidence_of_others() -> None:
+    """Of 1000 targets, 60 are false, and all of these have one of the 120 lowest scores."""
+    scores = np.sort(RNG.random(1000))
+    real = np.r_[np.arange(120) % 2 == 0, np.ones(880, bool)]
+    curve = fit_curve(scores, real)
+    assert curve(scores[[20, 60, 100]]) == pytest.approx([0.5, 0.5, 0.5], abs=0.1)
+    assert curve(scores[[160, 400, 900]]) == pytest.approx([1, 1, 1], abs=0.08)
+
+
 @pytest.mark.parametrize("score", [0.9, 1.0])
 def test_equal_scores_are_told_their_own_share(score: float) -> None:
     scores = np.r_[np.full(240, score), np.full(60, 0.5)]

@@ -19,9 +19,22 @@ def test_the_highest_iou_wins_among_those_with_few_false_objects() -> None:
 def test_a_small_dataset_counts_as_much_as_a_large_one() -> None:
     large, small = counts(5000, 0, union=10_000), counts(1, 0, union=10)
     better_small = counts(9, 0, union=10)
-    trials = try_thresholds({0.5: [large, small], 0.3: [counts(4800, 0, union=10_000), better_small]})
-    assert [trial.iou for trial in trials] == pytest.approx([0.3, 0.69])
+    trials = try_thresholds(
+        {
+            0.5: [large, small],
+            0.3: [large, better_small],
+            0.4: [counts(7000, 0, union=10_000), small],  # more pixels are right, but a smaller part of a dataset
+        }
+    )
+    assert [trial.iou for trial in trials] == pytest.approx([0.3, 0.7, 0.4])
     assert best_trial(trials).threshold == 0.3
+
+
+def test_no_dataset_pays_for_the_gain_of_another() -> None:
+    usual, gains = [counts(50, 0), counts(50, 0)], [counts(80, 0), counts(49, 0)]
+    trials = try_thresholds({0.2: gains, 0.4: [counts(51, 0), counts(50, 0)], 0.5: usual})
+    assert [trial.allowed for trial in trials] == [False, True, True]
+    assert best_trial(trials).threshold == 0.4
 
 
 def test_frames_without_targets_count_by_their_false_objects_alone() -> None:

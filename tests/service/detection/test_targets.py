@@ -1,5 +1,7 @@
 """Probabilities -> targets, on probabilities made by hand."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -99,6 +101,13 @@ def test_confidence_is_the_score_after_calibration() -> None:
     timid = Calibration(scores=(0.5, 1.0), confidences=(0.0, 0.4), fitted_on="three frames")
     found = find_targets(np.array([[0.75]], np.float32), timid, Selection(0.5, 0.0, 1, 1))
     assert found.targets[0].confidence == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("score", "confidence"), [("mean", 0.7), ("peak", 0.9)])
+def test_the_card_says_which_score_the_confidence_comes_from(score: Literal["mean", "peak"], confidence: float) -> None:
+    probabilities = np.array([[0.9, 0.6, 0.6]], np.float32)
+    found = find_targets(probabilities, Calibration(score=score), Selection(0.5, 0.0, 1, 1))
+    assert found.targets[0].confidence == pytest.approx(confidence)
 
 
 def test_equal_confidence_goes_by_score_and_then_in_reading_order() -> None:
