@@ -28,6 +28,13 @@ LARGEST_SEED = 2**31 - 1
 SCORE_HELP = "Steps between two scores on the held-out frames of the recipe; 0 for none."
 EPILOG = "Example: rrcanet train nuaa-sirst --data datasets --out runs/nuaa"
 
+score_every_option = click.option(
+    "--score-every", type=click.IntRange(0), default=0, show_default=True, help=SCORE_HELP
+)
+tensorboard_option = click.option(
+    "--tensorboard", is_flag=True, help="Also write the log as TensorBoard events into the folder of the run."
+)
+
 
 @click.command("train", epilog=EPILOG)
 @click.argument("recipe", metavar="RECIPE")
@@ -41,8 +48,8 @@ EPILOG = "Example: rrcanet train nuaa-sirst --data datasets --out runs/nuaa"
 @click.option(
     "--checkpoint-every", type=click.IntRange(1), default=250, show_default=True, help="Steps between checkpoints."
 )
-@click.option("--score-every", type=click.IntRange(0), default=0, show_default=True, help=SCORE_HELP)
-@click.option("--tensorboard", is_flag=True, help="Also write the log as TensorBoard events into --out/tensorboard.")
+@score_every_option
+@tensorboard_option
 def train_command(
     recipe: str,
     data: Path,

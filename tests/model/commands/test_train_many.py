@@ -1,5 +1,6 @@
 """Several runs side by side end as each would alone."""
 
+import csv
 import signal
 import subprocess
 import sys
@@ -55,6 +56,33 @@ def test_runs_side_by_side_end_as_each_would_alone(tmp_path: Path) -> None:
     first, second, reference = (weights(tmp_path / name) for name in ("many/small-0", "many/small-1", "one"))
     assert all(torch.equal(second[key], reference[key]) for key in reference)
     assert any(not torch.equal(first[key], second[key]) for key in first)
+
+
+def test_every_run_has_a_log_a_curve_and_its_best_weights(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "scenes", count=8)
+    held_out = RECIPE.replace("[network]", 'held_out = ["scene_0002"]\n[network]', 1)
+    (tmp_path / "small.toml").write_text(held_out)
+    arguments = {"score-every": "2"}
+    stopped = many(tmp_path, "small:0", "small:1", minutes="0", **arguments)
+    assert stopped.exit_code == 0, stopped.output
+    result = many(tmp_path, "small:0", "small:1", **arguments)
+    assert result.exit_code == 0, result.output
+    for name in ("small-0", "small-1"):
+        assert f"{name}: step 2: held-out IoU" in result.output
+        folder = tmp_path / "many" / name
+        with (folder / "log.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [row["step"] for row in rows] == ["2", "4"]
+        assert all(row["pd"] for row in rows)
+        assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_held_out_frames_nothing_is_scored(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "scenes", count=4)
+    (tmp_path / "small.toml").write_text(RECIPE)
+    result = many(tmp_path, "small:0", **{"score-every": "2"})
+    assert result.exit_code == 1
+    assert "holds no frame out of training" in result.output
 
 
 def test_runs_that_are_told_to_end_leave_their_states(tmp_path: Path) -> None:
