@@ -12,7 +12,7 @@ from export.bench.cases import Case, Refused, Shape, Unreachable, model_case, se
 from export.bench.floor import find_floors
 from export.bench.report import BenchReport, Row
 from export.bench.timing import Clients, Plan, measure, warm_up
-from export.commands.options import json_option, key_option, write_json
+from export.commands.options import device_option, json_option, key_option, write_json
 from export.evaluation.address import Address, AddressError, is_address, read_address
 from service.extras import how_to_install
 from service.pretrained import DEFAULT
@@ -66,9 +66,7 @@ class SizeType(click.ParamType[tuple[int, int]]):
     "--turns", type=click.IntRange(1), default=3, show_default=True, help="Turns per case; rates are medians."
 )
 @click.option("--clients", type=click.IntRange(1), default=1, show_default=True, help="Concurrent calls.")
-@click.option(
-    "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
-)
+@device_option
 @json_option
 @key_option
 def bench_command(

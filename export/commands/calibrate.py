@@ -9,7 +9,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from export.commands.options import range_option, require_writable, writing
+from export.commands.options import device_option, range_option, require_writable, writing
 from export.evaluation.evaluate import FrameResult
 from export.evaluation.source import FileSource, SourceError
 from export.evaluation.thresholds import evaluate_at
@@ -62,9 +62,7 @@ class ThresholdType(click.ParamType[float | str]):
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), multiple=True, required=True, help="Dataset; may be repeated.")
 @click.option("--split", default="train", show_default=True, help="Split that MODEL was not trained on.")
-@click.option(
-    "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
-)
+@device_option
 @click.option("--threshold", "requested", type=ThresholdType(), help=THRESHOLD_HELP)
 @range_option
 def calibrate_command(

@@ -6,8 +6,14 @@ from typing import Final
 
 import click
 
-from export.commands.export import NAME_HELP, validate_card_field
-from export.commands.options import OutputFile, writing
+from export.commands.options import (
+    NAME_HELP,
+    model_version_option,
+    output_option,
+    threshold_option,
+    validate_card_field,
+    writing,
+)
 from export.onnx.any_card import write_any_model
 from export.onnx.any_network import NetworkFault, channels_of, count_weights, opset_of, read_network, servable
 from service.runtime.card import METADATA_KEY
@@ -25,17 +31,10 @@ TRAINED_HELP: Final = (
 
 @click.command("card", epilog=EPILOG)
 @click.argument("network", type=click.Path(path_type=Path), metavar="NET.onnx")
-@click.option("-o", "--output", type=OutputFile(), required=True, help="The .onnx file to write.")
+@output_option
 @click.option("--name", required=True, callback=validate_card_field, help=NAME_HELP)
-@click.option("--model-version", default="1", show_default=True, callback=validate_card_field)
-@click.option(
-    "--threshold",
-    type=float,
-    default=0.5,
-    show_default=True,
-    callback=validate_card_field,
-    help="Decision threshold on the probability of pixels, 0 to 1.",
-)
+@model_version_option
+@threshold_option
 @click.option("--mean", type=float, multiple=True, help=MEAN_HELP)
 @click.option("--std", type=click.FloatRange(0, min_open=True), multiple=True, help=STD_HELP)
 @click.option("--logits", is_flag=True, help="The output holds logits: add a sigmoid.")

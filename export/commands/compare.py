@@ -5,8 +5,17 @@ from typing import Final
 
 import click
 
-from export.commands.evaluate import SPLIT_HELP, open_source, summarise
-from export.commands.options import json_option, key_option, range_option, write_json
+from export.commands.evaluate import open_source, summarise
+from export.commands.options import (
+    data_option,
+    device_option,
+    grid_option,
+    json_option,
+    key_option,
+    range_option,
+    split_option,
+    write_json,
+)
 from export.evaluation.address import AddressError, is_address
 from export.evaluation.evaluate import FrameResult, evaluate, evaluate_predictions
 from export.evaluation.grid import Grid
@@ -29,12 +38,10 @@ SHOWN: Final = 10  # frames of the printed table
 @click.command("compare", epilog=EPILOG)
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with frames and masks.")
-@click.option("--split", help=SPLIT_HELP)
-@click.option("--grid", type=click.Choice([one.value for one in Grid]), default=Grid.NATIVE.value, show_default=True)
-@click.option(
-    "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
-)
+@data_option
+@split_option
+@grid_option
+@device_option
 @range_option
 @json_option
 @click.option("--report", "report_folder", type=click.Path(file_okay=False, path_type=Path), help=REPORT_HELP)

@@ -7,7 +7,18 @@ from pathlib import Path
 import click
 import numpy as np
 
-from export.commands.options import json_option, key_option, range_option, require_writable, write_json, writing
+from export.commands.options import (
+    data_option,
+    device_option,
+    grid_option,
+    json_option,
+    key_option,
+    range_option,
+    require_writable,
+    split_option,
+    write_json,
+    writing,
+)
 from export.evaluation.address import AddressError, is_address
 from export.evaluation.details import Details
 from export.evaluation.evaluate import FrameResult, evaluate, evaluate_predictions
@@ -19,7 +30,7 @@ from export.onnx.card import record_measurement
 from export.report.report import Report
 from intensity import Range
 from model.data.dataset import DataError, FrameFolder
-from model.data.layouts import TEST, default_split
+from model.data.layouts import default_split
 from model.scoring.calibration import calibration_error
 from model.scoring.metrics import score
 from service.commands.progress import progress
@@ -28,7 +39,6 @@ from service.extras import how_to_install
 from service.runtime import Device, ModelFault
 
 EPILOG = "Example: rrcanet evaluate http://localhost:8000 --data datasets/NUAA-SIRST --split test --report report"
-SPLIT_HELP = f"A list of names: a file, or its stem in the folder. [default: {TEST}; all frames if there is no list]"
 REPORT_HELP = "Write curves, groups and the worst frames to index.html and report.md in this folder."
 PREDICTIONS_HELP = "Score the masks of any tool in place of a model: a folder of masks, or a COCO file."
 WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Details], None]
@@ -37,12 +47,10 @@ WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Details], None]
 @click.command("evaluate", epilog=EPILOG)
 @click.argument("model", metavar="[MODEL|URL]", required=False)
 @click.option("--predictions", type=click.Path(path_type=Path), help=PREDICTIONS_HELP)
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with frames and masks.")
-@click.option("--split", help=SPLIT_HELP)
-@click.option("--grid", type=click.Choice([one.value for one in Grid]), default=Grid.NATIVE.value, show_default=True)
-@click.option(
-    "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
-)
+@data_option
+@split_option
+@grid_option
+@device_option
 @range_option
 @json_option
 @click.option("--record", is_flag=True, help="Write the scores into the card of the model file.")

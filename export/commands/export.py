@@ -2,12 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Any, Final
 
 import click
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from export.commands.options import OutputFile, writing
+from export.commands.options import (
+    NAME_HELP,
+    model_version_option,
+    output_option,
+    threshold_option,
+    validate_card_field,
+    writing,
+)
 from export.commands.verify import print_comparisons
 from export.onnx.card import make_card, record_cuda_check, write_model
 from export.onnx.cuda_check import CudaCheckFault, check_cuda
@@ -16,42 +21,24 @@ from export.onnx.half import HalfOverflow
 from export.onnx.verify import agree, verify
 from model.network.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from service.runtime import Device, ModelFault, Runtime
-from service.runtime.card import CudaGate, Name, Unit, Version
+from service.runtime.card import CudaGate
 
 EPILOG = "Example: rrcanet export runs/nuaa/weights.safetensors -o models/nuaa.onnx --name nuaa --model-version 1"
 CUDA_CHECKS: dict[CudaGate, str] = {
     "graph": "no CUDA on this machine; by opset, operators and control flow, CUDA can run the whole graph",
     "session": "every node runs on CUDA, and the result for the golden frame is right",
 }
-NAME_HELP = "Name of the model in responses and metrics."
 PRECISION_HELP = (
     "Precision of weights and arithmetic; input and output stay float32. fp16 is for GPUs: a CPU only emulates it."
 )
-FIELDS: Final[dict[str, Any]] = {"name": Name, "model_version": Version, "threshold": Unit}  # types of card fields
-
-
-def validate_card_field(_context: click.Context, option: click.Parameter, value: str | float) -> str | float:
-    """Refuse a value that the card cannot hold before the export starts."""
-    try:
-        TypeAdapter(FIELDS[str(option.name)], config=ConfigDict(allow_inf_nan=False)).validate_python(value)
-    except ValidationError as error:
-        raise click.BadParameter(f"{value!r}: {error.errors()[0]['msg']}") from error
-    return value
 
 
 @click.command("export", epilog=EPILOG)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=OutputFile(), required=True, help="The .onnx file to write.")
+@output_option
 @click.option("--name", default="rrcanet", show_default=True, callback=validate_card_field, help=NAME_HELP)
-@click.option("--model-version", default="1", show_default=True, callback=validate_card_field)
-@click.option(
-    "--threshold",
-    type=float,
-    default=0.5,
-    show_default=True,
-    callback=validate_card_field,
-    help="Decision threshold on the probability of pixels, 0 to 1.",
-)
+@model_version_option
+@threshold_option
 @click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True, help=PRECISION_HELP)
 def export_command(
     checkpoint: Path, output: Path, name: str, model_version: str, threshold: float, precision: Precision

@@ -6,14 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, Final
 
 import click
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from export.evaluation.grid import Grid
 from model.files import write_atomically
 from service.commands.options import RangeType
 from service.detection.options import RangeMode
+from service.runtime import Device
+from service.runtime.card import Name, Unit, Version
 from service.settings import CLIENT_KEY
+
+CARD_FIELDS: Final[dict[str, Any]] = {"name": Name, "model_version": Version, "threshold": Unit}  # by option
+NAME_HELP: Final = "Name of the model in responses and metrics."
+SPLIT_HELP: Final = (
+    "A list of names: a file, or its stem in the folder. [default: test; all frames if there is no list]"
+)
 
 
 class OutputFile(click.Path):
@@ -46,6 +56,35 @@ def require_writable(file: Path) -> None:
         TemporaryFile(dir=file.parent).close()
 
 
+def validate_card_field(_context: click.Context, option: click.Parameter, value: str | float) -> str | float:
+    """Refuse a value that the card cannot hold before the work starts."""
+    try:
+        TypeAdapter(CARD_FIELDS[str(option.name)], config=ConfigDict(allow_inf_nan=False)).validate_python(value)
+    except ValidationError as error:
+        raise click.BadParameter(f"{value!r}: {error.errors()[0]['msg']}") from error
+    return value
+
+
+output_option = click.option("-o", "--output", type=OutputFile(), required=True, help="The .onnx file to write.")
+model_version_option = click.option("--model-version", default="1", show_default=True, callback=validate_card_field)
+threshold_option = click.option(
+    "--threshold",
+    type=float,
+    default=0.5,
+    show_default=True,
+    callback=validate_card_field,
+    help="Decision threshold on the probability of pixels, 0 to 1.",
+)
+data_option = click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="Folder with frames and masks."
+)
+split_option = click.option("--split", help=SPLIT_HELP)
+grid_option = click.option(
+    "--grid", type=click.Choice([one.value for one in Grid]), default=Grid.NATIVE.value, show_default=True
+)
+device_option = click.option(
+    "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
+)
 json_option = click.option("--json", "json_file", type=OutputFile(), help="Also write the results to this file.")
 range_option = click.option(
     "--range",
