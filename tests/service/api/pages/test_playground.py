@@ -313,6 +313,7 @@ def turn(page: Page, knob: str, value: str) -> None:
     [
         ("Threshold", "0.02", {"threshold": "0.02"}),
         ("Minimum confidence", "1", {"min_confidence": "1"}),
+        ("Sensitivity", "quiet", {"sensitivity": "quiet"}),
         ("Polarity", "black_hot", {"polarity": "black_hot"}),
         ("Range", "minmax", {"range": "minmax"}),
         ("Range", "dtype", {"range": "dtype"}),
