@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from typing import Final, ParamSpec, TypeVar
 
-from service.detection.detector import UNCALIBRATED
+from service.detection.detector import IDENTITY
 from service.engine.engine import Engine
 from service.errors import Reason, ServiceError
 from service.keys import Keys
@@ -179,7 +179,7 @@ class ServerState:
         cards = [detector.runtime.card for detector in repository]
         logger.info("models: %s", ", ".join(f"{card.name}@{card.version}" for card in cards))
         for card in cards:
-            if card.calibration.fitted_on == UNCALIBRATED:
+            if card.calibration.fitted_on == IDENTITY:
                 logger.warning(
                     "%s@%s has no calibration: its confidence is a mean probability", card.name, card.version
                 )
