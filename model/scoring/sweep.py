@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from model.scoring.metrics import false_objects
 from model.scoring.objects import OccupiedRegion, match
 
-# about even in log-odds, as probabilities of a trained network are; no pixel is above 1, so the curve ends at (0, 0)
+# fine at both ends, where probabilities of a trained network lie, and every threshold that export chooses from between
+# them; no pixel is above 1, so the curve ends at (0, 0)
 THRESHOLDS: Final = (
-    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
-    *(0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 1.0),
+    *(0.001, 0.002, 0.005, 0.01, 0.02),
+    *(0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95),
+    *(0.98, 0.99, 0.995, 0.998, 0.999, 1.0),
 )
 
 

@@ -57,7 +57,8 @@ def create_app(state: ServerState, most_connections: int | None = None) -> FastA
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)
     app.add_exception_handler(HTTPException, on_http_error)
-    app.add_middleware(detect.DetectFirst)
+    if not _has_telemetry():  # FastAPI's own layers write the spans
+        app.add_middleware(detect.DetectFirst)
     if state.keys is not None:
         app.add_middleware(RequireApiKey, keys=state.keys)
     app.add_middleware(Envelope, log=log)
@@ -85,8 +86,12 @@ def _lifespan(
 
 def _telemetry() -> TelemetryConfig:
     """OpenTelemetry is configured by its own environment variables. Without any of them, it costs requests nothing."""
-    enabled = any(name.startswith("OTEL_") for name in os.environ)
+    enabled = _has_telemetry()
     return {"auto_configure": enabled, "tracing": enabled, "metrics": enabled, "logs": enabled}
+
+
+def _has_telemetry() -> bool:
+    return any(name.startswith("OTEL_") for name in os.environ)
 
 
 def _version() -> str:

@@ -260,4 +260,4 @@ def test_a_file_of_several_frames_is_named(model_file: Path, downloaded: Path, c
     for model in (model_file, client.base_url):
         result = evaluate(model, downloaded)
         assert result.exit_code == 1
-        assert "scene_0001.tif holds 2 pages, but a file must hold one frame" in result.output
+        assert "holds 2 pages, but a file must hold one frame" in result.output
