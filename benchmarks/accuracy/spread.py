@@ -6,33 +6,27 @@ The frames of the split are drawn again with replacement, many times, and scored
 says how exact the frames are as a measurement. It does not hold the differences between two trainings.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import click
 import numpy as np
 
+from benchmarks.compare.summary import COLUMNS
 from export.evaluation.evaluate import evaluate
 from export.evaluation.grid import Grid
 from export.evaluation.source import FileSource, SourceError
 from export.report.table import Table, format_score
 from model.data.dataset import DataError, FrameFolder
 from model.data.layouts import TEST
-from model.scoring.metrics import Counts, Scores, score
+from model.scoring.metrics import Counts, score
 from service.commands.progress import progress
 from service.detection.options import RangeMode
 from service.runtime import Device, ModelFault
 
 SHARE: Final = 0.95  # of the draws that lie in the interval
 DRAWS: Final = 1000
-COLUMNS: Final[dict[str, Callable[[Scores], float]]] = {
-    "IoU %": lambda scores: 100 * scores.iou,
-    "nIoU %": lambda scores: 100 * scores.niou,
-    "Pd %": lambda scores: 100 * scores.pd,
-    "Fa identity e-6": lambda scores: scores.fa_identity,
-    "Fa legacy e-6": lambda scores: scores.fa_legacy,
-}
 
 
 @click.command()

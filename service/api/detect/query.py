@@ -166,9 +166,7 @@ def parse_query(query: bytes) -> DetectQuery:
     except ValidationError as error:
         faults = error.errors()
         explain_unknown(faults, DetectQuery.model_fields)
-        raise _refusal(
-            [(str(fault["loc"][0]) if fault["loc"] else "query", fault["msg"]) for fault in faults]
-        ) from error
+        raise _refusal([(_name(fault), fault["msg"]) for fault in faults]) from error
 
 
 def _refuse_repeated(query: QueryParams) -> None:

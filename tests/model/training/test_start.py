@@ -13,22 +13,9 @@ from model.training.start import initial_network
 from model.training.trainer import WEIGHTS_FILE
 from tests.model.conftest import Write
 from tests.model.sampling.test_sampler import _sample
+from tests.model.training.small_recipe import SMALL_RECIPE
 
-RECIPE = """
-{top}
-name = "small"
-description = "a test"
-datasets = ["{dataset}"]
-[network]
-widths = [8, 16]
-units = [1, 1]
-passes = 1
-[optimisation]
-steps = {steps}
-batch = 2
-crop = 32
-peak_learning_rate = 1e-9
-"""
+RECIPE = SMALL_RECIPE + "peak_learning_rate = 1e-9\n"
 
 
 @pytest.fixture

@@ -12,23 +12,9 @@ from model.recipe import Network
 from model.training.trainer import WEIGHTS_FILE
 from tests.model.conftest import Write
 from tests.model.sampling.test_sampler import _sample
+from tests.model.training.small_recipe import SMALL_RECIPE
 
-RECIPE = """
-{top}
-name = "small"
-description = "a test"
-datasets = ["{dataset}"]
-[network]
-widths = [8, 16]
-units = [1, 1]
-passes = 1
-[optimisation]
-steps = {steps}
-batch = 2
-crop = 32
-average_decay = 0.0
-teacher_share = 1.0
-"""
+RECIPE = SMALL_RECIPE + "average_decay = 0.0\nteacher_share = 1.0\n"
 WIDE = Network(widths=(16, 16), units=(1, 1), passes=1)
 
 
