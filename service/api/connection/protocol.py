@@ -15,8 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.connection.limits import CONNECTIONS, Connections
 from service.api.connection.slow_client import SlowClientTimer
-from service.api.middleware.content_policy import restrict
-from service.api.middleware.envelope import LEFT, REQUEST_LOG
+from service.api.middleware.envelope import LEFT, REQUEST_LOG, restrict
 from service.api.problems import MEDIA_TYPE, problem_body
 from service.errors import NO_MEMORY, Reason, ServiceError
 

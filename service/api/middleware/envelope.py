@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.middleware import api_keys
-from service.api.middleware.content_policy import restrict
 from service.api.problems import problem
 from service.errors import NO_MEMORY, Reason, ServiceError
 from service.observability.logs import UNMATCHED, RequestLog
@@ -25,6 +24,9 @@ REQUEST_LOG: Final = "request_log"  # in the state that the server shares with t
 REQUEST_ID: Final = "request_id"  # in the state of a request
 STAGES: Final = "stages"  # likewise, the milliseconds of its stages
 LEFT: Final = "left"  # likewise, a future that is done when the connection is lost
+POLICY: Final = b"content-security-policy"
+NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
+NOTHING: Final = (POLICY, b"default-src 'none'; frame-ancestors 'none'")  # where a page has no policy of its own
 CLIENT_LEFT: Final = 499  # the client closed the connection before the answer began; only the log has this status
 
 logger = logging.getLogger(__name__)
@@ -118,6 +120,13 @@ class _Exchange:
         elapsed = time.monotonic() - self._began
         key = self._state.get(api_keys.KEY)
         self._log.record(self._scope["method"], status, self._state[REQUEST_ID], route, reason, elapsed, key)
+
+
+def restrict(headers: list[tuple[bytes, bytes]]) -> None:
+    """Add the headers that keep a browser from taking an answer for a page, a script or a part of another page."""
+    headers.append(NO_SNIFFING)
+    if POLICY not in [name for name, _ in headers]:
+        headers.append(NOTHING)
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
