@@ -1,4 +1,4 @@
-"""Describes detections as JSON, and encodes masks: PNG, COCO run lengths, probabilities as a 16-bit PNG.
+"""Describes detections as JSON, and encodes masks and previews: PNG, COCO run lengths, probabilities as a 16-bit PNG.
 
 The API and ``rrcanet detect`` both write what is described here.
 """
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.detection.detector import Detection, Detector
+from service.detection.detector import Detection, Detector, Prepared
 from service.detection.targets import Target
 from service.errors import ServiceError
 
-PNG_EFFORT: Final = 1  # masks are nearly empty: a higher compression level costs time and saves only a few bytes
+PNG_EFFORT: Final = 1  # masks are nearly empty and previews are noise: a higher level costs time and saves little
 
 
 class MaskEncoding(StrEnum):
@@ -27,6 +27,13 @@ class MaskEncoding(StrEnum):
     PNG = "png"
     RLE = "rle"
     PROBABILITY = "probability"
+
+
+class PreviewEncoding(StrEnum):
+    """How an answer carries what the network saw."""
+
+    NONE = "none"
+    PNG = "png"
 
 
 def describe_model(detector: Detector) -> dict[str, str]:
@@ -58,6 +65,12 @@ def describe_detection(index: int, detection: Detection, mask: MaskEncoding) -> 
     if mask is not MaskEncoding.NONE:
         entry["mask"] = _describe_mask(detection, mask)
     return entry
+
+
+def describe_preview(prepared: Prepared) -> dict[str, str]:
+    """The frame as the network saw it: after range and polarity, rounded to 8 bits, of the frame's size."""
+    data = _png(Image.fromarray(np.rint(prepared.intensities()).astype(np.uint8)))
+    return {"encoding": PreviewEncoding.PNG.value, "data": base64.b64encode(data).decode()}
 
 
 def describe_fault(index: int, name: str | None, fault: ServiceError) -> dict[str, Any]:

@@ -45,6 +45,10 @@ class Prepared:
         """Join the probabilities ``[1, H', W']`` of all inputs to ``[H, W]`` of the frame; zeros if it has no input."""
         return join(self.windows, answers, self.info.height, self.info.width)
 
+    def intensities(self) -> NDArray[np.float32]:
+        """What the network sees, ``[H, W]``, 0 to 255: after range and polarity, without padding; zeros if constant."""
+        return self.join(one[0] for one in self.inputs)
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 from starlette.datastructures import QueryParams
 
-from service.detection.description import MaskEncoding
+from service.detection.description import MaskEncoding, PreviewEncoding
 from service.detection.options import Options, Polarity, parse_range
 from service.detection.sensitivity import Sensitivity, false_alarm_rate
 from service.errors import Reason, ServiceError
@@ -52,6 +52,10 @@ class DetectQuery(BaseModel):
         1000, ge=0, le=100_000, description="Most targets of one frame; the most confident are kept."
     )
     mask: MaskEncoding = Field(MaskEncoding.PNG, description="How the answer carries the mask.")
+    preview: PreviewEncoding = Field(
+        PreviewEncoding.NONE,
+        description="`png`: each frame also has what the network saw, 8 bits after range and polarity.",
+    )
     range: str = Field(
         "auto", max_length=64, description="How counts map to intensity: `auto`, `dtype`, `minmax` or `LO:HI`."
     )

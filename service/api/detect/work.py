@@ -4,10 +4,18 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from service.api.detect.query import DetectQuery, MediaType
-from service.detection.description import MaskEncoding, describe_detection, describe_fault, describe_model, encode_png
+from service.detection.description import (
+    MaskEncoding,
+    PreviewEncoding,
+    describe_detection,
+    describe_fault,
+    describe_model,
+    describe_preview,
+    encode_png,
+)
 from service.detection.detector import Detection, Prepared
 from service.engine.work import Plan, Tensor, Work
 from service.errors import Reason, ServiceError
@@ -74,18 +82,22 @@ def read_work(parts: list[Part], plan: Plan, media_type: MediaType, query: Detec
         raise ServiceError(Reason.NOT_ACCEPTABLE, detail)
     ready = [entry for entry in entries if isinstance(entry, Prepared)]
     encoding = None if media_type is MediaType.MASK else query.mask
-    return Work(plan, ready, len(entries) - len(ready), partial(write_answer, plan, entries, encoding))
+    has_preview = query.preview is not PreviewEncoding.NONE
+    return Work(plan, ready, len(entries) - len(ready), partial(write_answer, plan, entries, encoding, has_preview))
 
 
 def write_answer(
     plan: Plan,
     entries: Sequence[Entry],
     encoding: MaskEncoding | None,
+    has_preview: bool,
     probabilities: Sequence[Tensor],
     detect: Callable[[], Sequence[Detection]],
     timing: Timing,
 ) -> bytes:
     """The contract's JSON with masks of this encoding, or, for None, the PNG mask of the only frame.
+
+    With ``has_preview``, each frame of the JSON also has what the network saw.
 
     Raises:
         ServiceError: none of the frames could be read.
@@ -101,12 +113,20 @@ def write_answer(
         else describe_detection(index, next(detections), encoding)
         for index, entry in enumerate(entries)
     ]
+    if has_preview:
+        _add_previews(frames, entries)
     answer = {
         "model": describe_model(plan.detector),
         "frames": frames,
         "timing_ms": {stage: round(milliseconds, 3) for stage, milliseconds in timing.finish().items()},
     }
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _add_previews(frames: Sequence[dict[str, Any]], entries: Sequence[Entry]) -> None:
+    for frame, entry in zip(frames, entries, strict=True):
+        if isinstance(entry, Prepared):
+            frame["preview"] = describe_preview(entry)
 
 
 def _decode_part(part: Part, budget: Budget, reading: Reading, raw: RawLayout | None) -> list[Frame | ServiceError]:

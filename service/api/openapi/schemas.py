@@ -78,6 +78,13 @@ class RunLengths(Schema):
     counts: str
 
 
+class Preview(Schema):
+    """What the network saw: an 8-bit PNG in base64, after range and polarity, of the size of the frame."""
+
+    encoding: Literal["png"]
+    data: str
+
+
 class FrameFault(Schema):
     """Why one of several frames could not be read."""
 
@@ -106,6 +113,7 @@ class Frame(Schema):
     truncated: bool | None = None
     warnings: list[str] | None = None
     mask: Image | RunLengths | None = None
+    preview: Preview | None = None
 
 
 class TimingMs(Schema):
