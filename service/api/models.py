@@ -6,12 +6,13 @@ from fastapi import APIRouter, Path, Request
 
 from service.api.openapi.errors import CLOSED, problems
 from service.api.openapi.schemas import ModelCard, ModelCards
+from service.api.openapi.tags import Tag
 from service.detection.detector import Detector
 from service.errors import Reason
 from service.models.repository import Repository
 from service.server.state import ServerState
 
-router: Final = APIRouter(responses=problems(*CLOSED))
+router: Final = APIRouter(tags=[Tag.MODELS], responses=problems(*CLOSED))
 
 
 @router.get("/v1/models", summary="All served models")

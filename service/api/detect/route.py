@@ -15,6 +15,7 @@ from service.api.multipart import MULTIPART, PART_NAMES
 from service.api.openapi.errors import OF_FRAMES, Responses, problems
 from service.api.openapi.headers import SERVER_TIMING, refer
 from service.api.openapi.schemas import DetectAnswer
+from service.api.openapi.tags import Tag
 from service.engine.work import Plan
 from service.errors import Reason
 from service.frames import ACCEPTED
@@ -22,7 +23,7 @@ from service.observability.timing import Timing
 from service.server.state import ServerState
 
 PATH: Final = "/v1/detect"
-router: Final = APIRouter()
+router: Final = APIRouter(tags=[Tag.DETECTION])
 
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 FILES: Final = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}

@@ -9,6 +9,7 @@ from service.api.middleware.api_keys import OPEN
 from service.api.openapi.errors import SCHEMAS, faults, problems
 from service.api.openapi.headers import HEADERS, PARAMETERS, REQUEST_ID, refer
 from service.api.openapi.schemas import Problem
+from service.api.openapi.tags import TAGS
 from service.api.openinference.wire import Fault
 from service.api.problems import is_open_inference
 from service.errors import Reason
@@ -40,12 +41,20 @@ def _complete(document: dict[str, Any], with_keys: bool) -> None:
     )
     components["schemas"] |= own["$defs"]
     components |= {"headers": HEADERS, "parameters": PARAMETERS}
+    document["tags"] = _used(document)
     if with_keys:
         components["securitySchemes"] = SCHEMES
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _complete_operation(path, operation, with_keys and path not in OPEN)
         operations["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in PARAMETERS]
+
+
+def _used(document: dict[str, Any]) -> list[dict[str, str]]:
+    """The groups that have a route: those of the adapters have none where no adapter is switched on."""
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    used = {tag for operation in operations for tag in operation["tags"]}
+    return [tag for tag in TAGS if tag["name"] in used]
 
 
 def _complete_operation(path: str, operation: dict[str, Any], with_key: bool) -> None:

@@ -10,6 +10,7 @@ from service.api.body import BodyPlaces, enter, read_parts
 from service.api.multipart import MULTIPART
 from service.api.openapi.errors import CLOSED, OF_FRAMES, Responses, faults
 from service.api.openapi.headers import SERVER_TIMING, refer
+from service.api.openapi.tags import Tag
 from service.api.openinference.inference import Body
 from service.api.openinference.models import Model, find_model, versions_of
 from service.api.openinference.request import JSON_LENGTH, read_json_length
@@ -18,7 +19,7 @@ from service.errors import Reason, ServiceError
 from service.observability.timing import Timing
 from service.server.state import ServerState
 
-router: Final = APIRouter(prefix="/v2")
+router: Final = APIRouter(prefix="/v2", tags=[Tag.OPEN_INFERENCE])
 
 MODEL: Final = "/models/{model}"
 VERSION: Final = "/models/{model}/versions/{version}"

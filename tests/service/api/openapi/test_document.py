@@ -161,6 +161,15 @@ def test_parts_have_the_names_of_the_document(client: httpx.Client, name: str) -
     assert client.post("/v1/detect", files=[(name, ("a.png", GOOD))]).status_code == 200
 
 
+def test_each_route_is_in_one_group_and_each_group_says_what_it_is_for(client: httpx.Client) -> None:
+    document = document_of(client)
+    groups = {tag["name"]: tag["description"] for tag in document["tags"]}
+    assert all(groups.values())
+    used = [operation["tags"] for _, _, operation in operations(document)]
+    assert [len(tags) for tags in used] == [1] * len(used)
+    assert {tag for tags in used for tag in tags} == set(groups)
+
+
 def test_a_caller_is_told_that_an_id_comes_back(client: httpx.Client) -> None:
     document = document_of(client)
     for _, path, _ in operations(document):
