@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from service.api import health, models, openinference
+from service.api import health, limits, models, openinference
 from service.api.body import BodyRoom
 from service.api.connection.limits import CONNECTIONS, Connections
 from service.api.detect import route as detect
@@ -52,7 +52,7 @@ def create_app(state: ServerState, most_connections: int | None = None) -> FastA
         telemetry=_telemetry(),
     )
     app.state.server, app.state.arriving, app.state.body_room = state, set(), room
-    for routes in (detect, models, health, openinference):
+    for routes in (detect, limits, models, health, openinference):
         app.include_router(routes.router)
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)

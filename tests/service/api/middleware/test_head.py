@@ -18,6 +18,7 @@ PATHS = [
     "/docs",
     "/docs/swagger-ui.css",
     "/openapi.json",
+    "/v1/limits",
     "/v1/models",
     "/v1/models/rrcanet",
     "/v1/models/nope",
