@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from intensity import Range
-from service.detection.options import RangeMode, parse_range
+from service.detection.options import Radiometry, RangeMode, parse_radiometry, parse_range
 
 
 class FiniteRange(click.FloatRange):
@@ -31,5 +31,18 @@ class RangeType(click.ParamType[RangeMode | Range]):
         """Convert text to a range; text that names none is a usage error (exit code 2)."""
         try:
             return parse_range(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class RadiometryType(click.ParamType[Radiometry]):
+    """``GAIN:OFFSET``, as in the HTTP parameter ``radiometry``."""
+
+    name = "gain:offset"
+
+    def convert(self, value: str | Radiometry, param: click.Parameter | None, ctx: click.Context | None) -> Radiometry:
+        """Convert text to a radiometry; text that names none is a usage error (exit code 2)."""
+        try:
+            return parse_radiometry(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)

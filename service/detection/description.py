@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.detection.detector import Detection, Detector, Prepared
-from service.detection.targets import Target
+from service.detection.targets import Signal, Target
 from service.errors import ServiceError
 
 PNG_EFFORT: Final = 1  # masks are nearly empty and previews are noise: a higher level costs time and saves little
+
+# significant digits: counts of 32 bits are exact
+DIGITS: Final = {"peak": 10, "mean": 10, "background": 10, "noise": 5, "scr": 5, "temperature_c": 6}
 
 
 class MaskEncoding(StrEnum):
@@ -80,7 +83,7 @@ def describe_fault(index: int, name: str | None, fault: ServiceError) -> dict[st
 
 def describe_target(target: Target) -> dict[str, Any]:
     """One target; the JSON fields are named like the attributes."""
-    return {
+    described = {
         "id": target.id,
         "confidence": round(target.confidence, 4),
         "centroid": {axis: round(value, 3) for axis, value in target.centroid._asdict().items()},
@@ -88,6 +91,21 @@ def describe_target(target: Target) -> dict[str, Any]:
         "area": target.area,
         "peak": {**target.peak._asdict(), "probability": round(target.peak.probability, 4)},
     }
+    if target.signal is not None:
+        described["signal"] = describe_signal(target.signal)
+    return described
+
+
+def describe_signal(signal: Signal) -> dict[str, float | None]:
+    """The JSON fields are named like the attributes; without radiometry there is no ``temperature_c``."""
+    described = {name: _rounded(value, DIGITS[name]) for name, value in signal._asdict().items()}
+    if signal.temperature_c is None:
+        del described["temperature_c"]
+    return described
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else float(f"{value:.{digits}g}")
 
 
 def _describe_mask(detection: Detection, encoding: MaskEncoding) -> dict[str, Any]:

@@ -11,21 +11,24 @@ from numpy.typing import NDArray
 from intensity import FULL_SCALE, Range, auto_range, to_intensity, without_invalid
 from service.detection.options import Options, Polarity, RangeMode, range_text
 from service.detection.sensitivity import lowest_confidence
-from service.detection.targets import Found, Selection, find_targets
+from service.detection.targets import Found, Scene, Selection, find_targets
 from service.detection.windows import Window, join, windows_of
 from service.errors import Reason, ServiceError
-from service.frames import Frame, FrameInfo
+from service.frames import Celsius, Frame, FrameInfo
 from service.runtime import Runtime
 
-CLIPPED: Final = 0.01  # share of counts outside a range that the caller chose
+CLIPPED: Final = 0.001  # share of pixels outside a range that the caller chose
 IDENTITY: Final = "identity"  # value of ``fitted_on`` if nothing was fitted
-FLAT: Final = "the frame has no contrast: all its counts are equal, or the few others lie beyond the range"
+FLAT: Final = (
+    "the frame has no contrast, so no target can be found: all its counts are equal, or all but a few outliers; check "
+    "the lens cap, the shutter and the export of the frame; if the few outliers are the targets, send range=minmax"
+)
 MOST_TARGETS: Final = 10_000  # of one request; a million took 2 GB, and JSON of 100,000 kept all threads for 0.3 s
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A frame as inputs of the network. It does not hold the counts, so their memory is free while it waits.
+    """A frame as inputs of the network.
 
     Attributes:
         info: the frame without its pixels.
@@ -33,6 +36,8 @@ class Prepared:
         inputs: for each window, ``[1, 1, H', W']`` float32 intensities.
         span: the counts that became intensity 0 and 255.
         valid: ``[H, W]``, False where a count is NaN or infinite; None if all counts are finite.
+        counts: ``[H, W]`` of the frame, in which targets are measured; None if they are not.
+        celsius: what the file of the frame says about temperatures.
     """
 
     info: FrameInfo
@@ -40,6 +45,8 @@ class Prepared:
     inputs: Sequence[NDArray[np.float32]]
     span: Range
     valid: NDArray[np.bool_] | None = None
+    counts: NDArray[np.generic] | None = None
+    celsius: Celsius | None = None
 
     def join(self, answers: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Join the probabilities ``[1, H', W']`` of all inputs to ``[H, W]`` of the frame; zeros if it has no input."""
@@ -101,16 +108,16 @@ class Detector:
         if options.polarity is Polarity.BLACK_HOT:
             intensities = FULL_SCALE - intensities
         windows = windows_of(info.height, info.width, self.runtime.card.stride)
-        return Prepared(info, windows, [window.cut(intensities) for window in windows], span, valid)
+        inputs = [window.cut(intensities) for window in windows]
+        return Prepared(info, windows, inputs, span, valid, frame.counts, frame.celsius)
 
     def _warnings(self, counts: NDArray[Any], span: Range, options: Options, is_flat: bool) -> Iterable[str]:
         """What a person should know about the range of a frame, and about the confidence of this model."""
-        if is_flat:
-            yield FLAT if span.low >= span.high else f"every count lies on one side of the range {range_text(span)}"
-        elif isinstance(options.range, Range):
-            outside = float(np.mean((counts < span.low) | (counts > span.high)))
-            if outside > CLIPPED:
-                yield f"{100 * outside:.1f} % of the counts lie outside the range {range_text(span)} and are clipped"
+        clipped = _clipped(counts, span) if isinstance(options.range, Range) else None
+        if clipped:
+            yield clipped
+        elif is_flat:
+            yield FLAT
         calibration = self.runtime.card.calibration
         if calibration.fitted_on == IDENTITY:
             which = "highest" if calibration.score == "peak" else "mean"
@@ -129,7 +136,7 @@ class Detector:
         is_plain = options.false_alarms_per_mpx is None
         confidence = options.min_confidence if is_plain else lowest_confidence(card, options)
         selection = Selection(threshold, confidence, options.min_area, options.max_targets)
-        found = find_targets(probabilities, card.calibration, selection)
+        found = find_targets(probabilities, card.calibration, selection, _scene(prepared, options))
         return Detection(prepared.info, prepared.span, found, probabilities)
 
     def finish_all(
@@ -145,6 +152,30 @@ class Detector:
             detections.append(self.finish(frame, probabilities, replace(options, max_targets=most)))
             left -= len(detections[-1].found.targets)
         return detections
+
+
+def _clipped(counts: NDArray[Any], span: Range) -> str | None:
+    """The warning about a range that clips many pixels: how many at which end, and what to do."""
+    below, above = (np.count_nonzero(outside) / counts.size for outside in (counts < span.low, counts > span.high))
+    if below + above <= CLIPPED:
+        return None
+    ends = [f"{_percent(share)} {side} it" for share, side in ((below, "below"), (above, "above")) if share]
+    return (
+        f"the range {range_text(span)} clips pixels: {' and '.join(ends)}; the counts reach from {counts.min():g} to "
+        f"{counts.max():g}, so send a range that holds them, or range=auto"
+    )
+
+
+def _percent(share: float) -> str:
+    """With two digits, never as a power of ten."""
+    return f"{np.format_float_positional(100 * share, 2, fractional=False, trim='-')} %"
+
+
+def _scene(prepared: Prepared, options: Options) -> Scene | None:
+    if prepared.counts is None:
+        return None
+    celsius = prepared.celsius if options.radiometry is None else options.radiometry.celsius
+    return Scene(prepared.counts, options.polarity is Polarity.BLACK_HOT, celsius)
 
 
 def _span(counts: NDArray[np.generic], dtype: str, requested: RangeMode | Range) -> Range:

@@ -1,8 +1,12 @@
-"""The options of a detection: thresholds, range and polarity."""
+"""The options of a detection: thresholds, range, polarity and radiometry."""
 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from intensity import Range
 
@@ -12,6 +16,17 @@ class Polarity(StrEnum):
 
     WHITE_HOT = "white_hot"
     BLACK_HOT = "black_hot"
+
+
+class Radiometry(NamedTuple):
+    """How counts become degrees Celsius: ``counts * gain + offset``."""
+
+    gain: float
+    offset: float
+
+    def celsius(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Degrees Celsius of counts of any shape."""
+        return counts * self.gain + self.offset
 
 
 class RangeMode(StrEnum):
@@ -35,6 +50,7 @@ class Options:
         polarity: whether targets are brighter or darker than their background.
         false_alarms_per_mpx: false alarms in a million pixels that the caller accepts; it replaces ``min_confidence``
             by a confidence from the curve of the model card.
+        radiometry: gives targets a temperature; it replaces what the file of a frame says.
     """
 
     threshold: float | None = None
@@ -44,6 +60,7 @@ class Options:
     range: RangeMode | Range = RangeMode.AUTO
     polarity: Polarity = Polarity.WHITE_HOT
     false_alarms_per_mpx: float | None = None
+    radiometry: Radiometry | None = None
 
 
 def parse_range(text: str) -> RangeMode | Range:
@@ -62,6 +79,22 @@ def parse_range(text: str) -> RangeMode | Range:
     if not colon or not math.isfinite(span.high - span.low) or span.low >= span.high:
         raise ValueError("must be auto, dtype, minmax or LO:HI with LO below HI")
     return span
+
+
+def parse_radiometry(text: str) -> Radiometry:
+    """``GAIN:OFFSET``, two numbers, of which the first is not 0.
+
+    Raises:
+        ValueError: the text has another form.
+    """
+    gain, _, offset = text.partition(":")
+    try:
+        radiometry = Radiometry(float(gain), float(offset))
+    except ValueError:
+        radiometry = Radiometry(math.nan, math.nan)
+    if not all(map(math.isfinite, radiometry)) or not radiometry.gain:
+        raise ValueError("must be GAIN:OFFSET, two numbers, of which GAIN is not 0; for example 0.04:-273.15")
+    return radiometry
 
 
 def range_text(span: RangeMode | Range) -> str:

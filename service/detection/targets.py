@@ -1,15 +1,20 @@
-"""Probabilities -> targets: components, their centroids and their confidence."""
+"""Probabilities -> targets: components, their centroids, their confidence, and their counts beside the background's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from math import ceil, isfinite, nan, sqrt
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from service.frames import Celsius
 from service.runtime.card import Calibration
 
 EIGHT_CONNECTED: Final = np.ones((3, 3), np.int8)
+MARGIN: Final = 20  # pixels around the box of a target that are its background (Gao et al., IEEE TIP 22(12), 2013)
+MOST_AROUND: Final = 1 << 13  # pixels that are read around one target; of a larger area, every n-th row and column
 
 
 class Point(NamedTuple):
@@ -36,9 +41,47 @@ class Peak(NamedTuple):
     probability: float
 
 
+class Signal(NamedTuple):
+    """What the counts of the frame say about a target, in counts. A value is None if it is not defined.
+
+    Attributes:
+        peak: the highest count of the target's pixels; the lowest if targets are darker than their background.
+        mean: of the counts of the target's pixels.
+        background, noise: mean and standard deviation of the counts around it.
+        scr: local signal-to-clutter ratio, ``|mean - background| / noise``; None if ``noise`` is 0.
+        temperature_c: of the peak, in degrees Celsius. The mean would be mixed with the background, because the optics
+            blur small targets.
+    """
+
+    peak: float | None
+    mean: float | None
+    background: float | None
+    noise: float | None
+    scr: float | None
+    temperature_c: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What targets are measured in.
+
+    Attributes:
+        counts: ``[H, W]`` of the frame; NaN and infinity are no background.
+        is_dark: targets are darker than their background.
+        celsius: maps counts ``[N]`` to degrees Celsius; None if that is not known. It may return NaN and infinity.
+    """
+
+    counts: NDArray[Any]
+    is_dark: bool = False
+    celsius: Celsius | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One 8-connected component above the threshold; ``centroid`` is weighted by probability."""
+    """One 8-connected component above the threshold; ``centroid`` is weighted by probability.
+
+    ``signal`` is None if the targets were found without the counts of the frame.
+    """
 
     id: int
     confidence: float
@@ -46,6 +89,7 @@ class Target:
     bbox: Box
     area: int
     peak: Peak
+    signal: Signal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +121,9 @@ class Found:
     truncated: bool
 
 
-def find_targets(probabilities: NDArray[np.float32], calibration: Calibration, selection: Selection) -> Found:
+def find_targets(
+    probabilities: NDArray[np.float32], calibration: Calibration, selection: Selection, scene: Scene | None = None
+) -> Found:
     """Group pixels into targets.
 
     The score of a target is the highest or the mean probability of its pixels, as ``calibration`` says, which maps the
@@ -87,6 +133,7 @@ def find_targets(probabilities: NDArray[np.float32], calibration: Calibration, s
         probabilities: ``[H, W]``, 0 to 1.
         calibration: of the model card.
         selection: which pixels and targets to keep.
+        scene: the counts of the frame, of the same size, which give each target its signal.
     """
     labels, number = ndimage.label(probabilities > selection.threshold, EIGHT_CONNECTED)
     if not number:
@@ -98,9 +145,10 @@ def find_targets(probabilities: NDArray[np.float32], calibration: Calibration, s
     # at equal confidence the higher score comes first, then reading order, so that the order is always the same
     ranked = kept[np.lexsort((kept, -score[kept], -confidence[kept]))]
     chosen = ranked[: selection.max_targets]
+    signals = [None] * len(chosen) if scene is None else components.signals(chosen, labels, scene)
     targets = tuple(
-        components.target(int(component), rank, float(confidence[component]))
-        for rank, component in enumerate(chosen, 1)
+        components.target(int(component), rank, float(confidence[component]), signal)
+        for rank, (component, signal) in enumerate(zip(chosen, signals, strict=True), 1)
     )
     belongs = np.zeros(number + 1, np.bool_)
     belongs[chosen + 1] = True
@@ -127,12 +175,13 @@ class _Components:
         order = np.lexsort((-weight, owner))
         starts = np.cumsum(self.area) - self.area
         first, x, y = order[starts], x[order], y[order]
+        self._pixels, self._starts = (y, x), starts
         self._peak_x, self._peak_y, self.peak = x[starts], y[starts], weight[first]
         # scipy's find_objects would keep the interpreter for a second, for a million components
         self._left, self._top = np.minimum.reduceat(x, starts), np.minimum.reduceat(y, starts)
         self._right, self._bottom = np.maximum.reduceat(x, starts), np.maximum.reduceat(y, starts)
 
-    def target(self, k: int, rank: int, confidence: float) -> Target:
+    def target(self, k: int, rank: int, confidence: float, signal: Signal | None) -> Target:
         left, top = int(self._left[k]), int(self._top[k])
         return Target(
             id=rank,
@@ -141,4 +190,56 @@ class _Components:
             bbox=Box(left, top, int(self._right[k]) - left + 1, int(self._bottom[k]) - top + 1),
             area=int(self.area[k]),
             peak=Peak(int(self._peak_x[k]), int(self._peak_y[k]), float(self.peak[k])),
+            signal=signal,
         )
+
+    def signals(self, chosen: NDArray[np.intp], labels: NDArray[np.int32], scene: Scene) -> Sequence[Signal]:
+        """The signals of these components."""
+        if not chosen.size:
+            return []
+        boxes = np.stack([self._top, self._bottom + 1, self._left, self._right + 1], axis=1)[chosen]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a count may be the largest float
+            peak, mean = self._own_counts(chosen, scene)
+            around = [_spread(_around(scene.counts, labels, *box)) for box in boxes.tolist()]
+            background, noise = np.array(around).T
+            scr = np.abs(mean - background) / noise
+            temperatures = [] if scene.celsius is None else [scene.celsius(peak)]
+        columns = [peak, mean, background, noise, scr, *temperatures]
+        return [Signal(*map(_known, row)) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+    def _own_counts(self, chosen: NDArray[np.intp], scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The extreme and the mean count of the pixels of each of these components."""
+        area = self.area[chosen]
+        starts = np.cumsum(area) - area
+        pixels = np.arange(area.sum()) + np.repeat(self._starts[chosen] - starts, area)
+        counts = scene.counts[self._pixels[0][pixels], self._pixels[1][pixels]].astype(np.float64)
+        extreme = np.minimum if scene.is_dark else np.maximum
+        return extreme.reduceat(counts, starts), np.add.reduceat(counts, starts) / area
+
+
+def _around(
+    counts: NDArray[Any], labels: NDArray[np.int32], top: int, bottom: int, left: int, right: int
+) -> NDArray[np.float64]:
+    """The counts around a box, ``[P]``, without pixels above the threshold and without those that are no numbers.
+
+    No pixel above the threshold counts as background, whether or not its target is returned. So what is said of one
+    target does not depend on which others the caller asks for.
+    """
+    top, left, bottom, right = max(top - MARGIN, 0), max(left - MARGIN, 0), bottom + MARGIN, right + MARGIN
+    step = ceil(sqrt((bottom - top) * (right - left) / MOST_AROUND))
+    area = np.s_[top:bottom:step, left:right:step]
+    near: NDArray[np.float64] = counts[area][labels[area] == 0].astype(np.float64)
+    return near[np.isfinite(near)] if counts.dtype.kind == "f" else near
+
+
+def _spread(counts: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and standard deviation; NaN if there are no counts. numpy.std takes twice as long."""
+    if not counts.size:
+        return nan, nan
+    mean = float(counts.sum()) / counts.size
+    deviations = counts - mean
+    return mean, sqrt(float(deviations @ deviations) / counts.size)
+
+
+def _known(value: float) -> float | None:
+    return value if isfinite(value) else None

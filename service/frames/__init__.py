@@ -1,7 +1,7 @@
 """Bytes -> frames. The magic bytes of a file decide its format, whatever media type was declared."""
 
 from service.frames.decode import ACCEPTED, AS_STORED, Reading, decode, decode_file
-from service.frames.frame import SMALLEST_SIDE, Budget, Frame, FrameInfo, undecodable
+from service.frames.frame import SMALLEST_SIDE, Budget, Celsius, Frame, FrameInfo, undecodable
 from service.frames.raw import LONGEST_SIDE, MOST_BYTES, RawLayout, RawType, layout_fault, parse_rows
 from service.frames.raw import MEDIA_TYPE as RAW_TYPE
 
@@ -13,6 +13,7 @@ __all__ = [
     "RAW_TYPE",
     "SMALLEST_SIDE",
     "Budget",
+    "Celsius",
     "Frame",
     "FrameInfo",
     "RawLayout",

@@ -228,7 +228,8 @@ def _finish_frame(frame: Frame, reading: Reading) -> Frame:
     elif (border := _dead_border(counts)) is not None:
         warnings.append(border)
     if counts is not frame.counts:
-        return make_frame(counts, frame.dtype, frame.name, frame.page, tuple(warnings))
+        finished = make_frame(counts, frame.dtype, frame.name, frame.page, tuple(warnings))
+        return replace(finished, celsius=frame.celsius) if frame.celsius else finished
     return replace(frame, warnings=tuple(warnings)) if warnings else frame
 
 

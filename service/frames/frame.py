@@ -1,5 +1,6 @@
 """A decoded frame, and the limits on the frames of a request."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from intensity.counts import StoredImage, UnreadableCountsError
 from service.errors import Reason, ServiceError
 
+Celsius = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # counts of any shape -> degrees Celsius
 SMALLEST_SIDE: Final = 32  # pixels; smaller sides are padded to this before the network runs
 
 
@@ -36,6 +38,7 @@ class Frame:
         invalid_pixels: number of NaN and infinity in ``counts``; pixels without data are NaN.
         page: position of the page in its file, from 0; None if the file has no pages, or one frame.
         warnings: sentences about how the frame was read that a person should know.
+        celsius: what the file says about the temperatures that its counts stand for; None if it says nothing.
     """
 
     counts: NDArray[np.generic]
@@ -44,6 +47,7 @@ class Frame:
     invalid_pixels: int = 0
     page: int | None = None
     warnings: tuple[str, ...] = ()
+    celsius: Celsius | None = None
 
     @property
     def height(self) -> int:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from starlette.datastructures import QueryParams
 
 from service.detection.description import MaskEncoding, PreviewEncoding
-from service.detection.options import Options, Polarity, parse_range
+from service.detection.options import Options, Polarity, parse_radiometry, parse_range
 from service.detection.sensitivity import Sensitivity, false_alarm_rate
 from service.errors import Reason, ServiceError
 from service.frames import LONGEST_SIDE, MOST_BYTES, RawLayout, RawType, Reading, layout_fault, parse_rows
@@ -94,6 +94,12 @@ class DetectQuery(BaseModel):
     radiometric: bool = Field(
         False, description="Read the raw counts that a JPEG of a FLIR camera carries, and not its picture."
     )
+    radiometry: str | None = Field(
+        None,
+        max_length=64,
+        description="`GAIN:OFFSET`: counts times GAIN plus OFFSET are degrees Celsius, which targets then have.",
+        examples=["0.04:-273.15"],
+    )
 
     @field_validator("rows")
     @classmethod
@@ -106,6 +112,13 @@ class DetectQuery(BaseModel):
     @classmethod
     def _is_range(cls, text: str) -> str:
         parse_range(text)
+        return text
+
+    @field_validator("radiometry")
+    @classmethod
+    def _is_radiometry(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_radiometry(text)
         return text
 
     @model_validator(mode="after")
@@ -152,6 +165,7 @@ class DetectQuery(BaseModel):
             range=parse_range(self.range),
             polarity=self.polarity,
             false_alarms_per_mpx=self.false_alarm_rate,
+            radiometry=None if self.radiometry is None else parse_radiometry(self.radiometry),
         )
 
 

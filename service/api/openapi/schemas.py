@@ -52,6 +52,17 @@ class Peak(Schema):
     probability: float
 
 
+class Signal(Schema):
+    """A target and the background around it, in counts of the frame; a value that is not defined is null."""
+
+    peak: float | None
+    mean: float | None
+    background: float | None
+    noise: float | None
+    scr: float | None
+    temperature_c: float | None = None
+
+
 class Target(Schema):
     """One 8-connected component above the threshold."""
 
@@ -61,6 +72,7 @@ class Target(Schema):
     bbox: Box
     area: int
     peak: Peak
+    signal: Signal
 
 
 class Image(Schema):

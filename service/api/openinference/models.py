@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -149,7 +150,8 @@ class WholeDetector(Model):
         return options
 
     def prepare(self, values: NDArray[Any], options: Options) -> list[Prepared]:
-        return [self.detector.prepare(_read_frame(index, counts), options) for index, counts in enumerate(values)]
+        frames = (self.detector.prepare(_read_frame(index, counts), options) for index, counts in enumerate(values))
+        return [replace(frame, counts=None) for frame in frames]  # the protocol's tensor has no column for signals
 
     def conclude(
         self, probabilities: Sequence[Tensor], detect: Callable[[], Sequence[Detection]]

@@ -15,10 +15,10 @@ from service.commands.detect.reading import read_frames
 from service.commands.detect.sources import RAW_SUFFIXES, SUFFIXES, Source, SourceFault, find_sources
 from service.commands.detect.writers import FILES, Format, Result, Writer, open_writer
 from service.commands.interruption import termination_interrupts
-from service.commands.options import FiniteRange, RangeType
+from service.commands.options import FiniteRange, RadiometryType, RangeType
 from service.commands.progress import progress
 from service.detection.detector import Detector
-from service.detection.options import Options, Polarity, RangeMode
+from service.detection.options import Options, Polarity, Radiometry, RangeMode
 from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity, false_alarm_rate
 from service.errors import ServiceError
 from service.frames import LONGEST_SIDE, MOST_BYTES, Frame, RawLayout, RawType, Reading, layout_fault, parse_rows
@@ -45,6 +45,9 @@ SENSITIVITY_HELP: Final = (
 POLARITY_HELP: Final = (
     "white_hot: targets are brighter than their background; "
     "black_hot: targets are darker, so the frame is inverted before the network runs."
+)
+RADIOMETRY_HELP: Final = (
+    "How counts become temperatures: counts times GAIN plus OFFSET are degrees Celsius, for example 0.04:-273.15."
 )
 SIDES: Final = click.IntRange(1, LONGEST_SIDE)
 BYTES: Final = click.IntRange(0, MOST_BYTES)
@@ -113,6 +116,7 @@ UNIT: Final = FiniteRange(0, 1)
 @click.option("--fill", type=FiniteRange(), help="A count that means no data; such pixels are left out as NaN is.")
 @click.option("--byteswap", is_flag=True, help="Swap the two bytes of every 16-bit count.")
 @click.option("--radiometric", is_flag=True, help="Read the raw counts that a JPEG of a FLIR camera carries.")
+@click.option("--radiometry", type=RadiometryType(), help=RADIOMETRY_HELP)
 def detect_command(
     frames: tuple[Path, ...],
     recursive: bool,
@@ -139,6 +143,7 @@ def detect_command(
     fill: float | None,
     byteswap: bool,
     radiometric: bool,
+    radiometry: Radiometry | None,
 ) -> None:
     """Find small targets in frames: files, folders of files, or - for standard input.
 
@@ -147,7 +152,7 @@ def detect_command(
     of an earlier run.
     """
     rate = _false_alarm_rate(sensitivity, false_alarms_per_mpx)
-    options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity), rate)
+    options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity), rate, radiometry)
     if coco_images is not None and form != Format.COCO:
         raise click.UsageError("--coco-images needs --format coco")
     raw, reading = _layout(width, height, dtype, skip, stride, rows), Reading(fill, byteswap, radiometric)

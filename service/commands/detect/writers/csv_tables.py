@@ -4,12 +4,15 @@ import csv
 from typing import Final, TextIO
 
 from service.commands.detect.writers.result import Result, Writer
+from service.detection.description import describe_signal
 from service.errors import ServiceError
 
 COLUMNS: Final = (
     "name", "page", "id", "confidence", "centroid_x", "centroid_y", "x", "y", "width", "height", "area",
     "peak_x", "peak_y", "peak_probability",
+    "signal_peak", "signal_mean", "signal_background", "signal_noise", "signal_scr", "signal_temperature_c",
 )  # fmt: skip
+SIGNAL: Final = [column.removeprefix("signal_") for column in COLUMNS if column.startswith("signal_")]
 FRAME_COLUMNS: Final = ("name", "page", "width", "height", "range_low", "range_high", "targets", "error")
 
 
@@ -25,7 +28,9 @@ class TargetsWriter(Writer):
         for t in result.detection.found.targets:
             place = (f"{t.centroid.x:.3f}", f"{t.centroid.y:.3f}", *t.bbox, t.area)
             peak = (t.peak.x, t.peak.y, f"{t.peak.probability:.4f}")
-            self._rows.writerow((result.name, result.page, t.id, f"{t.confidence:.4f}", *place, *peak))
+            signal = describe_signal(t.signal) if t.signal else {}
+            counts = [signal.get(name) for name in SIGNAL]  # None is written as an empty cell
+            self._rows.writerow((result.name, result.page, t.id, f"{t.confidence:.4f}", *place, *peak, *counts))
 
 
 class FramesWriter(Writer):

@@ -77,6 +77,11 @@ PARAMETERS = {
     "min_area=0": "min_area",
     "max_targets=-1": "max_targets",
     "mask=jpeg": "mask",
+    "preview=jpeg": "preview",
+    "radiometry=0.04": "radiometry",
+    "radiometry=0:1": "radiometry",
+    "radiometry=1:nan": "radiometry",
+    "radiometry=1:2:3": "radiometry",
     "range=low": "range",
     "range=5:2": "range",
     "range=nan:3": "range",
@@ -102,7 +107,8 @@ def test_every_bad_parameter_is_named_at_once(client: httpx.Client) -> None:
 
 THERE_ARE = (
     "the parameters are: model, threshold, min_confidence, sensitivity, false_alarms_per_mpx, min_area, max_targets, "
-    "mask, range, polarity, timeout_ms, width, height, dtype, skip, stride, rows, fill, byteswap, radiometric"
+    "mask, preview, range, polarity, timeout_ms, width, height, dtype, skip, stride, rows, fill, byteswap, "
+    "radiometric, radiometry"
 )
 
 

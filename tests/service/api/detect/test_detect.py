@@ -54,10 +54,11 @@ def test_an_answer_follows_the_contract_to_the_letter(client: httpx.Client) -> N
     assert (frame["index"], frame["name"], frame["width"], frame["height"]) == (0, None, 150, 120)
     assert frame["input"]["dtype"] == "uint8"
     target = frame["targets"][0]
-    assert list(target) == ["id", "confidence", "centroid", "bbox", "area", "peak"]
+    assert list(target) == ["id", "confidence", "centroid", "bbox", "area", "peak", "signal"]
     assert list(target["centroid"]) == ["x", "y"]
     assert list(target["bbox"]) == ["x", "y", "width", "height"]
     assert list(target["peak"]) == ["x", "y", "probability"]
+    assert list(target["signal"]) == ["peak", "mean", "background", "noise", "scr"]
     assert [t["id"] for t in frame["targets"]] == [1, 2, 3]
     confidences = [t["confidence"] for t in frame["targets"]]
     assert confidences == sorted(confidences, reverse=True)

@@ -76,7 +76,7 @@ def test_pages_are_numbered_and_single_frames_are_not(client: httpx.Client) -> N
     [
         (DEEP.byteswap(), "", SWAPPED),
         (np.full((40, 40), 7, np.uint16), "", "the frame has no contrast"),
-        (DEEP, f"&range=0:{int(np.median(DEEP))}", "are clipped"),
+        (DEEP, f"&range=0:{int(np.median(DEEP))}", "clips pixels: 50 % above it"),
         (np.pad(DEEP, 2), "", "has the single count 0"),
     ],
 )

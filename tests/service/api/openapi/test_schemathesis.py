@@ -57,7 +57,8 @@ def map_path_parameters(_: schemathesis.HookContext, parameters: dict[str, Any] 
 def is_said_by_the_document(case: schemathesis.Case) -> bool:
     """The document cannot say which parameters need others, that LO:HI rises, or what a model or a frame lacks."""
     raw_rows = {"width", "height", "dtype", "skip", "stride", "rows"}
-    beyond = raw_rows | {"range", "fill", "byteswap", "radiometric", "sensitivity", "false_alarms_per_mpx"}
+    rates = {"sensitivity", "false_alarms_per_mpx"}
+    beyond = raw_rows | rates | {"range", "fill", "byteswap", "radiometric", "radiometry"}
     return case.method == "GET" or (case.media_type in FRAMES and beyond.isdisjoint(case.query))
 
 

@@ -205,6 +205,13 @@ def test_an_option_means_what_the_http_parameter_means(
     assert frame.get("truncated", False) == ("--max-targets" in options)
 
 
+def test_radiometry_gives_targets_a_temperature(detect: Detect, scene: Path) -> None:
+    (frame,) = frames_of(detect(scene, "--radiometry", "0.5:-20"))
+    assert len(frame["targets"]) == len(BOXES)
+    for target in frame["targets"]:
+        assert target["signal"]["temperature_c"] == target["signal"]["peak"] * 0.5 - 20
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -214,6 +221,7 @@ def test_an_option_means_what_the_http_parameter_means(
         (["--min-confidence", "nan"], "nan is not a finite number"),
         (["--format", "xml"], "--format"),
         (["--min-area", "0"], "--min-area"),
+        (["--radiometry", "0.04"], "must be GAIN:OFFSET"),
     ],
 )
 def test_a_wrong_option_is_a_usage_error(detect: Detect, scene: Path, options: list[str], told: str) -> None:

@@ -14,18 +14,22 @@ from pycocotools.coco import COCO
 from intensity import Range
 from service.commands.detect.writers import Format, Result, open_writer
 from service.detection.detector import Detection, Detector
-from service.detection.targets import Selection, find_targets
+from service.detection.targets import Scene, Selection, find_targets
 from service.frames import Frame, undecodable
 from service.runtime.card import Calibration
 
 PROBABILITIES = np.zeros((6, 9), np.float32)
 PROBABILITIES[1, 1:3] = 0.6, 0.9
 PROBABILITIES[4, 5] = 0.8
+AROUND = {"background": 104.0784314, "noise": 3.9992}  # 25 pixels of 100 and 26 of 108
 EMPTY = np.zeros((2, 3), np.float32)
 
 
 def result(name: str, page: int, probabilities: NDArray[np.float32] = PROBABILITIES) -> Result:
-    found = find_targets(probabilities, Calibration(), Selection(0.5, 0.0, 1, 10))
+    counts = 100 + np.rint(100 * probabilities)
+    counts[::2] += 8
+    scene = Scene(counts, celsius=lambda peaks: peaks / 8)
+    found = find_targets(probabilities, Calibration(), Selection(0.5, 0.0, 1, 10), scene)
     frame = Frame(np.zeros(probabilities.shape, np.uint8), "uint8", name)
     return Result(name, page, Detection(frame.info, Range(0, 255), found, probabilities))
 
@@ -57,6 +61,7 @@ def test_json_is_the_services_answer_without_masks(tmp_path: Path, brightness: D
                 "bbox": {"x": 5, "y": 4, "width": 1, "height": 1},
                 "area": 1,
                 "peak": {"x": 5, "y": 4, "probability": 0.8},
+                "signal": AROUND | {"peak": 188, "mean": 188, "scr": 20.984, "temperature_c": 23.5},
             },
             {
                 "id": 2,
@@ -65,6 +70,7 @@ def test_json_is_the_services_answer_without_masks(tmp_path: Path, brightness: D
                 "bbox": {"x": 1, "y": 1, "width": 2, "height": 1},
                 "area": 2,
                 "peak": {"x": 2, "y": 1, "probability": 0.9},
+                "signal": AROUND | {"peak": 190, "mean": 175, "scr": 17.734, "temperature_c": 23.75},
             },
         ],
     }
@@ -86,6 +92,8 @@ def test_csv_has_a_line_a_target(tmp_path: Path, brightness: Detector) -> None:
     assert numbers == {
         "page": 3, "id": 2, "confidence": 0.75, "centroid_x": 1.6, "centroid_y": 1, "x": 1, "y": 1, "width": 2,
         "height": 1, "area": 2, "peak_x": 2, "peak_y": 1, "peak_probability": 0.9,
+        "signal_peak": 190, "signal_mean": 175, "signal_background": AROUND["background"],
+        "signal_noise": AROUND["noise"], "signal_scr": 17.734, "signal_temperature_c": 23.75,
     }  # fmt: skip
 
 
@@ -148,3 +156,12 @@ def test_two_frames_of_one_image_id_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=named):
         write(Format.COCO, tmp_path, brightness, result(*first), result(*second))
+
+
+def test_a_value_of_a_signal_that_is_not_defined_is_an_empty_cell(tmp_path: Path, brightness: Detector) -> None:
+    found = find_targets(np.ones((1, 1), np.float32), Calibration(), Selection(0.5, 0.0, 1, 1), Scene(np.ones((1, 1))))
+    frame = Frame(np.ones((1, 1), np.uint8), "uint8", "a.png")
+    write(Format.CSV, tmp_path, brightness, Result("a.png", 0, Detection(frame.info, Range(0, 1), found, EMPTY)))
+    with (tmp_path / "targets.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert [row[f"signal_{name}"] for name in ("peak", "mean", "scr", "temperature_c")] == ["1.0", "1.0", "", ""]
