@@ -37,22 +37,22 @@ def main() -> None:
     _lock(uv, ["build.txt"], _group("build"))
     _lock(uv, ["lock.txt"], _group("lock"))
     _lock(uv, ["supply.txt"], _group("supply"))
-    everything = [*_group("build"), *_group("docs"), *_group("test"), *_extra("train")]
-    _lock(uv, ["dev.txt", "torch-cuda.txt"], [*everything, *_extra("cpu"), *_as("build.txt")])
+    everything = [*_group("build"), *_group("docs"), *_group("test"), *_extras("train")]
+    _lock(uv, ["dev.txt", "torch-cuda.txt"], [*everything, *_extras("cpu"), *_as("build.txt")])
     (FOLDER / "torch-cpu.txt").write_text(_cpu_torch())
-    _lock(uv, ["dev-gpu.txt"], [*everything, *_extra("gpu"), *_as("dev.txt"), *_as("torch-cuda.txt")])
-    _lock(uv, ["cpu.txt"], [*_extra("cpu"), *_as("dev.txt")])
-    _lock(uv, ["gpu.txt"], [*_extra("gpu"), *_as("dev.txt")])
-    _lock(uv, ["otel.txt"], [*_extra("otel"), *_as("dev.txt")])
-    _lock(uv, ["fits.txt"], [*_extra("fits"), *_as("dev.txt")])
+    _lock(uv, ["dev-gpu.txt"], [*everything, *_extras("gpu"), *_as("dev.txt"), *_as("torch-cuda.txt")])
+    _lock(uv, ["cpu.txt"], [*_extras("cpu"), *_as("dev.txt")])
+    _lock(uv, ["gpu.txt"], [*_extras("gpu"), *_as("dev.txt")])
+    _lock(uv, ["otel.txt"], [*_extras("server", "otel"), *_as("dev.txt")])
+    _lock(uv, ["fits.txt"], [*_extras("server", "fits"), *_as("dev.txt")])
 
 
 def _group(name: str) -> list[str]:
     return ["--group", f"pyproject.toml:{name}"]
 
 
-def _extra(name: str) -> list[str]:
-    return ["pyproject.toml", "--extra", name]
+def _extras(*names: str) -> list[str]:
+    return ["pyproject.toml", *(word for name in names for word in ("--extra", name))]
 
 
 def _as(name: str) -> list[str]:

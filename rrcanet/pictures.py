@@ -1,5 +1,8 @@
 """Counts of a sensor as a picture of 8 bits."""
 
+import io
+import os
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -7,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 BYTE: Final = 255
+NPY: Final = b"\x93NUMPY"
 
 
 def to_picture(frame: NDArray[Any] | Image.Image, span: tuple[float, float] | None = None) -> Image.Image:
@@ -44,3 +48,39 @@ def _stretched(counts: NDArray[Any], span: tuple[float, float] | None) -> NDArra
     shares = np.clip((np.where(finite, values, low) - low) / (high - low), 0, 1)
     levels: NDArray[np.uint8] = np.rint(shares * BYTE).astype(np.uint8)
     return levels
+
+
+def open_frame(frame: Any, page: int = 0) -> NDArray[Any] | Image.Image:
+    """A frame that was given as an array, a picture, a path or the bytes of a file.
+
+    Pillow reads files here, so not every format that a server reads can be opened.
+
+    Args:
+        frame: what was given.
+        page: of a file with several pages.
+
+    Raises:
+        ValueError: the file cannot be read here.
+    """
+    if isinstance(frame, Image.Image):
+        return frame
+    if isinstance(frame, str | os.PathLike):
+        frame = Path(frame).read_bytes()
+    if not isinstance(frame, bytes | bytearray | memoryview):
+        return np.squeeze(np.asarray(frame))
+    try:
+        return _open(bytes(frame), page)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(
+            f"the frame cannot be read here ({error}): pass it as an array, or use preview='png'"
+        ) from error
+
+
+def _open(content: bytes, page: int) -> NDArray[Any] | Image.Image:
+    if content.startswith(NPY):
+        array: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
+        return np.squeeze(array if array.ndim == 2 else array[page])
+    with Image.open(io.BytesIO(content)) as image:
+        image.seek(page)
+        image.load()
+        return image.copy()

@@ -16,7 +16,7 @@ OWN: Final = {
     "serve": "service.commands.serve:serve_command",
     "simulate": "service.commands.simulate:simulate_command",
 }
-EXTRA: Final = "train"
+SERVING, TRAINING = "cpu", "train"  # extras
 
 
 class Commands(click.Group):
@@ -51,9 +51,11 @@ def _known() -> dict[str, EntryPoint]:
 
 
 def _unavailable(name: str, missing: ModuleNotFoundError) -> click.Command:
+    extra = SERVING if name in OWN else TRAINING
+
     def explain(**_: object) -> None:
         raise click.UsageError(
-            f"rrcanet {name} needs {missing.name}, which is not installed; install it with {how_to_install(EXTRA)}"
+            f"rrcanet {name} needs {missing.name}, which is not installed; install it with {how_to_install(extra)}"
         )
 
     callback: Callable[..., None] = explain
@@ -62,7 +64,7 @@ def _unavailable(name: str, missing: ModuleNotFoundError) -> click.Command:
         name,
         callback=callback,
         params=[arguments],
-        short_help=f"(needs the extra '{EXTRA}')",
-        help=f"This command needs the extra '{EXTRA}'. Install it with:\n\n\b\n{how_to_install(EXTRA)}",
+        short_help=f"(needs the extra '{extra}')",
+        help=f"This command needs the extra '{extra}'. Install it with:\n\n\b\n{how_to_install(extra)}",
         context_settings={"ignore_unknown_options": True},
     )

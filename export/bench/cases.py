@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from export.evaluation.address import Address, key_header
-from export.evaluation.response import error_detail
+from rrcanet.http.address import Address, key_header
+from rrcanet.http.exchanges import DETECT
+from rrcanet.http.problems import error_detail
 from service.errors import ServiceError
 from service.runtime import Runtime
 
@@ -80,7 +81,8 @@ def service_case(address: Address, shape: Shape, key: str | None = None) -> Case
 @contextmanager
 def _client(address: Address, body: bytes, headers: dict[str, str]) -> Iterator[Call]:
     """A call that posts the same body each time, over one connection."""
-    connection, target = address.connect(TIMEOUT_S), address.detect()
+    kind = http.client.HTTPSConnection if address.is_secure else http.client.HTTPConnection
+    connection, target = kind(address.host, timeout=TIMEOUT_S), address.target(DETECT)
 
     def post() -> None:
         try:

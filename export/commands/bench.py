@@ -13,7 +13,8 @@ from export.bench.floor import find_floors
 from export.bench.report import BenchReport, Row
 from export.bench.timing import Clients, Plan, measure, warm_up
 from export.commands.options import device_option, json_option, key_option, write_json
-from export.evaluation.address import Address, AddressError, is_address, read_address
+from rrcanet.errors import AddressError
+from rrcanet.http.address import Address, is_address, read_address
 from service.extras import how_to_install
 from service.pretrained import DEFAULT
 from service.runtime import CUDA, Device, ModelFault, Runtime

@@ -16,7 +16,6 @@ from export.commands.options import (
     split_option,
     write_json,
 )
-from export.evaluation.address import AddressError, is_address
 from export.evaluation.evaluate import FrameResult, evaluate, evaluate_predictions
 from export.evaluation.grid import Grid
 from export.evaluation.predictions import is_predictions, open_predictions
@@ -26,6 +25,8 @@ from export.report.report import Report
 from intensity import Range
 from model.data.dataset import DataError, FrameFolder
 from model.data.layouts import default_split
+from rrcanet.errors import AddressError
+from rrcanet.http.address import is_address
 from service.commands.progress import progress
 from service.detection.options import RangeMode
 from service.runtime import Device, ModelFault

@@ -19,7 +19,6 @@ from export.commands.options import (
     write_json,
     writing,
 )
-from export.evaluation.address import AddressError, is_address
 from export.evaluation.details import Details
 from export.evaluation.evaluate import FrameResult, evaluate, evaluate_predictions
 from export.evaluation.grid import Grid
@@ -33,6 +32,8 @@ from model.data.dataset import DataError, FrameFolder
 from model.data.layouts import default_split
 from model.scoring.calibration import calibration_error
 from model.scoring.metrics import score
+from rrcanet.errors import AddressError
+from rrcanet.http.address import is_address
 from service.commands.progress import progress
 from service.detection.options import RangeMode, range_text
 from service.extras import how_to_install

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from export.evaluation.details import FrameDetails, examine
 from export.evaluation.grid import Grid, counts_on_grid, frame_on_grid, mask_on_grid
 from export.evaluation.predictions import Predictions
-from export.evaluation.retry import Retry
 from export.evaluation.source import FrameAnswer, Source, SourceError
 from model.data.dataset import FrameFolder
 from model.scoring.metrics import Counts, claimed_objects, count_frame
@@ -48,15 +47,14 @@ def evaluate(
 ) -> Iterator[FrameResult]:
     """Evaluate every frame of the split and yield the results in its order.
 
-    Threads decode and count while others infer. If the source is busy, a frame is retried a bounded number of times.
+    Threads decode and count while others infer. The source is closed at the end.
 
     Raises:
         SourceError, DataError: the source gives no answer for a frame, or a frame cannot be read.
     """
-    retry = Retry()
 
     def answer(name: str) -> FrameAnswer:
-        return retry.find(source, frame_on_grid(folder, name, grid), with_details)
+        return source.find(frame_on_grid(folder, name, grid), with_details)
 
     with ThreadPoolExecutor(source.concurrency) as pool:
         try:
@@ -65,8 +63,9 @@ def evaluate(
                 folder.names,
             )
         finally:
-            retry.cancel()  # if the caller stops early, no thread keeps waiting for a busy source
+            source.cancel()  # if the caller stops early, no thread keeps waiting for a busy source
             pool.shutdown(cancel_futures=True)
+            source.close()
 
 
 def evaluate_predictions(

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from export.evaluation.run_lengths import decode_run_lengths
 from export.evaluation.source import FrameAnswer, SourceError
 from model.data.layouts import frame_files
 from model.data.rasters import RasterError, read_mask
+from rrcanet.masks.run_lengths import decode_run_lengths
 
 JSON: Final = ".json"
 MAX_NAMES: Final = 5  # names in a message

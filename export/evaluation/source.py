@@ -27,14 +27,6 @@ class SourceError(Exception):
     """The source gave no answer for a frame. The message says why."""
 
 
-class BusyError(SourceError):
-    """The source is busy. A retry after ``retry_after_s`` seconds may succeed."""
-
-    def __init__(self, why: str, retry_after_s: float) -> None:
-        super().__init__(why)
-        self.retry_after_s = retry_after_s
-
-
 @dataclass(frozen=True, slots=True)
 class FrameAnswer:
     """The answer of a source for one frame.
@@ -62,9 +54,14 @@ class Source(Protocol):
         """Find the targets of one frame; with ``probabilities``, the answer includes the probability of every pixel.
 
         Raises:
-            BusyError: the source is busy; a retry may succeed.
             SourceError: the source gives no answer.
         """
+
+    def cancel(self) -> None:
+        """End all calls that wait."""
+
+    def close(self) -> None:
+        """End the use of the source, after the last call has ended."""
 
 
 class FileSource:
@@ -101,6 +98,12 @@ class FileSource:
         except ServiceError as fault:
             raise SourceError(str(fault)) from fault
         return answer_of(detection.found, detection.probabilities if probabilities else None)
+
+    def cancel(self) -> None:
+        """Nothing: a model makes no call wait for long."""
+
+    def close(self) -> None:
+        """Nothing: the model stays loaded."""
 
     def _detect(self, frame: Frame) -> Detection:
         prepared = self.detector.prepare(frame, self._options)

@@ -6,13 +6,13 @@ The API and ``rrcanet detect`` both write what is described here.
 import base64
 import io
 from enum import StrEnum
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rrcanet.masks.run_lengths import encode_run_lengths
 from service.detection.detector import Detection, Detector, Prepared
 from service.detection.targets import Signal, Target
 from service.errors import ServiceError
@@ -111,7 +111,7 @@ def _rounded(value: float | None, digits: int) -> float | None:
 def _describe_mask(detection: Detection, encoding: MaskEncoding) -> dict[str, Any]:
     mask = detection.found.mask
     if encoding is MaskEncoding.RLE:
-        return {"encoding": "rle", "size": list(mask.shape), "counts": encode_rle(mask)}
+        return {"encoding": "rle", "size": list(mask.shape), "counts": encode_run_lengths(mask)}
     data = encode_png(mask) if encoding is MaskEncoding.PNG else encode_probability(detection.probabilities)
     return {"encoding": encoding.value, "data": base64.b64encode(data).decode()}
 
@@ -124,34 +124,6 @@ def encode_png(mask: NDArray[np.bool_]) -> bytes:
 def encode_probability(probabilities: NDArray[np.float32]) -> bytes:
     """Encode ``probabilities [H, W]`` as 16-bit gray PNG: 65535 is probability 1."""
     return _png(Image.fromarray(np.rint(probabilities * 65535).astype(np.uint16)))
-
-
-def encode_rle(mask: NDArray[np.bool_]) -> str:
-    """Encode ``mask [H, W]`` as COCO's compressed run lengths: down the columns, beginning with a run of zeros.
-
-    Each run is written as the difference to the run two before it, in groups of five bits, lowest first. A sixth bit
-    says that more groups follow. Each group is offset to a printable character (cocoapi, ``rleToString``).
-    """
-    runs = _runs(mask.ravel(order="F"))
-    differences = [run - runs[i - 2] if i > 2 else run for i, run in enumerate(runs)]
-    return "".join(map(_variable_length, differences))
-
-
-def _runs(pixels: NDArray[np.bool_]) -> list[int]:
-    edges = np.flatnonzero(np.diff(pixels)) + 1
-    bounds = [0, *edges.tolist(), pixels.size]
-    lengths = [after - before for before, after in pairwise(bounds)]
-    return [0, *lengths] if pixels[0] else lengths
-
-
-def _variable_length(value: int) -> str:
-    characters = []
-    while True:
-        group, value = value & 0x1F, value >> 5
-        done = value == (-1 if group & 0x10 else 0)
-        characters.append(chr(48 + (group if done else group | 0x20)))
-        if done:
-            return "".join(characters)
 
 
 def _png(image: Image.Image) -> bytes:

@@ -72,6 +72,6 @@ def nothing_found(width: int, height: int, **changes: Any) -> bytes:
         "width": width,
         "height": height,
         "targets": [],
-        "mask": {"data": png(np.zeros((height, width), np.uint8))},
+        "mask": {"encoding": "probability", "data": png(np.zeros((height, width), np.uint8))},
     }
     return json.dumps({"frames": [entry | changes]}).encode()

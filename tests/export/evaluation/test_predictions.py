@@ -16,9 +16,8 @@ from pycocotools import mask as coco
 
 from export.commands.compare import compare_command
 from export.commands.evaluate import evaluate_command
-from export.evaluation.run_lengths import decode_run_lengths
+from rrcanet.masks.run_lengths import decode_run_lengths, encode_run_lengths
 from service.cli import main
-from service.detection.description import encode_rle
 from tests.export.evaluation.scored import evaluate, row
 from tests.support.scenes import write_scenes
 
@@ -122,7 +121,7 @@ def masks(draw: st.DrawFn) -> NDArray[np.bool_]:
 @given(masks())
 def test_run_lengths_come_back(mask: NDArray[np.bool_]) -> None:
     size = (mask.shape[0], mask.shape[1])
-    assert (decode_run_lengths(size, encode_rle(mask)) == mask).all()
+    assert (decode_run_lengths(size, encode_run_lengths(mask)) == mask).all()
 
 
 def compare(a: Path, b: Path, data: Path, *options: object) -> Result:

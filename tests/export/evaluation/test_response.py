@@ -15,7 +15,13 @@ WIDTH, HEIGHT = 160, 128  # of the scenes
 
 
 def target(x: int = 0, y: int = 0, area: int = 1, confidence: float = 0.5) -> dict[str, Any]:
-    return {"peak": {"x": x, "y": y}, "area": area, "confidence": confidence}
+    return {
+        "peak": {"x": x, "y": y, "probability": 0.5},
+        "centroid": {"x": x, "y": y},
+        "bbox": {"x": 0, "y": 0, "width": 1, "height": 1},
+        "area": area,
+        "confidence": confidence,
+    }
 
 
 def evaluate(scenes: Path, reply: Reply, *options: str) -> Result:
@@ -30,24 +36,28 @@ def test_an_answer_without_targets_is_one(scenes: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "Invalid JSON"),
-        (b"[1, 2]", "should be an object"),
-        (b"[" * 100_000, "recursion limit"),
-        (b"{}", "frames: Field required"),
-        (b'{"frames": []}', "frames: List should have at least 1 item"),
-        (b'{"frames": [7]}', "frames.0: Input should be "),
-        (b'{"frames": [{"error": {"reason": "undecodable_frame"}}]}', "width: Field required"),
-        (json.dumps({"frames": [{"width": 2, "height": 1, "mask": {"data": ""}}]}).encode(), "targets: Field required"),
-        (nothing_found(WIDTH, HEIGHT, mask=None), "mask: Input should be"),
-        (nothing_found(WIDTH, HEIGHT, mask={"data": "a"}), "mask.data: "),
+        (b"", "it is no JSON"),
+        (b"[1, 2]", "it must be an object"),
+        (b"[" * 100_000, "it is no JSON: maximum recursion depth"),
+        (b"{}", "frames: is missing"),
+        (b'{"frames": []}', "frames: must have at least one entry"),
+        (b'{"frames": [7]}', "frames.0: must be an object"),
+        (b'{"frames": [{"error": {"reason": "undecodable_frame"}}]}', "frames.0.error.detail: is missing"),
+        (b'{"frames": [{}]}', "frames.0.width: is missing"),
+        (json.dumps({"frames": [{"width": 2, "height": 1, "mask": {"data": ""}}]}).encode(), "targets: is missing"),
+        (nothing_found(WIDTH, HEIGHT, mask=None), "frames.0.mask: must be an object"),
+        (nothing_found(WIDTH, HEIGHT, mask={"data": "a"}), "its mask is no PNG that can be read"),
         (nothing_found(WIDTH, HEIGHT, mask={"data": "AAAA"}), "its mask is no PNG that can be read"),
         (nothing_found(WIDTH, HEIGHT, mask={"data": png(np.zeros((4, 5), np.uint8))}), "its mask is 5x4"),
         (nothing_found(WIDTH, HEIGHT, mask={"data": png(np.zeros((HEIGHT, WIDTH, 3), np.uint8))}), "in colour"),
-        (nothing_found(WIDTH, HEIGHT, targets=[{}]), "targets.0.peak: Field required"),
+        (nothing_found(WIDTH, HEIGHT, targets=[{}]), "targets.0.peak: is missing"),
         (nothing_found(WIDTH, HEIGHT, targets=[target(x=WIDTH)]), "a peak lies outside the frame"),
-        (nothing_found(WIDTH, HEIGHT, targets=[target(y=-1)]), "targets.0.peak.y: "),
+        (nothing_found(WIDTH, HEIGHT, targets=[target(y=-1)]), "targets.0.peak.y: must be 0 or more"),
         (nothing_found(WIDTH, HEIGHT, targets=[target(area=10**9)]), "the targets are larger than the frame"),
-        (nothing_found(WIDTH, HEIGHT, targets=[target(confidence=float("nan"))]), "targets.0.confidence: "),
+        (
+            nothing_found(WIDTH, HEIGHT, targets=[target(confidence=float("nan"))]),
+            "targets.0.confidence: must be a number",
+        ),
     ],
 )
 def test_what_is_wrong_with_an_answer_is_named(scenes: Path, content: bytes, words: str) -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from export.commands.evaluate import evaluate_command
 from export.evaluation import http_source
-from export.evaluation.retry import LONGEST_WAIT_S, RETRIES, SHORTEST_WAIT_S, USUAL_WAIT_S, read_retry_after
+from rrcanet.http.retry import LONGEST_WAIT_S, RETRIES, SHORTEST_WAIT_S, USUAL_WAIT_S, read_retry_after
 from tests.export.evaluation.answers import Reply, Request, answering, nothing_found
 
 FRAMES = 12

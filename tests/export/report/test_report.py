@@ -190,6 +190,7 @@ def test_a_service_tells_its_mask_even_where_sixteen_bits_cannot(
     service = HttpSource(str(start_server(models=tmp_path / "models").base_url))
     for probabilities in (False, True):
         assert np.array_equal(service.find(frame, probabilities).mask, exact.mask)
+    service.close()
 
 
 def test_frames_without_any_target_are_reported_too(model_file: Path, data: Path, tmp_path: Path) -> None:

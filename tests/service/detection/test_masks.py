@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from pycocotools import mask as coco
 
-from service.detection.description import encode_png, encode_probability, encode_rle
+from rrcanet.masks.run_lengths import encode_run_lengths
+from service.detection.description import encode_png, encode_probability
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in pycocotools
 
@@ -20,20 +21,20 @@ MASKS = arrays(np.bool_, SHAPES)
 
 @given(MASKS)
 def test_pycocotools_reads_our_run_lengths(mask: np.ndarray) -> None:
-    decoded = coco.decode({"size": list(mask.shape), "counts": encode_rle(mask)})
+    decoded = coco.decode({"size": list(mask.shape), "counts": encode_run_lengths(mask)})
     np.testing.assert_array_equal(decoded, mask)
 
 
 @given(MASKS)
 def test_run_lengths_are_those_that_pycocotools_writes(mask: np.ndarray) -> None:
-    assert encode_rle(mask).encode() == coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"]
+    assert encode_run_lengths(mask).encode() == coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"]
 
 
 @pytest.mark.parametrize("filled", [False, True])
 def test_runs_of_millions_of_pixels_are_written(filled: bool) -> None:
     mask = np.full((1500, 2000), filled)
     mask[700, 1500] = not filled
-    np.testing.assert_array_equal(coco.decode({"size": [1500, 2000], "counts": encode_rle(mask)}), mask)
+    np.testing.assert_array_equal(coco.decode({"size": [1500, 2000], "counts": encode_run_lengths(mask)}), mask)
 
 
 @given(MASKS)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from rrcanet.masks.run_lengths import encode_run_lengths
 from service.commands.detect.coco_images import CATEGORY, ImageId, ImageIds
 from service.commands.detect.sources import Source, find_twins
 from service.commands.detect.writers.result import Result, Writer
-from service.detection.description import encode_rle
 from service.detection.targets import EIGHT_CONNECTED, Target
 
 
@@ -48,7 +48,10 @@ class CocoWriter(Writer):
                     "category_id": self._category,
                     "bbox": list(target.bbox),
                     "score": round(target.confidence, 4),
-                    "segmentation": {"size": list(mask.shape), "counts": encode_rle(_own_pixels(labels, target))},
+                    "segmentation": {
+                        "size": list(mask.shape),
+                        "counts": encode_run_lengths(_own_pixels(labels, target)),
+                    },
                 }
             )
 

@@ -1,6 +1,7 @@
-"""Decodes COCO's run lengths, compressed or as a list, to masks."""
+"""COCO's run lengths: decoded, compressed or as a list, and encoded, compressed."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -45,3 +46,28 @@ def _numbers(text: str) -> Iterator[int]:
         if not group & MORE:
             yield value - (1 << shift) if group & SIGN else value
             value = shift = 0
+
+
+def encode_run_lengths(mask: NDArray[np.bool_]) -> str:
+    """The compressed run lengths of ``mask [H, W]`` (cocoapi, ``rleToString``).
+
+    Each run is written as the difference to the run two before it, in groups of five bits, lowest first. A sixth bit
+    says that more groups follow.
+    """
+    runs = _lengths(mask.ravel(order="F"))
+    return "".join(_characters(run - runs[i - 2] if i > 2 else run) for i, run in enumerate(runs))
+
+
+def _lengths(pixels: NDArray[np.bool_]) -> list[int]:
+    edges = np.flatnonzero(np.diff(pixels)) + 1
+    lengths = [after - before for before, after in pairwise([0, *edges.tolist(), pixels.size])]
+    return [0, *lengths] if pixels[0] else lengths
+
+
+def _characters(value: int) -> str:
+    text, is_done = "", False
+    while not is_done:
+        group, value = value & (MORE - 1), value >> BITS
+        is_done = value == (-1 if group & SIGN else 0)
+        text += chr(FIRST + (group if is_done else group | MORE))
+    return text

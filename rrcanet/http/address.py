@@ -4,22 +4,18 @@ import http.client
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
-SECURE: Final = "https"
-BEGINNINGS: Final = ("http://", f"{SECURE}://")
-DETECT: Final = "/v1/detect"
+from rrcanet.errors import AddressError
+
+BEGINNINGS: Final = ("http://", "https://")
 PATH_SAFE: Final = "/%:@!$&'()*+,;="  # not percent-encoded, like letters and digits
 QUERY_SAFE: Final = f"{PATH_SAFE}?"
-LAST_LATIN_1, CONTROL = (
-    "\xff",
-    "Cc",
-)  # a header has none beyond the first, none of this category
+LAST_LATIN_1, CONTROL = "\xff", "Cc"  # a header has no character beyond the first, and none of this category
 
-
-class AddressError(Exception):
-    """No request can be sent to the address, or no header can carry the API key. The message says why."""
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +36,18 @@ class Address:
     path: str
     query: str
 
-    def connect(self, timeout_s: float) -> http.client.HTTPConnection:
-        """A connection to the host. It is opened with the first request."""
-        kind = http.client.HTTPSConnection if self.scheme == SECURE else http.client.HTTPConnection
-        return kind(self.host, timeout=timeout_s)
-
-    def detect(self, **parameters: str | int) -> str:
-        """Path and query of a detection request: the address's own query first, then ``parameters``."""
+    def target(self, path: str, parameters: Mapping[str, str] = NOTHING) -> str:
+        """Path and query of a route: the address's own query first, then ``parameters``."""
         query = "&".join(part for part in (self.query, urlencode(parameters)) if part)
-        return f"{self.path}{DETECT}?{query}" if query else f"{self.path}{DETECT}"
+        return f"{self.path}{path}?{query}" if query else f"{self.path}{path}"
+
+    def url(self, path: str, parameters: Mapping[str, str] = NOTHING) -> str:
+        """The same with scheme and host."""
+        return f"{self.scheme}://{self.host}{self.target(path, parameters)}"
+
+    @property
+    def is_secure(self) -> bool:
+        return self.scheme == "https"
 
     @property
     def query_names(self) -> frozenset[str]:
@@ -78,7 +77,9 @@ def read_address(text: str) -> Address:
 
 def _check(parts: SplitResult) -> None:
     if parts.username is not None:
-        raise AddressError("the address holds a user or a password, which are never sent; pass an API key with --key")
+        raise AddressError(
+            "the address holds a user or a password, which are never sent; pass an API key with --key, or as api_key"
+        )
     if not parts.hostname:
         raise ValueError("it names no host")
     if parts.fragment:

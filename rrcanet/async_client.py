@@ -1,0 +1,116 @@
+"""A client of a server, for asyncio."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from itertools import chain, islice
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from rrcanet.detections import Detections
+from rrcanet.errors import RrcanetError
+from rrcanet.frames import Frames, Item, read_items, suffixes_for
+from rrcanet.http.batches import batches_of
+from rrcanet.http.exchanges import detect, fetch_limits, numbered, raise_if_all_failed, refuse_unknown
+from rrcanet.http.limits import Limits
+from rrcanet.http.retry import RETRIES
+from rrcanet.http.steps import Exchange, Reply, Send, Wait
+from rrcanet.http.wire import IN_FLIGHT, TIMEOUT_S, Wire, reply_of
+from rrcanet.options import Options, encode
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """As ``Client``, with the same arguments and errors: ``async with AsyncClient("http://127.0.0.1:8000") as client``.
+
+    Files are read in a thread, so that the event loop goes on.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        in_flight: int = IN_FLIGHT,
+        retries: int = RETRIES,
+        verify: Any = True,
+    ) -> None:
+        self._wire = Wire(url, api_key)
+        self._http = httpx.AsyncClient(**self._wire.options(timeout_s, verify))
+        self._in_flight, self._retries = in_flight, retries
+        self._limits: Limits | None = None
+
+    async def detect(self, frames: Frames, **options: Unpack[Options]) -> list[Detections]:
+        """As ``Client.detect``."""
+        found = [one async for one in self.each(frames, **options)]
+        raise_if_all_failed(found)
+        return found
+
+    async def each(self, frames: Frames, **options: Unpack[Options]) -> AsyncIterator[Detections]:
+        """As ``Client.each``."""
+        query = encode(options)
+        items = read_items(frames, suffixes_for(query))
+        first = await asyncio.to_thread(lambda: list(islice(items, 2)))
+        limits = await self.limits() if len(first) > 1 else self._limits or Limits()
+        refuse_unknown(query, limits)
+        count = 0
+        async for batch in self._answers(batches_of(chain(first, items), limits, self._in_flight), query):
+            for one in numbered(batch, count):
+                yield one
+            count += len(batch)
+
+    async def limits(self) -> Limits:
+        """As ``Client.limits``."""
+        if self._limits is None:
+            self._limits = await self._run(fetch_limits(self._retries))
+        return self._limits
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _answers(self, batches: Iterator[list[Item]], query: dict[str, str]) -> AsyncIterator[list[Detections]]:
+        running: deque[asyncio.Task[list[Detections]]] = deque()
+        try:
+            while batch := await asyncio.to_thread(next, batches, None):
+                running.append(asyncio.create_task(self._run(detect(batch, query, self._retries))))
+                if len(running) >= self._in_flight:
+                    yield await running.popleft()
+            while running:
+                yield await running.popleft()
+        finally:
+            for task in running:
+                task.cancel()
+
+    async def _run(self, exchange: Exchange[T]) -> T:
+        """Take every step of an exchange."""
+        try:
+            step = next(exchange)
+            while True:
+                try:
+                    reply = await self._take(step)
+                except RrcanetError as error:
+                    step = exchange.throw(error)
+                else:
+                    step = exchange.send(reply)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    async def _take(self, step: Send | Wait) -> Reply | None:
+        if isinstance(step, Wait):
+            await asyncio.sleep(step.seconds)
+            return None
+        try:
+            return reply_of(await self._http.request(**self._wire.request(step)))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._wire.unreachable(error) from error

@@ -1,0 +1,1 @@
+"""Detections in the forms of other libraries, which are imported only here."""

@@ -1,0 +1,45 @@
+"""The steps of an exchange with a server. A generator yields them; a client takes them and sends back the replies.
+
+So what is asked, in which order, and what an answer means is written once, for ``Client`` and for ``AsyncClient``.
+"""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a request.
+
+    Attributes:
+        method: of HTTP.
+        path: with the query, below the address.
+        body: a whole body, or the parts of a multipart one.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | list[bytes] = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait before the next step."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer; names of headers are in lower case."""
+
+    status: int
+    phrase: str
+    headers: Mapping[str, str]
+    content: bytes
+
+
+T = TypeVar("T")
+Exchange = Generator[Send | Wait, Reply | None, T]

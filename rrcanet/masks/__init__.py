@@ -1,0 +1,1 @@
+"""Masks: how an answer carries them, and the pixels of each target."""
