@@ -170,7 +170,8 @@ def _read_jpeg(body: bytes, budget: Budget, name: str | None, reading: Reading) 
     """The picture of a JPEG, or the raw counts that it carries."""
     parts = _opened(jpeg.split_jpeg, body)
     if reading.radiometric:
-        return _read_raw_counts(radiometric.read_raw_counts(body, parts), budget, name)
+        found = radiometric.read_raw_counts(body, parts)
+        return [_with_temperatures(one, found) for one in _read_raw_counts(found, budget, name)]
     frames = read_stored(jpeg.open_parts(parts), budget, name)
     if not radiometric.has_raw_counts(body, parts):
         return frames
@@ -194,6 +195,16 @@ def _read_raw_counts(
         for one in frames or ()
     ]
     return swapped or [undecodable("radiometric=true: the raw counts of the JPEG cannot be read")]
+
+
+def _with_temperatures(frame: Frame | ServiceError, found: radiometric.RawCounts | None) -> Frame | ServiceError:
+    """The frame with what its file says about temperatures, or with a warning that it says nothing."""
+    if isinstance(frame, ServiceError) or found is None:
+        return frame
+    try:
+        return replace(frame, celsius=radiometric.read_celsius(found.camera))
+    except radiometric.UnknownTemperaturesError as fault:
+        return replace(frame, warnings=(*frame.warnings, str(fault)))
 
 
 def _unknown(media_type: str | None) -> ServiceError:

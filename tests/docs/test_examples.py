@@ -118,7 +118,7 @@ def test_requests_of_a_page_are_answered(client: httpx.Client, tmp_path: Path, p
 def write_inputs(folder: Path) -> None:
     """The files that the examples send."""
     counts = make_scene(1, 512, 640).counts(14)
-    for name in ("frame.png", "a.png", "b.tif"):
+    for name in ("frame.png", "a.png", "b.tif", "counts.tif"):
         Image.fromarray(counts).save(folder / name)
     np.save(folder / "stack.npy", np.stack([counts, counts]))
     np.save(folder / "c.npy", counts)

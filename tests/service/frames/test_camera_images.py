@@ -94,11 +94,15 @@ def test_a_pgm_of_many_pixels_is_refused() -> None:
     assert found.reason is Reason.TOO_MANY_PIXELS
 
 
-def radiometric(record: bytes, parts: int = 1, order: str = ">") -> bytes:
-    """A JPEG with a file of FLIR in APP1 segments, of which one record holds raw counts."""
-    index = struct.pack(f"{order}HHIIIII8x", 1, 0, 100, 1, 64 + 32, len(record), 0)
-    head = b"FFF\0" + bytes(16) + struct.pack(f"{order}III", 101, 64, 1)
-    fff = head.ljust(64, b"\0") + index + record
+def radiometric(record: bytes, parts: int = 1, order: str = ">", camera: bytes = b"") -> bytes:
+    """A JPEG with a file of FLIR in APP1 segments, of which one record holds raw counts, and one is of the camera."""
+    entry = struct.Struct(f"{order}HHIIIII8x")
+    index = entry.pack(32, 0, 100, 1, 64 + 2 * entry.size, len(camera), 0)
+    index += entry.pack(1, 0, 100, 1, 64 + 2 * entry.size + len(camera), len(record), 0)
+    if not camera:
+        index = bytes(entry.size) + index[entry.size :]
+    head = b"FFF\0" + bytes(16) + struct.pack(f"{order}III", 101, 64, 2)
+    fff = head.ljust(64, b"\0") + index + camera + record
     size = -(-len(fff) // parts)
     segments = b""
     for part in range(parts):
