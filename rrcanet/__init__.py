@@ -10,15 +10,17 @@ if TYPE_CHECKING:
     from rrcanet.async_client import AsyncClient
     from rrcanet.client import Client
     from rrcanet.detections import Detections, FrameError, Model, Target
+    from rrcanet.detector import Detector
     from rrcanet.options import Options
 
-__all__ = ["AsyncClient", "Client", "Detections", "FrameError", "Model", "Options", "Target"]
+__all__ = ["AsyncClient", "Client", "Detections", "Detector", "FrameError", "Model", "Options", "Target"]
 
 # imported when they are used: parts of this package serve the server too, which needs no client
 HOMES: Final = {
     "AsyncClient": "async_client",
     "Client": "client",
     "Detections": "detections",
+    "Detector": "detector",
     "FrameError": "detections",
     "Model": "detections",
     "Options": "options",

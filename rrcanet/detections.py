@@ -389,7 +389,7 @@ def _target(target: Mapping[str, Any]) -> Target:
         area=target["area"],
         peak=(peak["x"], peak["y"]),
         peak_probability=peak["probability"],
-        signal=target.get("signal") or {},
+        signal={name: _or_nan(value) for name, value in (target.get("signal") or {}).items()},
         track=target.get("track"),
     )
 

@@ -32,6 +32,14 @@ class Unsupported(RrcanetError):
     """The server is older than this package and does not have what was asked for."""
 
 
+class MissingExtra(RrcanetError, ModuleNotFoundError):
+    """A package is missing. The message has the command that installs it."""
+
+
+class ModelError(RrcanetError):
+    """A model file or a device cannot be used."""
+
+
 class Refusal(RrcanetError):
     """The server answered with an error.
 

@@ -1,5 +1,6 @@
 """``fiftyone.Detections`` (Voxel51)."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def _fields(target: "Target", crop: NDArray[np.bool_] | None, size: tuple[int, i
         "bounding_box": [left / size[0], top / size[1], (right - left) / size[0], (bottom - top) / size[1]],
         "confidence": target.confidence,
         "area": target.area,
-        **target.signal,
+        **{name: value for name, value in target.signal.items() if not math.isnan(value)},
     }
     if crop is not None:
         fields["mask"] = crop

@@ -44,7 +44,11 @@ def read_answer(reply: Reply, items: Sequence[Item]) -> list[Detections]:
 
 
 def read_frame(
-    entry: Any, place: str, item: Item, rest: dict[str, Any] | None = None, request_id: str | None = None
+    entry: Any,
+    place: str,
+    item: Item,
+    rest: dict[str, Any] | None = None,
+    request_id: str | None = None,
 ) -> Detections:
     """The detections of one frame: an entry of ``frames``.
 
@@ -65,8 +69,8 @@ def read_frame(
         fault = _field(entry, "error", dict, place)
         _field(fault, "reason", str, f"{place}.error")
         _field(fault, "detail", str, f"{place}.error")
-    else:
-        _check_frame(entry, place)
+        return Detections(entry, request_id=request_id, source=item.source)
+    _check_frame(entry, place)
     return Detections(entry, **(rest or {}), request_id=request_id, source=item.source)
 
 
