@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from service.pretrained import DEFAULT
 from tests.support.paths import WEIGHTS
+from tests.support.other_servers import serving_under
 from tests.support.server import StartServer, serving
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch's threads wait for each other, for long where cores are shared
@@ -35,7 +36,7 @@ def shipped_checkpoint() -> Path:
 @pytest.fixture(scope="session")
 def client() -> Iterator[httpx.Client]:
     """A client of a server with default settings, shared by all tests that leave it as it was."""
-    with serving() as client:
+    with _server() as client:
         yield client
 
 
@@ -45,6 +46,12 @@ def start_server() -> Iterator[StartServer]:
     with ExitStack() as stack:
 
         def start(wait_ready: bool = True, **settings: Any) -> httpx.Client:
-            return stack.enter_context(serving(wait_ready, **settings))
+            return stack.enter_context(_server(wait_ready, **settings))
 
         yield start
+
+
+def _server(wait_ready: bool = True, **settings: Any) -> AbstractContextManager[httpx.Client]:
+    """The project's own server, or the one that TESTS_UNDER names (tests/service/test_asgi.py)."""
+    other = os.environ.get("TESTS_UNDER")
+    return serving_under(other, **settings) if other else serving(wait_ready, **settings)

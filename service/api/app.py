@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from importlib import metadata
 from typing import Final
 
@@ -29,12 +30,17 @@ from service.server.state import LAST_RUN_S, ServerState
 DISTRIBUTION: Final = "rrcanet-serve"
 
 
-def create_app(state: ServerState, most_connections: int | None = None) -> FastAPI:
+Shared = dict[str, object]  # what the lifespan gives to the state of every request
+Lifespan = Callable[[Shared], AbstractAsyncContextManager[Shared]]
+
+
+def create_app(state: ServerState, most_connections: int | None = None, around: Lifespan | None = None) -> FastAPI:
     """The application of one process. Models are loaded when the server starts.
 
     Args:
         state: of the process.
         most_connections: where the limit of file descriptors allows fewer than the setting.
+        around: the lifespan, in place of ``lifespan``.
     """
     connections = Connections(most_connections or state.settings.max_connections, state.metrics)
     room = BodyRoom(state.settings.queue_bytes)
@@ -44,7 +50,7 @@ def create_app(state: ServerState, most_connections: int | None = None) -> FastA
         title="RRCA-Net Serve",
         summary="Infrared small-target detection",
         version=_version(),
-        lifespan=_lifespan(state, {REQUEST_LOG: log, CONNECTIONS: connections}),
+        lifespan=lambda _: (around or partial(lifespan, state))({REQUEST_LOG: log, CONNECTIONS: connections}),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -67,21 +73,17 @@ def create_app(state: ServerState, most_connections: int | None = None) -> FastA
     return app
 
 
-def _lifespan(
-    state: ServerState, shared: dict[str, object]
-) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, object]]]:
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
-        keep = state.background.keep
-        loading = asyncio.create_task(keep("load", state.load))
-        watching = [asyncio.create_task(keep(name, watch)) for name, watch in state.watchers().items()]
-        yield shared
-        for task in watching:
-            task.cancel()
-        await asyncio.wait([loading], timeout=LAST_RUN_S)
-        await asyncio.to_thread(state.engine.close, LAST_RUN_S)
-
-    return lifespan
+@asynccontextmanager
+async def lifespan(state: ServerState, shared: Shared) -> AsyncIterator[Shared]:
+    """Load the models in the background, and watch them until the server ends."""
+    keep = state.background.keep
+    loading = asyncio.create_task(keep("load", state.load))
+    watching = [asyncio.create_task(keep(name, watch)) for name, watch in state.watchers().items()]
+    yield shared
+    for task in watching:
+        task.cancel()
+    await asyncio.wait([loading], timeout=LAST_RUN_S)
+    await asyncio.to_thread(state.engine.close, LAST_RUN_S)
 
 
 def _telemetry() -> TelemetryConfig:

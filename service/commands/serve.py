@@ -9,7 +9,7 @@ import click
 
 from service.api.connection.server import Server
 from service.early import handle_early_signals, ignore_late_hangups
-from service.observability.logs import occupy_standard_streams, set_up_logs
+from service.observability.logs import occupy_standard_streams, set_up_logs, skip_unused_fields
 from service.runtime import Device
 from service.server.memory import return_large_blocks
 from service.settings import SettingsFault, injected_settings, load_settings
@@ -39,6 +39,7 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
     except SettingsFault as fault:
         raise click.UsageError(str(fault)) from fault
     set_up_logs(settings.log_format)
+    skip_unused_fields()
     for name, value in injected_settings().items():
         logger.info(
             "%s=%s is the address of a Service that Kubernetes injects; it is ignored as a setting", name, value

@@ -273,13 +273,15 @@ def set_up_logs(style: LogFormat) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    _skip_unused_fields()
     logging.getLogger("uvicorn.error").name = "uvicorn"
     for reader in ("PIL", "python_multipart"):  # what they find wrong with a body is in the answer to the request
         logging.getLogger(reader).setLevel(logging.CRITICAL)
 
 
-def _skip_unused_fields() -> None:
-    """Stop logging from looking up caller, thread and process for every line (logging HOWTO, "Optimization")."""
+def skip_unused_fields() -> None:
+    """Stop logging from looking up caller, thread and process for every line (logging HOWTO, "Optimization").
+
+    Only where no other program formats lines: it misses the fields then.
+    """
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

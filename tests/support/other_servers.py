@@ -1,0 +1,59 @@
+"""``service.asgi:app`` under ASGI servers of others, each a process of its own on a real port."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from typing import Any, Final
+
+import httpx
+
+from tests.support.waiting import WITHIN_S, wait_until
+
+APP: Final = "service.asgi:app"
+COMMANDS: Final = {
+    "hypercorn": ["-m", "hypercorn", "--bind", "127.0.0.1:{port}", APP],
+    "granian": ["-m", "granian", "--interface", "asgi", "--port", "{port}", APP],
+}
+
+
+@contextmanager
+def serving_under(server: str, **settings: Any) -> Iterator[httpx.Client]:
+    """Run the application under ``server``, and give a client of it once it is ready."""
+    port = _free_port()
+    process = start_under(server, port, subprocess.DEVNULL, **settings)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            wait_until(lambda: _is_ready(client), f"{server} does not become ready", 0.05)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(WITHIN_S)
+
+
+def start_under(server: str, port: int, log: int = subprocess.PIPE, **settings: Any) -> subprocess.Popen[str]:
+    """Start the application under ``server``, with a log at ``log``."""
+    command = [sys.executable, *(part.format(port=port) for part in COMMANDS[server])]
+    return subprocess.Popen(command, env=os.environ | _environment(settings), stdout=log, stderr=log, text=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+    return port
+
+
+def _is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _environment(settings: dict[str, Any]) -> dict[str, str]:
+    values = {name: value.value if isinstance(value, Enum) else value for name, value in settings.items()}
+    return {f"RRCANET_{name.upper()}": str(value) for name, value in values.items()}
