@@ -11,8 +11,8 @@ import hypothesis
 import pytest
 
 from service.pretrained import DEFAULT
-from tests.support.paths import WEIGHTS
 from tests.service.other_servers import serving_under
+from tests.support.paths import WEIGHTS
 from tests.support.server import StartServer, serving
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch's threads wait for each other, for long where cores are shared

@@ -13,8 +13,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.support.frames import npy, png
 from tests.service.other_servers import COMMANDS, serving_under, start_under
+from tests.support.frames import npy, png
 from tests.support.paths import ROOT
 from tests.support.waiting import WITHIN_S, wait_until
 from tests.support.wire import connection
