@@ -87,6 +87,11 @@ class Settings(BaseSettings):
     max_connections: int = Field(
         1024, ge=8, description="Most open connections. Beyond it the one that is idle for longest is closed."
     )
+    max_streams: int = Field(
+        32,
+        ge=0,
+        description="Most open streams (`WS /v1/stream`); at most half of `MAX_CONNECTIONS` are used for them.",
+    )
     keep_alive_s: int = Field(
         65,
         ge=1,

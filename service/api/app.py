@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from service.api import health, limits, models, openinference
 from service.api.body import BodyRoom
-from service.api.connection.limits import CONNECTIONS, Connections
+from service.api.connection.limits import CONNECTIONS, MESSAGES, Connections, Messages
 from service.api.detect import route as detect
 from service.api.middleware.api_keys import HEALTH, RequireApiKey
 from service.api.middleware.envelope import REQUEST_LOG, Envelope
@@ -23,6 +23,7 @@ from service.api.openapi.document import Documented
 from service.api.pages.docs import add_docs
 from service.api.pages.playground import add_page
 from service.api.problems import on_bad_parameter, on_http_error, on_service_error
+from service.api.stream import route as stream
 from service.errors import ServiceError
 from service.observability.logs import RequestLog
 from service.server.state import LAST_RUN_S, ServerState
@@ -45,12 +46,14 @@ def create_app(state: ServerState, most_connections: int | None = None, around: 
     connections = Connections(most_connections or state.settings.max_connections, state.metrics)
     room = BodyRoom(state.settings.queue_bytes)
     state.metrics.watch_bodies(lambda: room.taken, state.settings.queue_bytes)
+    messages = Messages(room, state.settings.max_body_bytes, state.settings.request_timeout_s)
     log = RequestLog(state.metrics, state.settings.log_format, HEALTH | {"/metrics"})
+    shared = {REQUEST_LOG: log, CONNECTIONS: connections, MESSAGES: messages}
     app = Documented(
         title="RRCA-Net Serve",
         summary="Infrared small-target detection",
         version=_version(),
-        lifespan=lambda _: (around or partial(lifespan, state))({REQUEST_LOG: log, CONNECTIONS: connections}),
+        lifespan=lambda _: (around or partial(lifespan, state))(shared),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -58,7 +61,7 @@ def create_app(state: ServerState, most_connections: int | None = None, around: 
         telemetry=_telemetry(),
     )
     app.state.server, app.state.arriving, app.state.body_room = state, set(), room
-    for routes in (detect, limits, models, health, openinference):
+    for routes in (detect, stream, limits, models, health, openinference):
         app.include_router(routes.router)
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)

@@ -5,9 +5,9 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from service.errors import Reason, ServiceError
@@ -18,7 +18,7 @@ OPEN_INFERENCE: Final = "/v2"
 REASON_OF_STATUS: Final = {404: Reason.NOT_FOUND, 405: Reason.METHOD_NOT_ALLOWED, 400: Reason.BAD_PARAMETER}
 
 
-def problem(request: Request, error: ServiceError, headers: Mapping[str, str] | None = None) -> Response:
+def problem(request: HTTPConnection, error: ServiceError, headers: Mapping[str, str] | None = None) -> Response:
     """The answer to a request that failed; the reason is stored in the request's state for the metrics."""
     request.state.reason = error.reason.value
     status = error.reason.status
@@ -50,20 +50,20 @@ def is_open_inference(path: str) -> bool:
     return path == OPEN_INFERENCE or path.startswith(f"{OPEN_INFERENCE}/")
 
 
-async def on_service_error(request: Request, error: Exception) -> Response:
+async def on_service_error(request: HTTPConnection, error: Exception) -> Response:
     """Answer an error of the service."""
     assert isinstance(error, ServiceError)
     return problem(request, error)
 
 
-async def on_bad_parameter(request: Request, error: Exception) -> Response:
+async def on_bad_parameter(request: HTTPConnection, error: Exception) -> Response:
     """Answer invalid parameters; all of them are named."""
     assert isinstance(error, RequestValidationError)
     faults = "; ".join(f"{_name(fault['loc'])}: {reword(fault['msg'])}" for fault in error.errors())
     return problem(request, ServiceError(Reason.BAD_PARAMETER, faults))
 
 
-async def on_http_error(request: Request, error: Exception) -> Response:
+async def on_http_error(request: HTTPConnection, error: Exception) -> Response:
     """Answer an error of Starlette: the path or the method does not exist."""
     assert isinstance(error, HTTPException)
     reason = REASON_OF_STATUS.get(error.status_code, Reason.INTERNAL)

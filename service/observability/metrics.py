@@ -16,7 +16,7 @@ from service.observability.timing import STAGES
 SECONDS: Final = tuple(0.00025 * 2**k for k in range(18))
 FRAMES: Final = tuple(2**k for k in range(8))
 BACKGROUND_TASKS: Final = ("load", "watch_models", "watch_keys", "watch_device")
-CONNECTIONS_ENDED: Final = ("idle", "refused", "unread", "pipelined")
+CONNECTIONS_ENDED: Final = ("idle", "refused", "unread", "pipelined", "slow", "silent")
 SHARES: Final = tuple(k / 20 for k in range(1, 21))
 
 
@@ -90,6 +90,13 @@ class Metrics:
         self.connections_ended = Counter(
             "rrcanet_connections_ended", "Connections that the server ended.", ["reason"], registry=registry
         )
+        self._streams = Gauge("rrcanet_streams", "Open streams.", registry=registry)
+        self._streams_limit = Gauge("rrcanet_streams_limit", "Streams that may be open.", registry=registry)
+        self.stream_dropped = Counter(
+            "rrcanet_stream_dropped_frames",
+            "Frames of streams that were passed over, because newer ones came before their turn.",
+            registry=registry,
+        )
         self._busy_threads = Gauge("rrcanet_busy_threads", "Threads with a request.", registry=registry)
         self._stuck_threads = Gauge(
             "rrcanet_stuck_threads", "Threads with a request whose deadline has passed.", registry=registry
@@ -125,6 +132,11 @@ class Metrics:
         self._connections.set_function(connections)
         self._connections_limit.set(limit)
         self._unread_bytes.set_function(unread_bytes)
+
+    def watch_streams(self, streams: Callable[[], float], limit: int) -> None:
+        """Set the function that gives the open streams."""
+        self._streams.set_function(streams)
+        self._streams_limit.set(limit)
 
     def watch_threads(self, busy: Callable[[], float], stuck: Callable[[], float]) -> None:
         """Set the functions that give the threads with a request, and those of them that are stuck."""

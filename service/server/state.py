@@ -16,6 +16,7 @@ from service.observability.metrics import Metrics
 from service.runtime import ModelFault
 from service.server.background import Background
 from service.server.memory import return_free_pages
+from service.server.streams import Streams
 from service.server.threads import can_read, stuck
 from service.server.watchdog import Watchdog
 from service.settings import Settings
@@ -50,6 +51,7 @@ class ServerState:
         self.metrics = Metrics()
         self.keys = Keys(settings.api_keys_file) if settings.api_keys_file is not None else None
         self.engine = Engine(settings, self.metrics, self._lose_device)
+        self.streams = Streams(min(settings.max_streams, settings.max_connections // 2), self.metrics)
         self.phase = Phase.STARTING
         self.background = Background(self.metrics)
         self.fault: ModelFault | None = None

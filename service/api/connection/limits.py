@@ -1,14 +1,17 @@
-"""How many connections may be open, and how many bytes of answers may wait for clients that read slowly."""
+"""How many connections may be open, and how many bytes may wait: of answers, and of messages that arrive."""
 
 import asyncio
 import logging
 import resource
 import time
+from dataclasses import dataclass
 from typing import Final, Protocol
 
+from service.api.body import BodyRoom
 from service.observability.metrics import Metrics
 
 CONNECTIONS: Final = "connections"  # in the state that the server shares with the application
+MESSAGES: Final = "messages"  # likewise
 OTHER_DESCRIPTORS: Final = 64  # files, the listener, the event loop
 UNREAD_BYTES: Final = 1 << 28  # of all answers together
 LOG_EVERY_S: Final = 10.0
@@ -97,6 +100,21 @@ class Connections:
         if time.monotonic() - self._logged_at > LOG_EVERY_S:
             self._logged_at = time.monotonic()
             logger.warning("a connection is closed (%s): %d of %d are open", reason, len(self._open), self._most)
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """What messages of WebSockets may take while they arrive.
+
+    Attributes:
+        room: of the bytes of all bodies and messages.
+        most_bytes: of one message.
+        within_s: seconds from the first byte of a message to its last.
+    """
+
+    room: BodyRoom
+    most_bytes: int
+    within_s: float
 
 
 def raise_descriptor_limit() -> int:

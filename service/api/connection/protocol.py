@@ -13,6 +13,7 @@ from typing import Final
 from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.api.connection.handshake import is_handshake
 from service.api.connection.limits import CONNECTIONS, Connections
 from service.api.connection.slow_client import SlowClientTimer
 from service.api.middleware.envelope import LEFT, REQUEST_LOG, restrict
@@ -28,13 +29,13 @@ Header = tuple[bytes, bytes]
 
 
 class Parser(HttpRequestParser):
-    """httptools' parser, which ignores offers to upgrade, as RFC 9110, section 7.8 allows.
+    """httptools' parser, which ignores offers to upgrade, as RFC 9110, section 7.8 allows; but for those it is to accept.
 
     After a header ``Upgrade``, httptools treats the body as data of the other protocol. Java's HttpClient and
     ``curl --http2`` offer h2c with every first request. So headers with an offer are parsed a second time, without it.
     """
 
-    _again = b""
+    _again, _accepts = b"", False
 
     def __init__(self, receiver: object) -> None:
         self._receiver = receiver
@@ -60,14 +61,20 @@ class Parser(HttpRequestParser):
                 ]
             )
 
+    def accept_offer(self) -> None:
+        """Let ``feed_data`` raise ``HttpParserUpgrade`` for the headers that are complete now."""
+        self._accepts = True
+
     def feed_data(self, data: bytes | bytearray | memoryview) -> None:  # type: ignore[override]
-        """Parse data as httptools does, but never raise ``HttpParserUpgrade``."""
+        """Parse data as httptools does, but raise ``HttpParserUpgrade`` only for an accepted offer, with what follows."""
         rest = data
         while rest:
             try:
                 return super().feed_data(rest)
             except HttpParserUpgrade as offer:
                 rest = memoryview(rest)[offer.args[0] :]
+                if self._accepts:
+                    raise HttpParserUpgrade(bytes(rest)) from None
                 head, self._again = self._again, b""
                 self._begin()  # a parser that has seen "Connection: close" parses no further headers
                 super().feed_data(head)
@@ -94,6 +101,7 @@ class BoundedHttp(HttpToolsProtocol):
     """Answers headers that are too large with 431, and closes connections on which headers do not arrive in time."""
 
     _timer: asyncio.TimerHandle | None = None
+    _upgrades = False
     _in_head, _received, _parsed = True, 0, 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -124,6 +132,8 @@ class BoundedHttp(HttpToolsProtocol):
         if self._in_head:
             self._received += len(data)
         super().data_received(data)
+        if self._upgrades:
+            return
         if self._timer is None and self._awaits_head:
             self._close_in(HEAD_TIMEOUT_S)
         if self._in_head and self._received > HEAD_BYTES and not self.transport.is_closing():
@@ -172,6 +182,11 @@ class BoundedHttp(HttpToolsProtocol):
         if self._parsed > HEAD_BYTES:
             self._refuse_large_head()
             return
+        if self._is_handshake():
+            self._upgrades = True
+            self.parser.accept_offer()
+            super().on_headers_complete()
+            return
         self.parser.ignore_offer(self.url, self.headers)
         if not self.parser.ignores_head:
             super().on_headers_complete()
@@ -184,7 +199,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """As ``on_body``; then close a connection that only waited for the end of the body."""
-        if self.transport.is_closing() or self.parser.ignores_head:
+        if self.transport.is_closing() or self.parser.ignores_head or self._upgrades:
             return
         super().on_message_complete()
         if not self.pipeline:
@@ -199,6 +214,24 @@ class BoundedHttp(HttpToolsProtocol):
             self._all.idle[self] = None
         if self.receives_what_was_answered:
             self._close_in(REST_TIMEOUT_S)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection to the WebSocket protocol, with what has arrived after the headers."""
+        fault = sys.exc_info()[1]
+        assert isinstance(fault, HttpParserUpgrade)
+        self._slow_client.stop()
+        self._all.leave(self)
+        super().handle_websocket_upgrade()
+        if rest := fault.args[0]:
+            self.transport.get_protocol().data_received(rest)  # type: ignore[union-attr]
+
+    def _should_upgrade(self) -> bool:
+        return self._upgrades
+
+    def _is_handshake(self) -> bool:
+        """Whether the headers open a WebSocket at a route that has one, and no earlier request awaits its answer."""
+        is_free = self.cycle is None or self.cycle.response_complete
+        return is_free and self.parser.should_upgrade() and is_handshake(self.parser, self.url, self.headers)
 
     def send_400_response(self, msg: str) -> None:
         """Answer bytes that are not HTTP, or for which there is no memory: the parser hides why its callback failed."""

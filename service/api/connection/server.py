@@ -15,6 +15,7 @@ import uvicorn
 from service.api.app import create_app
 from service.api.connection.limits import most_connections, raise_descriptor_limit
 from service.api.connection.protocol import BoundedHttp
+from service.api.connection.websocket import BoundedWebSocket
 from service.server.state import LAST_RUN_S, Phase, ServerState
 from service.settings import Settings
 
@@ -39,7 +40,9 @@ class Server(uvicorn.Server):
             host=settings.host,
             port=settings.port,
             http=BoundedHttp,
-            ws="none",
+            ws=BoundedWebSocket,
+            ws_max_size=settings.max_body_bytes,
+            ws_per_message_deflate=False,  # frames are compressed already, or noise
             loop="uvloop",
             log_config=None,
             access_log=False,
@@ -84,8 +87,10 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to close the listener and end."""
-        if self.state.phase is Phase.REFUSING and not self.state.engine.admission.inside:
-            self.should_exit = True
+        if self.state.phase is Phase.REFUSING:
+            self.state.streams.drain()
+            if not self.state.engine.admission.inside:
+                self.should_exit = True
         return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -100,6 +105,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, after every connection in the backlog was accepted: closing the listener would reset them."""
+        self.state.streams.drain()
         deadline = time.monotonic() + LAST_ACCEPT_S
         listeners = [listener for server in self.servers for listener in server.sockets]
         while time.monotonic() < deadline and listeners and select.select(listeners, [], [], 0)[0]:

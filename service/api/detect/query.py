@@ -6,7 +6,7 @@ the time that a request needs in addition to its frame.
 
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -22,6 +22,7 @@ from service.validation import explain_unknown, reword
 Share = Annotated[float, Field(ge=0, le=1)]
 MOST_FAULTS: Final = 8
 MOST_PARAMETERS: Final = 64  # to check thousands would stop the event loop for half a second
+Q = TypeVar("Q", bound=BaseModel)
 REMEMBERED: Final = 64  # queries, and headers Accept; the size of each is bounded, since headers are
 Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
 
@@ -176,14 +177,23 @@ def parse_query(query: bytes) -> DetectQuery:
     Raises:
         ServiceError: ``bad_parameter``; the detail lists every parameter that is wrong.
     """
+    return read_query(query, DetectQuery)
+
+
+def read_query(query: bytes, kind: type[Q]) -> Q:
+    """Parse a query string that has the parameters of ``kind``.
+
+    Raises:
+        ServiceError: as ``parse_query``.
+    """
     if query.count(b"&") >= MOST_PARAMETERS:
         raise _refusal([("query", f"there are more than {MOST_PARAMETERS} parameters")])
     _refuse_repeated(QueryParams(query))
     try:
-        return DetectQuery.model_validate(dict(QueryParams(query)))
+        return kind.model_validate(dict(QueryParams(query)))
     except ValidationError as error:
         faults = error.errors()
-        explain_unknown(faults, DetectQuery.model_fields)
+        explain_unknown(faults, kind.model_fields)
         raise _refusal([(_name(fault), fault["msg"]) for fault in faults]) from error
 
 
@@ -205,8 +215,9 @@ def _refusal(faults: list[tuple[str, str]]) -> ServiceError:
     return ServiceError(Reason.BAD_PARAMETER, "; ".join(f"{name}: {reword(message)}" for name, message in faults))
 
 
-def _parameters() -> list[dict[str, Any]]:
-    schema = DetectQuery.model_json_schema()
+def describe_parameters(kind: type[BaseModel]) -> list[dict[str, Any]]:
+    """The parameters of a query, as the OpenAPI document describes them."""
+    schema = kind.model_json_schema()
     kinds = {f"#/$defs/{name}": kind for name, kind in schema["$defs"].items()}
     return [
         {
@@ -226,7 +237,7 @@ def _inlined(field: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
     return {**kinds[field.pop("$ref")], **field} if "$ref" in field else field
 
 
-PARAMETERS: Final = _parameters()  # as the OpenAPI document describes them
+PARAMETERS: Final = describe_parameters(DetectQuery)
 
 
 class MediaType(StrEnum):

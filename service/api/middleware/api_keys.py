@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.openapi import headers
@@ -15,6 +15,7 @@ from service.keys import Keys
 
 HEALTH: Final = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
 OPEN: Final = HEALTH | {page.PATH, *page.LOADED, docs.DOCUMENT, docs.PATH, docs.SCRIPT, docs.STYLE}
+CHECKED: Final = ("http", "websocket")  # other scopes carry nothing of a client
 KEY: Final = "key"  # the state of a request holds the name of its key under this name
 CHALLENGE: Final = {headers.CHALLENGE: 'Bearer realm="rrcanet"'}
 
@@ -32,10 +33,10 @@ class RequireApiKey:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with 401."""
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        if scope["type"] not in CHECKED or scope["path"] in OPEN:
             await self._app(scope, receive, send)
             return
-        request = Request(scope)
+        request = HTTPConnection(scope)
         owners = [owner for key in _given(request.headers) if (owner := self._keys.owner(key))]
         if not owners:
             refusal = ServiceError(

@@ -40,6 +40,11 @@ class Envelope:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request and record its answer."""
+        if scope["type"] == "websocket":
+            from service.api.middleware.handshake import Handshake  # a plain request does not need it
+
+            await Handshake(scope, receive, send, self._log).run(self._app)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -56,7 +61,7 @@ class _Exchange:
         self._began = time.monotonic()
         self._status: int | None = None
         self._state: dict[str, object] = self._routed.setdefault("state", {})
-        self._state[REQUEST_ID] = _request_id(scope["headers"])
+        self._state[REQUEST_ID] = request_id_of(scope["headers"])
 
     async def run(self, app: ASGIApp) -> None:
         """Serve the request. A client that closes its connection cancels it, so that the device does no work for it."""
@@ -86,13 +91,7 @@ class _Exchange:
                 return ServiceError(Reason.REQUEST_TIMEOUT, "the client disconnected before the answer was ready")
             detail = "the process was stopped before the answer was ready; try again"
             return ServiceError(Reason.DRAINING, detail, retry_after_s=1)
-        if isinstance(fault, ServiceError):
-            return fault.bare()  # the fault itself holds this frame
-        if isinstance(fault, MemoryError):
-            return ServiceError(Reason.OUT_OF_MEMORY, NO_MEMORY, retry_after_s=1)
-        logger.exception("internal error, request %s", self._state[REQUEST_ID])
-        detail = "this is a bug in the service; its log has details under the request id"
-        return ServiceError(Reason.INTERNAL, detail)
+        return explain(fault, self._state[REQUEST_ID])
 
     async def _send_with_headers(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -122,6 +121,16 @@ class _Exchange:
         self._log.record(self._scope["method"], status, self._state[REQUEST_ID], route, reason, elapsed, key)
 
 
+def explain(fault: BaseException, request_id: object) -> ServiceError:
+    """The error that a caller gets for an exception; call it while the exception is handled."""
+    if isinstance(fault, ServiceError):
+        return fault.bare()  # the fault itself holds this frame
+    if isinstance(fault, MemoryError):
+        return ServiceError(Reason.OUT_OF_MEMORY, NO_MEMORY, retry_after_s=1)
+    logger.exception("internal error, request %s", request_id)
+    return ServiceError(Reason.INTERNAL, "this is a bug in the service; its log has details under the request id")
+
+
 def restrict(headers: list[tuple[bytes, bytes]]) -> None:
     """Add the headers that keep a browser from taking an answer for a page, a script or a part of another page."""
     headers.append(NO_SNIFFING)
@@ -129,7 +138,7 @@ def restrict(headers: list[tuple[bytes, bytes]]) -> None:
         headers.append(NOTHING)
 
 
-def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The id that the caller gave, or a new random one. It is no secret, so ``random`` is good enough."""
     given = next((value for name, value in headers if name == b"x-request-id"), b"")
     return given.decode() if ACCEPTABLE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"

@@ -1,0 +1,1 @@
+"""``WS /v1/stream``: frames in, the targets of each out, in order."""

@@ -1,0 +1,71 @@
+"""One frame of a stream: a message's bytes in, the frame's entry out."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from service.api.detect.work import Bad, Entry, Part, read_entries
+from service.api.stream.query import StreamQuery
+from service.detection.description import (
+    PreviewEncoding,
+    describe_detection,
+    describe_fault,
+    describe_model,
+    describe_preview,
+)
+from service.detection.detector import Detection, Prepared
+from service.engine.work import Plan, Tensor, Work
+from service.errors import Reason, ServiceError
+from service.frames import RAW_TYPE, Budget
+from service.observability.timing import Timing
+
+
+def read_frame(
+    index: int, parts: list[Part], plan: Plan, query: StreamQuery, most_pixels: int, _: Budget
+) -> Work[dict[str, Any]]:
+    """The frame of one message, to be answered with its entry.
+
+    Raises:
+        ServiceError: a limit; or ``too_many_frames``, because a message carries one frame.
+    """
+    try:
+        (entry,) = read_entries(parts, plan, Budget(1, most_pixels), query.reading, query.raw)
+    except ServiceError as fault:
+        if fault.reason is Reason.TOO_MANY_FRAMES:
+            raise ServiceError(fault.reason, "a message of a stream carries one frame, this one carries more") from None
+        raise
+    ready = [entry] if isinstance(entry, Prepared) else []
+    return Work(plan, ready, 1 - len(ready), partial(_describe, index, entry, plan, query))
+
+
+def message_part(content: bytes, query: StreamQuery) -> Part:
+    """A message as a body without a name. It is raw rows if the query describes them and no file begins like it."""
+    return Part(content, RAW_TYPE, None, query.raw)
+
+
+def describe_unanswered(index: int, fault: ServiceError, timing: Timing) -> dict[str, Any]:
+    """The entry of a frame that has no targets because of a fault."""
+    return describe_fault(index, None, fault) | {"timing_ms": describe_timing(timing)}
+
+
+def describe_timing(timing: Timing) -> dict[str, float]:
+    """Milliseconds of the stages; the first call ends the frame."""
+    return {stage: round(milliseconds, 3) for stage, milliseconds in timing.finish().items()}
+
+
+def _describe(
+    index: int,
+    entry: Entry,
+    plan: Plan,
+    query: StreamQuery,
+    _: Sequence[Tensor],
+    detect: Callable[[], Sequence[Detection]],
+    timing: Timing,
+) -> dict[str, Any]:
+    if isinstance(entry, Bad):
+        raise entry.fault
+    (detection,) = detect()
+    described = describe_detection(index, detection, query.mask)
+    if query.preview is not PreviewEncoding.NONE:
+        described["preview"] = describe_preview(entry)
+    return described | {"model": describe_model(plan.detector), "timing_ms": describe_timing(timing)}
