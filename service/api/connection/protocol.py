@@ -36,6 +36,7 @@ class Parser(HttpRequestParser):
     """
 
     _again, _accepts = b"", False
+    has_rest = False  # behind the headers with an accepted offer
 
     def __init__(self, receiver: object) -> None:
         self._receiver = receiver
@@ -66,7 +67,7 @@ class Parser(HttpRequestParser):
         self._accepts = True
 
     def feed_data(self, data: bytes | bytearray | memoryview) -> None:  # type: ignore[override]
-        """Parse data as httptools does, but raise ``HttpParserUpgrade`` only for an accepted offer, with what follows."""
+        """Parse data as httptools does, but raise ``HttpParserUpgrade`` only for an accepted offer."""
         rest = data
         while rest:
             try:
@@ -74,7 +75,8 @@ class Parser(HttpRequestParser):
             except HttpParserUpgrade as offer:
                 rest = memoryview(rest)[offer.args[0] :]
                 if self._accepts:
-                    raise HttpParserUpgrade(bytes(rest)) from None
+                    self.has_rest = bool(rest)
+                    raise
                 head, self._again = self._again, b""
                 self._begin()  # a parser that has seen "Connection: close" parses no further headers
                 super().feed_data(head)
@@ -216,14 +218,13 @@ class BoundedHttp(HttpToolsProtocol):
             self._close_in(REST_TIMEOUT_S)
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection to the WebSocket protocol, with what has arrived after the headers."""
-        fault = sys.exc_info()[1]
-        assert isinstance(fault, HttpParserUpgrade)
+        """Hand the connection to the WebSocket protocol. Clients must not send more before the answer (RFC 6455, 4.1)."""
+        if self.parser.has_rest:
+            self._all.drop(self, "pipelined")
+            return
         self._slow_client.stop()
         self._all.leave(self)
         super().handle_websocket_upgrade()
-        if rest := fault.args[0]:
-            self.transport.get_protocol().data_received(rest)  # type: ignore[union-attr]
 
     def _should_upgrade(self) -> bool:
         return self._upgrades

@@ -6,6 +6,7 @@ one arrives, and for answers that the client does not read.
 
 import asyncio
 import logging
+import time
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -13,7 +14,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from service.api.connection.limits import CONNECTIONS, MESSAGES, Connections, Messages
 from service.api.connection.slow_client import UNREAD_TIMEOUT_S, SlowClientTimer
 
-WRAPPING: Final = 65_536  # bytes of frame headers, pings and the message that follows in the same piece
+WRAPPING: Final = 65_536  # bytes of frame headers and pings
+PIECE: Final = 8_192  # bytes
+AT_ONCE_S: Final = 0.002
 
 quiet = logging.getLogger("service.api.connection.websocket")  # uvicorn logs the address and the query of each client
 quiet.setLevel(logging.WARNING)
@@ -22,7 +25,7 @@ quiet.setLevel(logging.WARNING)
 class BoundedWebSocket(WebSocketsSansIOProtocol):
     """Ends connections whose messages arrive too slowly, or whose client does not read or does not answer pings."""
 
-    _arriving, _held = 0, 0
+    _arriving, _held, _unparsed = 0, 0, b""
     _late: asyncio.TimerHandle | None = None
     _latest_data = 0.0
 
@@ -38,6 +41,8 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         self._slow_client = SlowClientTimer(transport, self.loop, lambda: self._all.drop(self, "unread"))
         self._all.enter(self)
         self._all.idle.pop(self, None)
+        transport.pause_reading()  # until the application receives; frames before the handshake would confuse the parser
+        self.read_paused = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers and give the memory back."""
@@ -47,15 +52,54 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what arrives. After the end, what still arrives is dropped."""
-        if self.conn.eof_sent or self.transport.is_closing():
-            return
+        """Take what arrives. After the end, what still arrives is dropped."""
         self._latest_data = self.loop.time()
-        self._arriving += len(data)
-        if not self._hold(len(data)):
+        self._unparsed += data
+        self._parse()
+
+    def _parse(self) -> None:
+        """Parse a few pieces: one read may bring a hundred thousand messages, and others must be served meanwhile."""
+        rest, until = memoryview(self._unparsed), time.monotonic() + AT_ONCE_S
+        while rest and not self._is_over and not self._app_is_behind and time.monotonic() < until:
+            self._parse_piece(bytes(rest[:PIECE]))
+            rest = rest[PIECE:]
+        self._unparsed = b"" if self._is_over else bytes(rest)
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Parse the rest, or read more, unless the application first has to take the messages that are here."""
+        if self._unparsed and not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+        if self._app_is_behind:
+            return
+        if self._unparsed:
+            self.loop.call_soon(self._parse)
+        elif self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    @property
+    def _is_over(self) -> bool:
+        return self.conn.eof_sent or self.transport.is_closing()
+
+    @property
+    def _app_is_behind(self) -> bool:
+        return not (self.close_sent or self.queue.empty())
+
+    async def receive(self) -> Any:
+        """As uvicorn's, but parse the rest before more is read."""
+        message = await super().receive()
+        if self._unparsed and self.queue.empty():
+            self._read_on()
+        return message
+
+    def _parse_piece(self, piece: bytes) -> None:
+        self._arriving += len(piece)
+        if not self._hold(len(piece)):
             self._fail(1013, "the service has no room for this message")
             return
-        super().data_received(data)
+        super().data_received(piece)
         if self.conn.eof_sent:
             return
         if self._arriving > self._limits.most_bytes + WRAPPING:
@@ -73,6 +117,8 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.http.response.body":
             self.handshake_complete = True
+        if self.close_sent and self._unparsed:
+            self._read_on()
 
     def handle_ping(self) -> None:
         """Answer a ping, unless the client does not read."""
