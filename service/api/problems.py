@@ -69,7 +69,7 @@ async def on_http_error(request: HTTPConnection, error: Exception) -> Response:
     reason = REASON_OF_STATUS.get(error.status_code, Reason.INTERNAL)
     detail = {
         Reason.NOT_FOUND: f"there is no route {request.url.path}",
-        Reason.METHOD_NOT_ALLOWED: f"{request.url.path} does not allow {request.method}",
+        Reason.METHOD_NOT_ALLOWED: f"{request.url.path} does not allow {request.scope.get('method')}",
     }.get(reason, str(error.detail))
     headers = dict(error.headers or {})
     if headers.get("Allow") == "GET":

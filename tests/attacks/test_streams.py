@@ -163,7 +163,11 @@ def send_until_closed(opened: socket.socket, content: bytes) -> None:
 
 
 def test_a_process_that_stops_answers_what_waits(brightness_models: Path) -> None:
-    with running(MODELS=str(brightness_models)) as (process, client), open_stream(client) as stream, open_stream(client) as idle:
+    with (
+        running(MODELS=str(brightness_models)) as (process, client),
+        open_stream(client) as stream,
+        open_stream(client) as idle,
+    ):
         assert one_by_one(stream, [GOOD])[0]["index"] == 0
         for _ in range(20):
             stream.send(GOOD)

@@ -29,7 +29,7 @@ Header = tuple[bytes, bytes]
 
 
 class Parser(HttpRequestParser):
-    """httptools' parser, which ignores offers to upgrade, as RFC 9110, section 7.8 allows; but for those it is to accept.
+    """httptools' parser, which ignores offers to upgrade, as RFC 9110, section 7.8 allows, but for accepted ones.
 
     After a header ``Upgrade``, httptools treats the body as data of the other protocol. Java's HttpClient and
     ``curl --http2`` offer h2c with every first request. So headers with an offer are parsed a second time, without it.
@@ -218,7 +218,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._close_in(REST_TIMEOUT_S)
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection to the WebSocket protocol. Clients must not send more before the answer (RFC 6455, 4.1)."""
+        """Hand the connection to the WebSocket protocol. Clients must wait for the answer (RFC 6455, section 4.1)."""
         if self.parser.has_rest:
             self._all.drop(self, "pipelined")
             return

@@ -1,7 +1,7 @@
 """Uvicorn's WebSocket protocol with limits on the memory and the time that a message takes to arrive.
 
-Uvicorn bounds the size of a message. It has no bound for the messages of all connections together, for the time in which
-one arrives, and for answers that the client does not read.
+Uvicorn bounds the size of a message. It has no bound for the messages of all connections together, for the time in
+which one arrives, and for answers that the client does not read.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         self._slow_client = SlowClientTimer(transport, self.loop, lambda: self._all.drop(self, "unread"))
         self._all.enter(self)
         self._all.idle.pop(self, None)
-        transport.pause_reading()  # until the application receives; frames before the handshake would confuse the parser
+        transport.pause_reading()  # until the application receives, since the parser expects no frames before
         self.read_paused = True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -129,8 +129,8 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         """Close because of a fault of the client, as uvicorn does, but so that it can read why.
 
-        Closing a connection with unread data resets it. So the client gets the end of the data that this side sends, and
-        closes the connection itself.
+        Closing a connection with unread data resets it. So this side only ends what it sends, and the client closes the
+        connection.
         """
         assert self.conn.close_sent is not None
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason

@@ -5,13 +5,13 @@ from typing import Final
 from fastapi import APIRouter, WebSocket
 from starlette.responses import Response
 
+from service.api.detect.query import read_query
 from service.api.middleware.envelope import REQUEST_ID
 from service.api.openapi.errors import CLOSED, Responses, problems
 from service.api.openapi.tags import Tag
 from service.api.stream.query import PARAMETERS, StreamQuery
 from service.api.stream.session import Session
 from service.api.stream.waiting import WaitingRoom
-from service.api.detect.query import read_query
 from service.errors import Reason, ServiceError
 from service.server.state import ServerState
 

@@ -1,8 +1,8 @@
 """One stream from its first frame to its end.
 
-Three steps run side by side. ``_receive`` lets frames wait. ``_start`` hands the oldest of them to the engine, a few at a
-time. ``_answer`` sends their answers in order. A client that reads slowly slows down the last step, then the second, so
-that frames are dropped and nothing else is held.
+Three steps run side by side. ``_receive`` lets frames wait. ``_start`` hands the oldest of them to the engine, a few at
+a time. ``_answer`` sends their answers in order. A client that reads slowly slows down the last step, then the second,
+so that frames are dropped and nothing else is held.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from service.api.middleware.envelope import REQUEST_ID
+from service.api.middleware.envelope import REQUEST_ID, explain
 from service.api.stream.frame import describe_unanswered, message_part, read_frame
 from service.api.stream.query import StreamQuery
 from service.api.stream.waiting import StreamFrame, WaitingRoom
 from service.detection.detector import Detector
 from service.engine.admission import Places
 from service.engine.work import Plan
-from service.errors import NO_MEMORY, Reason, ServiceError
+from service.errors import Reason, ServiceError
 from service.observability.timing import Timing
 from service.server.state import ServerState
 
@@ -114,14 +114,8 @@ class Session:
         """The entry of one frame. A fault of the frame stands in it, and the stream goes on."""
         try:
             return await self._find_targets(frame, places)
-        except ServiceError as fault:
-            return describe_unanswered(frame.index, fault, frame.timing)
-        except MemoryError:
-            return describe_unanswered(frame.index, ServiceError(Reason.OUT_OF_MEMORY, NO_MEMORY), frame.timing)
-        except Exception:
-            logger.exception("internal error, request %s", self._request_id)
-            fault = ServiceError(Reason.INTERNAL, "this is a bug in the service; its log has details")
-            return describe_unanswered(frame.index, fault, frame.timing)
+        except Exception as fault:
+            return describe_unanswered(frame.index, explain(fault, self._request_id), frame.timing)
         finally:
             self._waiting.give_back(frame)
 

@@ -8,10 +8,12 @@ from typing import Final
 import pytest
 from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
 from service.api.connection.protocol import BoundedHttp
 from service.api.connection.server import Server as DrainingServer
+from service.api.connection.websocket import BoundedWebSocket
 
 OVERRIDDEN: Final = {  # each may call uvicorn's own with the same parameters
     "connection_made": ["transport"],
@@ -24,6 +26,8 @@ OVERRIDDEN: Final = {  # each may call uvicorn's own with the same parameters
     "on_body": ["body"],
     "on_message_complete": [],
     "on_response_complete": [],
+    "handle_websocket_upgrade": [],
+    "_should_upgrade": [],
     "send_400_response": ["msg"],
     "shutdown": [],
     "timeout_keep_alive_handler": [],
@@ -44,6 +48,39 @@ OF_PROTOCOL: Final = {
 }
 OF_CYCLE: Final = {"keep_alive", "more_body", "response_complete", "transport"}
 OF_FLOW: Final = {"resume_reading"}
+OVERRIDDEN_IN_WEBSOCKET: Final = {
+    "connection_made": ["transport"],
+    "connection_lost": ["exc"],
+    "data_received": ["data"],
+    "receive": [],
+    "send": ["message"],
+    "send_receive_event_to_app": [],
+    "handle_ping": [],
+    "handle_parser_exception": [],
+    "keepalive_timeout": [],
+    "on_task_complete": ["task"],
+    "shutdown": [],
+    "pause_writing": [],
+    "resume_writing": [],
+}
+OF_WEBSOCKET: Final = {
+    "app_state",
+    "close_sent",
+    "close_timeout",
+    "conn",
+    "handshake_complete",
+    "logger",
+    "loop",
+    "pending_ping_payload",
+    "ping_sent_at",
+    "pong_timer",
+    "queue",
+    "read_paused",
+    "schedule_ping",
+    "transport",
+    "writable",
+}
+OF_CONN: Final = {"close_sent", "data_to_send", "eof_sent", "fail", "logger"}
 OVERRIDDEN_IN_SERVER: Final = {
     "handle_exit": ["sig", "frame"],
     "on_tick": ["counter"],
@@ -111,6 +148,34 @@ def test_the_lists_above_are_complete() -> None:
     assert {name for name, _ in used} - own - OVERRIDDEN.keys() == OF_PROTOCOL
     assert {part for name, part in used if name == "cycle" and part} == OF_CYCLE
     assert {part for name, part in used if name == "flow" and part} == OF_FLOW
+
+
+@pytest.mark.parametrize(("method", "parameters"), OVERRIDDEN_IN_WEBSOCKET.items())
+def test_uvicorn_calls_the_methods_of_the_websocket_that_are_overridden(method: str, parameters: list[str]) -> None:
+    assert list(inspect.signature(getattr(WebSocketsSansIOProtocol, method)).parameters) == ["self", *parameters]
+
+
+def test_uvicorn_has_the_attributes_of_the_websocket_that_are_used() -> None:
+    async def check() -> None:
+        config = Config(app, log_config=None)
+        config.load()
+        served = WebSocketsSansIOProtocol(config, ServerState(), {"left": 1}, asyncio.get_running_loop())
+        served.connection_made(Transport())
+        assert {name for name in OF_WEBSOCKET if not hasattr(served, name)} == set()
+        assert {name for name in OF_CONN if not hasattr(served.conn, name)} == set()
+        assert served.app_state == {"left": 1}
+        assert (served.read_paused, served.close_sent, served.conn.eof_sent) == (False, False, False)
+        assert served.writable.is_set()
+
+    asyncio.run(check())
+
+
+def test_the_lists_of_the_websocket_are_complete() -> None:
+    used = _used(BoundedWebSocket)
+    own = {name for name in vars(BoundedWebSocket) if not hasattr(WebSocketsSansIOProtocol, name)}
+    assert _overridden(BoundedWebSocket, WebSocketsSansIOProtocol) == OVERRIDDEN_IN_WEBSOCKET.keys()
+    assert {name for name, _ in used} - own - OVERRIDDEN_IN_WEBSOCKET.keys() == OF_WEBSOCKET
+    assert {part for name, part in used if name == "conn" and part} == OF_CONN
 
 
 def test_uvicorn_has_the_attributes_of_the_server_that_are_used() -> None:
