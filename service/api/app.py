@@ -48,7 +48,7 @@ def create_app(state: ServerState, most_connections: int | None = None, around: 
     state.metrics.watch_bodies(lambda: room.taken, state.settings.queue_bytes)
     messages = Messages(room, state.settings.max_body_bytes, state.settings.request_timeout_s)
     log = RequestLog(state.metrics, state.settings.log_format, HEALTH | {"/metrics"})
-    shared = {REQUEST_LOG: log, CONNECTIONS: connections, MESSAGES: messages}
+    shared: Shared = {REQUEST_LOG: log, CONNECTIONS: connections, MESSAGES: messages}
     app = Documented(
         title="RRCA-Net Serve",
         summary="Infrared small-target detection",

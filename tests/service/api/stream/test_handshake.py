@@ -10,9 +10,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from service.keys import hash_of
+from tests.service.api.stream.opening import one_by_one, open_stream
 from tests.support.frames import GOOD
 from tests.support.server import StartServer
-from tests.support.streams import one_by_one, open_stream
 from tests.support.waiting import wait_until
 from tests.support.wire import connection, read_all
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from service.simulation.scene import make_scene
+from tests.service.api.stream.opening import one_by_one, open_stream, rest
 from tests.support import frames
-from tests.support.streams import one_by_one, open_stream, rest
 
 SCENES = [make_scene(seed, 64, 96) for seed in range(4)]
 DAMAGED = frames.GOOD[:100]

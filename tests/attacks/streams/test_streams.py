@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -17,19 +18,21 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection
 
 import service.api.connection.slow_client
+from benchmarks.serving.servers.process import resident_mb
 from tests.attacks.process.test_connections import ended
 from tests.attacks.process.test_memory import held
+from tests.service.api.stream.opening import one_by_one, open_stream, rest
 from tests.service.api.stream.test_handshake import HANDSHAKE
 from tests.service.api.stream.test_stream import value
 from tests.support.frames import GOOD, npy
 from tests.support.server import StartServer, running
 from tests.support.small_models import write_small_model
-from tests.support.streams import one_by_one, open_stream, rest
 from tests.support.waiting import wait_until
 from tests.support.wire import connection
 
 LARGEST = 100_000
 ROOM = 4 * LARGEST
+GROWTH_MB = 15.0  # 800 frames of 64 KiB would take 52 MB
 
 
 @pytest.fixture
@@ -177,3 +180,27 @@ def test_a_process_that_stops_answers_what_waits(brightness_models: Path) -> Non
         assert rest(idle) == []
         assert stream.close_code == idle.close_code == 1012
         assert process.wait(20) == 0
+
+
+def test_the_memory_of_both_sides_is_flat_while_frames_come_faster_than_they_are_answered(
+    brightness_models: Path,
+) -> None:
+    noise = npy(np.random.default_rng(0).integers(0, 255, (256, 256), np.uint8))
+    with running(MODELS=str(brightness_models)) as (process, client), open_stream(client) as stream:
+        answers: list[dict[str, Any]] = []
+        reading = threading.Thread(target=lambda: answers.extend(rest(stream)))
+        reading.start()
+        for _ in range(200):
+            stream.send(noise)
+        before = resident_mb(process.pid), resident_mb(os.getpid())
+        for _ in range(800):
+            stream.send(noise)
+        stream.send("end")
+        reading.join()
+        after = resident_mb(process.pid), resident_mb(os.getpid())
+    indices = [answer["index"] for answer in answers]
+    assert indices == sorted(indices)
+    assert len(answers) + answers[-1]["dropped"] == 1000
+    assert answers[-1]["dropped"] > 0
+    assert after[0] - before[0] < GROWTH_MB
+    assert after[1] - before[1] < GROWTH_MB
