@@ -1,6 +1,8 @@
-"""``GET /``: the page for trying the service, with its scripts and its style sheet."""
+"""``GET /``: the page for looking at targets, with its scripts, its style sheets and its sample scenes."""
 
+from collections.abc import Iterator
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Final
 
 from fastapi import FastAPI
@@ -9,13 +11,24 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
+
+def _files(folder: Traversable, above: str) -> Iterator[str]:
+    """The addresses of all files of a folder and of those within it."""
+    for entry in folder.iterdir():
+        address = f"{above}/{entry.name}"
+        if entry.is_dir():
+            yield from _files(entry, address)
+        elif not entry.name.endswith(".html"):
+            yield address
+
+
 PATH: Final = "/"
 FOLDER: Final = ("service", "web")
 WEB: Final = resources.files("service").joinpath("web")
-LOADED: Final = {f"/page/{file.name}" for file in WEB.iterdir() if not file.name.endswith(".html")}
+LOADED: Final = frozenset(_files(WEB, "/page"))
 POLICY: Final = (  # the page may hold an API key: only its own scripts run, and they can call only this service
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob: data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob: data:; media-src blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
@@ -35,4 +48,4 @@ def add_page(app: FastAPI) -> None:
         return response
 
     app.add_api_route(PATH, page, include_in_schema=False, response_class=HTMLResponse)
-    app.add_api_route("/page/{name}", loaded, include_in_schema=False)
+    app.add_api_route("/page/{name:path}", loaded, include_in_schema=False)

@@ -1,0 +1,1 @@
+"""What the page at ``/`` shows: its sample scenes, and the pictures of it in the documents."""

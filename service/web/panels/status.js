@@ -1,0 +1,47 @@
+// What the page says: what it shows, what it waits for, what went wrong, and which key it needs.
+import { at } from "../app/dom.js";
+import { store } from "../app/state.js";
+import { askAgain, retry } from "../frames/sources.js";
+import { loadModels } from "./detection.js";
+
+export function startStatus() {
+  at("key-form").addEventListener("submit", takeKey);
+  at("retry").addEventListener("click", retry);
+  at("dismiss").addEventListener("click", () => store.update({ fault: null }));
+  store.on(["fault", "frame", "source", "busy"], showFault);
+  store.on(["needsKey"], ({ needsKey }) => (at("key-form").hidden = !needsKey));
+  store.on(["busy", "frame", "total", "targets"], showStatus);
+}
+
+async function takeKey(event) {
+  event.preventDefault();
+  store.update({ key: at("key").value.trim(), fault: null });
+  await loadModels();
+  if (!store.state.fault) store.update({ needsKey: false });
+  askAgain();
+}
+
+function showFault({ fault, frame, source, busy }) {
+  const isOther = fault && frame && source && frame.source !== source;
+  at("fault").hidden = !fault;
+  at("fault-text").textContent = fault ? `${fault.text}${isOther ? ` The picture is still ${frame.name}.` : ""}` : "";
+  at("retry").hidden = !fault?.canRetry || !source || busy;
+}
+
+function showStatus({ busy, frame, total }) {
+  document.body.classList.toggle("busy", busy);
+  at("status").textContent = busy ? "Detecting…" : frame ? summaryOf(frame, total) : "";
+  at("warnings").replaceChildren(...(frame?.entry.warnings ?? []).map(itemOf));
+  const place = frame?.place ? `, frame ${frame.place}` : "";
+  at("viewer").setAttribute("aria-label", frame ? `${frame.name}${place}: ${total} targets` : "Picture");
+}
+
+function summaryOf({ answer: { model, timing_ms: times }, entry, name, place }, total) {
+  const size = `${entry.width}×${entry.height} ${entry.input.dtype}`, where = place ? `${name}, frame ${place}` : name;
+  const targets = `${total} target${total === 1 ? "" : "s"}`;
+  return `${where}: ${targets}, ${size}, ${times.total.toFixed(0)} ms, ${model.name} ${model.version}`;
+}
+
+function itemOf(text) {
+  return Object.assign(document.createElement("li"), { textContent: text });
+}

@@ -1,0 +1,44 @@
+// Labels of targets: always of those that are selected or under the cursor; of others where there is room, so that a
+// label covers neither a target nor another label.
+import { draw } from "../app/dom.js";
+
+const HEIGHT = 16, LETTER = 6.7, PADDING = 4, DISTANCE = 3; // screen pixels
+const MOST = 150; // targets in sight with labels; more would be unreadable
+
+export function placeLabels(boxes, { selected, hovered }, view) {
+  const first = boxes.filter(({ target }) => target.id === selected || target.id === hovered);
+  const others = boxes.length > MOST ? [] : boxes.filter((box) => !first.includes(box));
+  const taken = [...boxes], labels = [];
+  for (const box of [...first, ...others]) {
+    const place = placeOf(box, textOf(box.target), taken, view, first.includes(box));
+    if (!place) continue;
+    taken.push(place);
+    labels.push(elementOf(place, box.target, first.includes(box)));
+  }
+  return labels;
+}
+
+const textOf = ({ id, confidence }) => `${id} · ${confidence.toFixed(2)}`;
+
+function placeOf(box, text, taken, view, must) {
+  const width = text.length * LETTER + 2 * PADDING, places = around(box, width).map((place) => ({ ...place, text }));
+  const inside = places.filter((place) => isInside(place, view));
+  return inside.find((place) => !taken.some((other) => overlap(place, other))) ?? (must ? inside[0] ?? places[0] : null);
+}
+
+function around({ left, top, right, bottom }, width) {
+  const middle = (top + bottom - HEIGHT) / 2, centre = (left + right - width) / 2;
+  return [[right + DISTANCE, middle], [left - DISTANCE - width, middle], [centre, top - DISTANCE - HEIGHT],
+    [centre, bottom + DISTANCE]].map(([x, y]) => ({ left: x, top: y, right: x + width, bottom: y + HEIGHT }));
+}
+
+const isInside = ({ left, top, right, bottom }, { width, height }) =>
+  left >= 0 && top >= 0 && right <= width && bottom <= height;
+
+const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+
+function elementOf({ left, top, right, text }, { id }, isFirst) {
+  const back = draw("rect", { x: left, y: top, width: right - left, height: HEIGHT, rx: 2 });
+  const letters = draw("text", { x: (left + right) / 2, y: top + HEIGHT / 2 }, text);
+  return draw("g", { class: isFirst ? "label first" : "label", "data-label": id }, back, letters);
+}
