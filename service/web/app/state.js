@@ -24,7 +24,7 @@ export const store = createStore({
   palette: "white-hot",
   low: 0, // intensities that are shown as the darkest and the brightest colour
   high: 255,
-  maskOpacity: 0.35,
+  maskOpacity: 0, // so that nothing covers a target at first
   showsMarkers: true,
   pointer: null, // the pixel under the cursor: {x, y}
 

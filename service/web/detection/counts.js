@@ -30,7 +30,7 @@ export function format(count, step) {
 
 // How well the counts are known, for a person.
 export function exactness(frame) {
-  if (isExact(frame)) return "counts are exact";
+  if (isExact(frame)) return "exact counts";
   const half = stepOf(frame) / 2;
-  return `counts are mapped back from 8 bits by the range: ±${format(half, half)}`;
+  return `±${format(half, half)}: counts are mapped back from 8 bits`;
 }

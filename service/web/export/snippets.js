@@ -4,7 +4,7 @@ import { store } from "../app/state.js";
 import { addressOf } from "../service/api.js";
 import { queryOfTargets } from "../service/request.js";
 
-const KEY = "RRCANET_API_KEY"; // the variable that holds the key, so that no key is copied
+const KEY = "RRCANET_API_KEY"; // the variable that the Python client reads; so no key is copied
 
 export function startSnippets() {
   at("copy-curl").addEventListener("click", () => copy(curlOf(store.state), "curl"));
@@ -23,14 +23,15 @@ export function curlOf(state) {
 }
 
 export function pythonOf(state) {
-  const { source, index } = state.frame, key = state.key ? `, api_key=os.environ["${KEY}"]` : "";
+  const { source, index } = state.frame, frame = source.address
+    ? `urlopen(${JSON.stringify(addressOf(source.address))}).read()` : JSON.stringify(source.nameOf(index));
   const options = Object.entries(queryOfTargets(state, source)).map(([name, value]) => `, ${name}=${literal(value)}`);
   return [
-    ...(key ? ["import os", ""] : []),
+    ...(source.address ? ["from urllib.request import urlopen", ""] : []),
     "from rrcanet import Client", "",
-    `client = Client(${JSON.stringify(addressOf(".").replace(/\/$/, ""))}${key})`,
-    `found = client.detect(${JSON.stringify(source.nameOf(index))}${options.join("")})`,
-    "print(found)", "",
+    `with Client(${JSON.stringify(addressOf(".").replace(/\/$/, ""))}) as client:${state.key ? `  # the key: ${KEY}` : ""}`,
+    `    for found in client.detect(${frame}${options.join("")}):`,
+    "        print(found.to_dict())", "",
   ].join("\n");
 }
 

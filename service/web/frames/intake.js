@@ -10,6 +10,7 @@ const SAMPLES = [
 
 export function startIntake() {
   at("files").addEventListener("change", takeChosen);
+  at("open").addEventListener("click", () => at("files").click());
   document.addEventListener("paste", takePasted);
   addEventListener("dragover", offerDrop);
   addEventListener("dragleave", ({ relatedTarget }) => relatedTarget ?? endDrop());

@@ -32,10 +32,10 @@ function list({ sources, source, index }) {
 }
 
 function titleOf(source) {
-  if (source.fault) return `${source.name} – not read`;
+  if (source.fault) return `${source.name}: not read`;
   const entries = Array.from({ length: Math.min(source.count, 64) }, (_, i) => source.entryOf(i)).filter(Boolean);
   const targets = entries.reduce((sum, { targets = [] }) => sum + targets.length, 0);
-  return entries.length ? `${source.name} – ${targets} target${targets === 1 ? "" : "s"}` : source.name;
+  return entries.length ? `${source.name}: ${targets} target${targets === 1 ? "" : "s"}` : source.name;
 }
 
 function offerRaw({ source }) {

@@ -37,7 +37,7 @@ function showStatus({ busy, frame, total }) {
 }
 
 function summaryOf({ answer: { model, timing_ms: times }, entry, name, place }, total) {
-  const size = `${entry.width}×${entry.height} ${entry.input.dtype}`, where = place ? `${name}, frame ${place}` : name;
+  const size = `${entry.width}x${entry.height} ${entry.input.dtype}`, where = place ? `${name}, frame ${place}` : name;
   const targets = `${total} target${total === 1 ? "" : "s"}`;
   return `${where}: ${targets}, ${size}, ${times.total.toFixed(0)} ms, ${model.name} ${model.version}`;
 }

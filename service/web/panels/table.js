@@ -2,6 +2,8 @@
 import { at, make } from "../app/dom.js";
 import { store } from "../app/state.js";
 
+const short = (value) => (Number.isInteger(value) ? String(value) : value.toPrecision(5));
+
 const COLUMNS = [
   { name: "#", title: "rank by confidence", of: ({ id }) => id, text: String },
   { name: "conf.", title: "confidence", of: ({ confidence }) => confidence, text: (value) => value.toFixed(2) },
@@ -10,6 +12,7 @@ const COLUMNS = [
   { name: "area", title: "pixels", of: ({ area }) => area, text: String },
   { name: "peak", title: "highest count", of: ({ signal }) => signal?.peak, text: short },
   { name: "SCR", title: "signal-to-clutter ratio", of: ({ signal }) => signal?.scr, text: (value) => value.toFixed(1) },
+  { name: "°C", title: "temperature of the peak", of: ({ signal }) => signal?.temperature_c, text: (value) => value.toFixed(1) },
 ];
 
 let sorted = { column: COLUMNS[0], falls: false };
@@ -24,8 +27,6 @@ export function startTable() {
   store.on(["targets"], fill);
   store.on(["selected", "hovered"], mark);
 }
-
-const short = (value) => (Number.isInteger(value) ? String(value) : value.toPrecision(5));
 
 function headOf(column) {
   const button = make("button", { type: "button", textContent: column.name, title: column.title });
@@ -63,13 +64,15 @@ function showOrder(falls) {
 // Columns that no target has a value for are left out.
 function showColumns(targets) {
   for (const row of at("targets").rows)
-    COLUMNS.forEach((column, i) => (row.cells[i].hidden = !targets.some((target) => column.of(target) !== undefined)));
+    COLUMNS.forEach((column, i) => (row.cells[i].hidden = !targets.some((target) => hasValue(column, target))));
 }
+
+const hasValue = ({ of }, target) => (of(target) ?? null) !== null;
 
 function rowOf(target) {
   const row = make("tr");
   row.dataset.id = target.id;
-  for (const { of, text } of COLUMNS) row.insertCell().textContent = of(target) === undefined ? "–" : text(of(target));
+  for (const column of COLUMNS) row.insertCell().textContent = hasValue(column, target) ? column.text(column.of(target)) : "–";
   const button = make("button", { type: "button", textContent: target.id, ariaLabel: `target ${target.id}` });
   row.cells[0].replaceChildren(button);
   return row;

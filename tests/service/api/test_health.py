@@ -95,7 +95,7 @@ def test_paths_that_are_no_route_share_one_label(client: httpx.Client) -> None:
         "/openapi.json",
         *client.get("/openapi.json").json()["paths"],
         "/",
-        "/page/{name}",
+        "/page/{name:path}",
     }
     assert {dict(labels).get("route") for _, labels in samples(client)} <= templates | {None}
 
@@ -107,7 +107,7 @@ def test_paths_that_are_no_route_share_one_label(client: httpx.Client) -> None:
         ("/docs", "/docs"),
         ("/docs/swagger-ui.css", "/docs/{name}"),
         ("/", "/"),
-        ("/page/page.js", "/page/{name}"),
+        ("/page/page.js", "/page/{name:path}"),
     ],
 )
 def test_pages_are_counted_under_routes_of_their_own(client: httpx.Client, path: str, route: str) -> None:

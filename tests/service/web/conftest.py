@@ -1,0 +1,40 @@
+"""One browser for all tests of the page."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.service.web.look import new_tab, watched
+from tests.support.tools import require_tool
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    program = require_tool("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])  # CI runs as root
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(client: httpx.Client) -> str:
+    """Of a server with default settings."""
+    return str(client.base_url)
+
+
+@pytest.fixture(scope="package")
+def tab(browser: Browser) -> Iterator[Page]:
+    """A tab that tests share, since a new one takes a second; each test loads the page anew."""
+    with new_tab(browser) as tab:
+        yield tab
+
+
+@pytest.fixture
+def page(tab: Page, address: str) -> Iterator[Page]:
+    """The page of a server that needs no key."""
+    with watched(tab, address):
+        yield tab
