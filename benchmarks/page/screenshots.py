@@ -1,6 +1,7 @@
-"""The pictures of the page in the documents: ``python -m benchmarks.page.screenshots URL`` writes them to ``docs/images``.
+"""The pictures of the page in the documents: ``python -m benchmarks.page.screenshots URL``.
 
-URL is a server's, for example ``http://127.0.0.1:8000``. It needs Chromium and the package playwright.
+They are written to ``docs/images``. URL is a server's, for example ``http://127.0.0.1:8000``. Chromium and the package
+playwright must be installed.
 """
 
 import io
@@ -13,8 +14,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
-COLOURS: Final = 128  # of a picture's palette, so that files stay small
-DESKTOP: Final = {"viewport": {"width": 1280, "height": 800}}
+SETTLES_MS: Final = 300
+DESKTOP: Final = {"viewport": {"width": 1200, "height": 720}}
 PHONE: Final = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -35,8 +36,7 @@ def _take(browser: Browser, url: str, name: str, **context: Any) -> None:
     page = profile.new_page()
     page.goto(url)
     _show_cluster(page)
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    picture.save(IMAGES / name, optimize=True)
+    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(IMAGES / name, optimize=True)
     profile.close()
 
 
@@ -44,8 +44,9 @@ def _show_cluster(page: Page) -> None:
     """The sample scene of eight targets, at the zoom that shows all of them, with one selected."""
     page.locator("#empty .samples button").first.click()
     expect(page.locator("#targets tbody tr")).to_have_count(8)
-    page.get_by_role("button", name="Targets").click()
+    page.keyboard.press("z")
     page.keyboard.press("n")
+    page.wait_for_timeout(SETTLES_MS)
 
 
 if __name__ == "__main__":

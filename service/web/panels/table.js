@@ -97,8 +97,16 @@ function mark({ selected, hovered, order }) {
     row.classList.toggle("hovered", id === hovered);
     button.tabIndex = id === reached ? 0 : -1;
     button.setAttribute("aria-pressed", id === selected);
-    if (id === selected) row.scrollIntoView({ block: "nearest" });
+    if (id === selected) bringIntoSight(row);
   }
+}
+
+// Scroll the table alone: on a phone the picture must stay where it is.
+function bringIntoSight(row) {
+  const box = row.closest(".scrolls"), head = at("targets").tHead.offsetHeight;
+  const top = row.offsetTop - head, bottom = row.offsetTop + row.offsetHeight - box.clientHeight;
+  if (box.scrollTop > top) box.scrollTop = top;
+  else if (box.scrollTop < bottom) box.scrollTop = bottom;
 }
 
 function walk(event) {
