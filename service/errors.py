@@ -58,7 +58,7 @@ TABLE: Final[dict[Reason, Row]] = {
         HTTPStatus.METHOD_NOT_ALLOWED, "the route does not have this method; the header `Allow` lists those it has"
     ),
     Reason.NOT_ACCEPTABLE: Row(
-        HTTPStatus.NOT_ACCEPTABLE, "`Accept` allows neither JSON nor, for a single frame, `image/png`"
+        HTTPStatus.NOT_ACCEPTABLE, "`Accept` allows neither JSON, nor NDJSON, nor, for a single frame, `image/png`"
     ),
     Reason.REQUEST_TIMEOUT: Row(
         HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive within `REQUEST_TIMEOUT_S`, or arrived too slowly"

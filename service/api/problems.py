@@ -32,17 +32,20 @@ def problem(request: HTTPConnection, error: ServiceError, headers: Mapping[str, 
 
 def problem_body(error: ServiceError, request_id: str) -> bytes:
     """The JSON of a problem."""
+    return json.dumps(problem_of(error, request_id)).encode()
+
+
+def problem_of(error: ServiceError, request_id: str) -> dict[str, object]:
+    """The fields of a problem."""
     status = error.reason.status
-    return json.dumps(
-        {
-            "type": "about:blank",
-            "status": status.value,
-            "title": status.phrase,
-            "detail": error.detail,
-            "reason": error.reason.value,
-            "request_id": request_id,
-        }
-    ).encode()
+    return {
+        "type": "about:blank",
+        "status": status.value,
+        "title": status.phrase,
+        "detail": error.detail,
+        "reason": error.reason.value,
+        "request_id": request_id,
+    }
 
 
 def is_open_inference(path: str) -> bool:

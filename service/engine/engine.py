@@ -97,12 +97,15 @@ class Request(Generic[A]):
         """
         try:
             work = self._read_frames()
-            done = self._infer(work) if self.pixels else []
-            return self._answer(work, done)
+            self._submit(work)
+            answers = [self._answer(part, self._infer(part)) for part in work.parts()]
+            return answers[-1]
         except Exception as fault:
             clear_frames(fault.__traceback__)  # the traceback must not keep the frames while the refusal is sent
             raise
         finally:
+            for job in self.jobs:
+                job.abandon()
             self.engine.ahead.change(pixels=self.pixels)
 
     def end(self) -> None:
@@ -132,28 +135,30 @@ class Request(Generic[A]):
         self.places.extend_to(len(work.ready))
         return work
 
-    def _infer(self, work: Work[A]) -> Sequence[Done[Tensor]]:
-        """Hand every tensor to the device, and wait for the results."""
+    def _submit(self, work: Work[A]) -> None:
+        """Hand every tensor to the device."""
         detector, deadline, now = work.plan.detector, work.plan.deadline, time.monotonic()
         self.jobs = [
             Job((detector, tensor.shape), tensor, tensor.size, now, deadline)
             for frame in work.ready
             for tensor in frame.inputs
         ]
-        try:
+        if self.jobs:
             alone = self.engine.admission.inside == 1 and not detector.runtime.needs_warm_up
             self.engine.worker.submit(self.jobs, here=alone)
-            if self.is_over:  # ``end`` may have come before the jobs were there
-                raise CancelledError
-            done = [job.end.result(max(0.0, deadline - time.monotonic())) for job in self.jobs]
-            self.jobs = []
+        if self.is_over:  # ``end`` may have come before the jobs were there
+            raise CancelledError
+
+    def _infer(self, work: Work[A]) -> Sequence[Done[Tensor]]:
+        """Wait for the results of the next frames."""
+        count, deadline = sum([len(frame.inputs) for frame in work.ready]), work.plan.deadline
+        try:
+            done = [job.end.result(max(0.0, deadline - time.monotonic())) for job in self.jobs[:count]]
         except TimeoutError:
             raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE) from None
-        finally:
-            for job in self.jobs:
-                job.abandon()
-        self.timing.device_began = min([one.began for one in done])
-        self.timing.device_ended = max([one.ended for one in done])
+        self.jobs = self.jobs[count:]
+        if done:
+            self.timing.note_device(min([one.began for one in done]), max([one.ended for one in done]))
         return done
 
     def _answer(self, work: Work[A], done: Sequence[Done[Tensor]]) -> A:

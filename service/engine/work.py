@@ -1,7 +1,7 @@
 """What an API hands to the engine: the frames of a request, and how to answer it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -35,9 +35,15 @@ class Work(Generic[A]):
         unreadable: how many could not.
         answer: writes the answer, in a thread. It takes ``[H, W]`` probabilities of each frame that is ready, a
             function that finds the targets in them, and the request's timing. It may raise a ServiceError.
+        frame_by_frame: ``answer`` is called for each frame that is ready, in order, as soon as it is inferred.
     """
 
     plan: Plan
     ready: Sequence[Prepared]
     unreadable: int
     answer: Callable[[Sequence[Tensor], Callable[[], Sequence[Detection]], Timing], A]
+    frame_by_frame: bool = False
+
+    def parts(self) -> "Sequence[Work[A]]":
+        """What is answered at once: everything, or one frame after the other."""
+        return [replace(self, ready=[frame]) for frame in self.ready] if self.frame_by_frame else [self]

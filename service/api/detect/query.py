@@ -244,10 +244,11 @@ class MediaType(StrEnum):
     """The media types of answers."""
 
     JSON = "application/json"
+    LINES = "application/x-ndjson"
     MASK = "image/png"
 
 
-WILDCARDS: Final = {MediaType.JSON: "application/*", MediaType.MASK: "image/*"}
+WILDCARDS: Final = {MediaType.JSON: "application/*", MediaType.LINES: "application/*", MediaType.MASK: "image/*"}
 
 
 @lru_cache(REMEMBERED)
@@ -263,9 +264,8 @@ def negotiate(header: str) -> MediaType:
     quality = {answer: _quality(answer, qualities) for answer in MediaType}
     best = max(MediaType, key=lambda answer: quality[answer])
     if quality[best] <= 0:
-        raise ServiceError(
-            Reason.NOT_ACCEPTABLE, "Accept must allow application/json or, for a single frame, image/png"
-        )
+        detail = "Accept must allow application/json, application/x-ndjson or, for a single frame, image/png"
+        raise ServiceError(Reason.NOT_ACCEPTABLE, detail)
     return best
 
 

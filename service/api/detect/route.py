@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.body import enter, read_parts
-from service.api.detect.query import PARAMETERS, negotiate, parse_query
+from service.api.detect.query import PARAMETERS, MediaType, negotiate, parse_query
 from service.api.detect.work import read_work
 from service.api.middleware.envelope import REQUEST_ID, STAGES
 from service.api.multipart import MULTIPART, PART_NAMES
@@ -26,6 +26,7 @@ PATH: Final = "/v1/detect"
 router: Final = APIRouter(tags=[Tag.DETECTION])
 
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+LINES: Final = {"schema": {"type": "string", "description": "One JSON object in each line"}}
 FILES: Final = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
 FORM: Final = {
     "type": "object",
@@ -39,9 +40,10 @@ BODY: Final[dict[str, Any]] = {
 }
 FOUND: Final[Responses] = {
     200: {
-        "description": "Targets; with `Accept: image/png` the mask of a single frame",
+        "description": "Targets; with `Accept: application/x-ndjson` a line for each frame; with `Accept: image/png` "
+        "the mask of a single frame",
         "model": DetectAnswer,
-        "content": {"image/png": BINARY},
+        "content": {"application/x-ndjson": LINES, "image/png": BINARY},
         "headers": refer(SERVER_TIMING),
     }
 }
@@ -87,6 +89,10 @@ async def detect(request: Request) -> Response:
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
     late = Reason.REQUEST_TIMEOUT if deadline == latest else Reason.DEADLINE_EXCEEDED
     plan = Plan(detector, query.options, deadline)
+    if media_type is MediaType.LINES:
+        from service.api.detect.lines import answer_lines  # few requests ask for it
+
+        return await answer_lines(request, query, plan, timing, late)
     with await enter(request) as places:
         limits = settings.max_body_bytes, settings.max_frames
         parts = await read_parts(request, places, *limits, deadline, query.raw, late)

@@ -82,39 +82,34 @@ def read_work(parts: list[Part], plan: Plan, media_type: MediaType, query: Detec
         raise ServiceError(Reason.NOT_ACCEPTABLE, detail)
     ready = [entry for entry in entries if isinstance(entry, Prepared)]
     encoding = None if media_type is MediaType.MASK else query.mask
-    has_preview = query.preview is not PreviewEncoding.NONE
-    return Work(plan, ready, len(entries) - len(ready), partial(write_answer, plan, entries, encoding, has_preview))
+    return Work(plan, ready, len(entries) - len(ready), partial(write_answer, plan, entries, encoding, query.preview))
 
 
 def write_answer(
     plan: Plan,
     entries: Sequence[Entry],
     encoding: MaskEncoding | None,
-    has_preview: bool,
+    preview: PreviewEncoding,
     probabilities: Sequence[Tensor],
     detect: Callable[[], Sequence[Detection]],
     timing: Timing,
 ) -> bytes:
     """The contract's JSON with masks of this encoding, or, for None, the PNG mask of the only frame.
 
-    With ``has_preview``, each frame of the JSON also has what the network saw.
+    Each frame of the JSON also has what the network saw, if ``preview`` names an encoding.
 
     Raises:
         ServiceError: none of the frames could be read.
     """
     if not probabilities:
-        raise _nothing_decoded([entry for entry in entries if isinstance(entry, Bad)])
+        raise nothing_decoded([entry for entry in entries if isinstance(entry, Bad)])
     detections = iter(detect())
     if encoding is None:
         return encode_png(next(detections).found.mask)
     frames = [
-        describe_fault(index, entry.name, entry.fault)
-        if isinstance(entry, Bad)
-        else describe_detection(index, next(detections), encoding)
+        describe_entry(index, entry, None if isinstance(entry, Bad) else next(detections), encoding, preview)
         for index, entry in enumerate(entries)
     ]
-    if has_preview:
-        _add_previews(frames, entries)
     answer = {
         "model": describe_model(plan.detector),
         "frames": frames,
@@ -123,10 +118,17 @@ def write_answer(
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _add_previews(frames: Sequence[dict[str, Any]], entries: Sequence[Entry]) -> None:
-    for frame, entry in zip(frames, entries, strict=True):
-        if isinstance(entry, Prepared):
-            frame["preview"] = describe_preview(entry)
+def describe_entry(
+    index: int, entry: Entry, detection: Detection | None, mask: MaskEncoding, preview: PreviewEncoding
+) -> dict[str, Any]:
+    """What an answer says of one frame; ``detection`` is None for a frame that could not be read."""
+    if isinstance(entry, Bad):
+        return describe_fault(index, entry.name, entry.fault)
+    assert detection is not None
+    described = describe_detection(index, detection, mask)
+    if preview is not PreviewEncoding.NONE:
+        described["preview"] = describe_preview(entry)
+    return described
 
 
 def _decode_part(part: Part, budget: Budget, reading: Reading, raw: RawLayout | None) -> list[Frame | ServiceError]:
@@ -140,7 +142,7 @@ def _decode_part(part: Part, budget: Budget, reading: Reading, raw: RawLayout | 
         raise
 
 
-def _nothing_decoded(faults: Sequence[Bad]) -> ServiceError:
+def nothing_decoded(faults: Sequence[Bad]) -> ServiceError:
     """The error of a request of which no frame could be read."""
     if len(faults) == 1:
         return faults[0].fault.bare()

@@ -8,7 +8,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from starlette.requests import Request
@@ -109,8 +109,7 @@ class _Exchange:
 
     @property
     def _client_left(self) -> bool:
-        left = self._state.get(LEFT)
-        return isinstance(left, asyncio.Future) and left.done()
+        return has_left(self._state)
 
     def _record(self) -> None:
         route = getattr(self._routed.get("route"), "path", UNMATCHED)
@@ -119,6 +118,12 @@ class _Exchange:
         elapsed = time.monotonic() - self._began
         key = self._state.get(api_keys.KEY)
         self._log.record(self._scope["method"], status, self._state[REQUEST_ID], route, reason, elapsed, key)
+
+
+def has_left(state: Mapping[str, object]) -> bool:
+    """Whether the client of the request with this state has closed its connection."""
+    left = state.get(LEFT)
+    return isinstance(left, asyncio.Future) and left.done()
 
 
 def explain(fault: BaseException, request_id: object) -> ServiceError:

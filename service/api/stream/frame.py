@@ -4,15 +4,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from service.api.detect.work import Bad, Entry, Part, read_entries
+from service.api.detect.work import Bad, Entry, Part, describe_entry, read_entries
 from service.api.stream.query import StreamQuery
-from service.detection.description import (
-    PreviewEncoding,
-    describe_detection,
-    describe_fault,
-    describe_model,
-    describe_preview,
-)
+from service.detection.description import describe_fault, describe_model
 from service.detection.detector import Detection, Prepared
 from service.engine.work import Plan, Tensor, Work
 from service.errors import Reason, ServiceError
@@ -65,7 +59,5 @@ def _describe(
     if isinstance(entry, Bad):
         raise entry.fault
     (detection,) = detect()
-    described = describe_detection(index, detection, query.mask)
-    if query.preview is not PreviewEncoding.NONE:
-        described["preview"] = describe_preview(entry)
+    described = describe_entry(index, entry, detection, query.mask, query.preview)
     return described | {"model": describe_model(plan.detector), "timing_ms": describe_timing(timing)}
