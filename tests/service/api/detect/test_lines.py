@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import httpx
@@ -50,10 +51,10 @@ def test_the_lines_are_the_frames_of_the_answer_in_one_piece(client: httpx.Clien
 def test_the_first_line_comes_before_the_last_frame_is_answered(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, goes_on, old = asyncio.Event(), [], Detector.finish_all
+    found, goes_on, old = threading.Event(), list[bool](), Detector.finish_all
 
     def finish(self: Detector, *arguments: Any) -> Any:
-        if goes_on and len(goes_on) == 1:
+        if len(goes_on) == 1:
             wait_until(found.is_set, "the first line does not come")
         goes_on.append(True)
         return old(self, *arguments)
