@@ -38,8 +38,8 @@ class AsyncClient:
         retries: int = RETRIES,
         verify: Any = True,
     ) -> None:
-        self._wire = Wire(url, api_key)
-        self._http = httpx.AsyncClient(**self._wire.options(timeout_s, verify))
+        self._wire = Wire(url, api_key, timeout_s, verify)
+        self._http = httpx.AsyncClient(**self._wire.options())
         self._in_flight, self._retries = in_flight, retries
         self._limits: Limits | None = None
 
@@ -61,6 +61,14 @@ class AsyncClient:
             for one in numbered(batch, count):
                 yield one
             count += len(batch)
+
+    def stream(
+        self, frames: Frames | AsyncIterator[Frames], *, lossless: bool = False, **options: Unpack[Options]
+    ) -> AsyncIterator[Detections]:
+        """As ``Client.stream``; ``frames`` may also be an asynchronous iterator."""
+        from rrcanet.streaming.tasks import stream_frames
+
+        return stream_frames(self._wire, frames, encode(options), lossless)
 
     async def limits(self) -> Limits:
         """As ``Client.limits``."""

@@ -53,8 +53,8 @@ class Client:
         retries: int = RETRIES,
         verify: Any = True,
     ) -> None:
-        self._wire = Wire(url, api_key)
-        self._http = httpx.Client(**self._wire.options(timeout_s, verify))
+        self._wire = Wire(url, api_key, timeout_s, verify)
+        self._http = httpx.Client(**self._wire.options())
         self._in_flight, self._retries = in_flight, retries
         self._limits: Limits | None = None
         self._running: WeakSet[Event] = WeakSet()  # set, each ends a call
@@ -95,6 +95,29 @@ class Client:
         for batch in self._answers(batches_of(chain(first, items), limits, self._in_flight), query):
             yield from numbered(batch, count)
             count += len(batch)
+
+    def stream(self, frames: Frames, *, lossless: bool = False, **options: Unpack[Options]) -> Iterator[Detections]:
+        """Send frames through a WebSocket, and get the detections of each as soon as they are there, in order.
+
+        If frames come faster than the server answers, it passes over the oldest that wait. ``index`` counts the frames
+        that were sent, so a number is missing for each that was passed over; ``dropped`` counts them. Take the answers
+        without long pauses: a server ends a stream whose answers are not read for 10 seconds.
+
+        Args:
+            frames: as for ``detect``, for example an iterator over the frames of a camera. A file must hold one frame.
+            lossless: send only as many frames before their answers that the server passes over none.
+            options: the query parameters of the stream; ``mask`` is ``none`` by default.
+
+        Raises:
+            MissingExtra: the extra ``stream`` is not installed.
+            Unsupported: the server is too old for streams.
+            Refusal: the server refuses the stream, or ends it.
+            Unreachable: no server answers, or the connection ends before the last answer.
+            AnswerError: something else than answers came.
+        """
+        from rrcanet.streaming.threads import stream_frames
+
+        return stream_frames(self._wire, frames, encode(options), lossless)
 
     def limits(self) -> Limits:
         """What one request may carry. The server is asked once."""

@@ -97,6 +97,7 @@ class Detections:
         self.height: int = entry.get("height", 0)
         self.input: Mapping[str, Any] = entry.get("input", {})
         self.warnings: Sequence[str] = tuple(entry.get("warnings", ()))
+        self.dropped: int = entry.get("dropped", 0)
         self.is_truncated: bool = entry.get("truncated", False)
         fault = entry.get("error")
         self.error = FrameError(fault["reason"], fault["detail"]) if fault else None

@@ -35,6 +35,7 @@ class Options(TypedDict, total=False):
     byteswap: bool | None
     radiometric: bool | None
     radiometry: str | tuple[float, float] | None
+    track: bool | None
 
 
 def encode(options: Mapping[str, Any]) -> dict[str, str]:

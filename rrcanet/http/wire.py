@@ -23,20 +23,24 @@ class Wire:
     Args:
         url: the server's address. Its query is added to every request.
         api_key: if the server needs one; by default the environment's ``RRCANET_API_KEY``.
+        timeout_s: seconds to wait for the server in each step of a request.
+        verify: as in httpx: False, or an ``ssl.SSLContext``.
 
     Raises:
         AddressError: no request can be sent to the address, or no header can carry the key.
     """
 
-    def __init__(self, url: str, api_key: str | None = None) -> None:
+    def __init__(self, url: str, api_key: str | None, timeout_s: float, verify: Any) -> None:
         self.address: Address = read_address(url)
         key = os.environ.get(KEY_VARIABLE) if api_key is None else api_key
+        self.timeout_s, self.verify = timeout_s, verify
         self.headers = {name: value.encode("latin-1") for name, value in key_header(key).items()}
 
-    def options(self, timeout_s: float, verify: Any) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Arguments of ``httpx.Client`` and of ``httpx.AsyncClient``."""
         # certificates take 50 ms to load, and redirects are not followed
-        return {"headers": self.headers, "timeout": timeout_s, "verify": verify if self.address.is_secure else False}
+        verify = self.verify if self.address.is_secure else False
+        return {"headers": self.headers, "timeout": self.timeout_s, "verify": verify}
 
     def request(self, send: Send) -> dict[str, Any]:
         """Arguments of ``request``. The parts of a body are named by their numbers, which tells their frames apart."""
