@@ -28,13 +28,14 @@ const KEYS = [
   [["i"], "next palette", nextPalette],
   [["o"], "open files", () => at("files").click()],
   [["t"], "dark or light", toggleTheme],
-  [["Escape"], "select nothing", () => store.update({ selected: null, pointer: null })],
+  [["Escape"], "close the menu, or select nothing", leave],
   [["?"], "these keys", () => at("help").showModal()],
 ];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export function startKeyboard() {
   document.addEventListener("keydown", press);
+  document.addEventListener("click", ({ target }) => target.closest(".menu") ?? closeMenu());
   at("viewer").addEventListener("keydown", move);
   at("help-button").addEventListener("click", () => at("help").showModal());
   at("help-close").addEventListener("click", () => at("help").close());
@@ -47,6 +48,16 @@ function rowOf([keys, words]) {
   const row = make("tr", {}, make("th", { scope: "row" }, make("kbd", { textContent: keys })));
   row.insertCell().textContent = words;
   return row;
+}
+
+function closeMenu() {
+  const menu = document.querySelector(".menu[open]");
+  menu?.removeAttribute("open");
+  return Boolean(menu);
+}
+
+function leave() {
+  if (!closeMenu()) store.update({ selected: null, pointer: null });
 }
 
 function press(event) {

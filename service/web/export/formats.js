@@ -36,8 +36,8 @@ function rowOf(frame, { id, confidence, centroid, bbox, area, peak }) {
 
 const quote = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : String(cell));
 
-// A list of COCO results; `image_id` is the name without suffix, as a number if it is one, with the frame if there are
-// several.
+// A list of COCO results; `image_id` is the name without suffix, as a number if it is one, with the number of the frame if
+// the file has several.
 export function toCoco(results) {
   return JSON.stringify(results.flatMap(({ frame, targets }) => targets.map((target) => annotate(frame, target))));
 }
@@ -50,7 +50,7 @@ function annotate(frame, { bbox, confidence, pixels }) {
   };
 }
 
-function imageId({ name, index, place, source }) {
-  const stem = name.replace(/\.[^.]*$/, ""), whole = place && source.raw !== undefined && !source.video ? `${stem}_${index}` : stem;
-  return /^\d+$/.test(whole) ? Number(whole) : whole;
+function imageId({ index, source }) {
+  const stem = source.stemOf(index);
+  return /^\d+$/.test(stem) ? Number(stem) : stem;
 }

@@ -29,15 +29,22 @@ export class FileSource {
     return this.name;
   }
 
+  // Names a frame among all frames, for COCO.
+  stemOf(index) {
+    const stem = this.name.replace(/\.[^.]*$/, "");
+    return this.count > 1 ? `${stem}_${index}` : stem;
+  }
+
   // Forget the answer, because the next one will differ.
   forget() {
     Object.assign(this, { answer: null, fault: null, pending: null });
   }
 
-  // The answer that has frame `index`, and its entry. A second call waits for the request of the first one.
+  // The answer that has frame `index`, and its entry. A second call waits for the request of the first one; after a
+  // failure it asks again.
   async answerOf(index, signal) {
-    this.pending ??= this.#ask(signal);
-    const answer = await this.pending;
+    const asked = (this.pending ??= this.#ask(signal));
+    const answer = await asked.catch((error) => this.#askNextTime(asked, error));
     return { answer, entry: answer.frames[Math.min(index, answer.frames.length - 1)] };
   }
 
@@ -46,17 +53,16 @@ export class FileSource {
     return this.answer?.frames[index] ?? null;
   }
 
+  #askNextTime(asked, error) {
+    if (this.pending === asked) this.pending = null;
+    throw error;
+  }
+
   async #ask(signal) {
-    const { polarity } = store.state;
     if (this.raw && !(this.raw.width && this.raw.height)) throw new UnknownSize(this.name);
-    try {
-      const answer = await detect(this.file, this, signal);
-      Object.assign(this, { answer, polarity, fault: null });
-      return answer;
-    } catch (error) {
-      this.pending = null;
-      throw error;
-    }
+    const { polarity } = store.state, answer = await detect(this.file, this, signal);
+    Object.assign(this, { answer, polarity, fault: null });
+    return answer;
   }
 
   countsOf(index, { width, height }) {

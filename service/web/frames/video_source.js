@@ -18,7 +18,11 @@ export class VideoSource {
   }
 
   nameOf(index) {
-    return `${this.name.replace(/\.[^.]*$/, "")}-${String(index).padStart(6, "0")}.png`;
+    return `${this.stemOf(index)}.png`;
+  }
+
+  stemOf(index) {
+    return `${this.name.replace(/\.[^.]*$/, "")}-${String(index).padStart(6, "0")}`;
   }
 
   forget() {

@@ -8,6 +8,7 @@ const ADVICE = {
   draining: "The service is stopping.",
   out_of_memory: "The service has too little memory for this file.",
   deadline_exceeded: "The service needed too long.",
+  unknown_model: "The service has other models now. Load this page again.",
   unauthorized: "This service needs an API key.",
 };
 const PASSING = new Set(["queue_full", "too_slow", "not_ready", "draining", "out_of_memory", "deadline_exceeded"]);

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.service.web.look import new_tab, watched
+from tests.service.web.look import DESKTOP, new_tab, watched
 from tests.support.tools import require_tool
 
 
@@ -36,5 +36,15 @@ def tab(browser: Browser) -> Iterator[Page]:
 @pytest.fixture
 def page(tab: Page, address: str) -> Iterator[Page]:
     """The page of a server that needs no key."""
+    tab.set_viewport_size(DESKTOP)
     with watched(tab, address):
         yield tab
+
+
+@pytest.fixture
+def faulty(tab: Page, address: str) -> Iterator[Page]:
+    """The same for tests whose requests fail."""
+    tab.set_viewport_size(DESKTOP)
+    with watched(tab, address, may_fail=True):
+        yield tab
+    tab.unroute_all()

@@ -1,35 +1,36 @@
 """Everything is reached by the keyboard and on a phone, in dark and light; and nothing comes from elsewhere."""
 
 import re
+from typing import Literal
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from benchmarks.page.samples import cluster
 from service.simulation.scene import make_scene
-from tests.service.web.look import PHONE, choose, offer, opened, rows, shows
+from tests.service.web.look import DESKTOP, PHONE, choose, offer, opened, rows, shows
 from tests.support import frames
 
 PAGES = frames.tiff(*(make_scene(seed, 96, 128, targets=3).counts(14) for seed in (1, 2)))
 CLUSTER = frames.png(cluster().counts(14))
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("window", [{"width": 1280, "height": 800}, PHONE], ids=["desktop", "phone"])
-def test_axe_finds_nothing(browser: Browser, address: str, theme: str, window: dict[str, int]) -> None:
-    with opened(browser, address, viewport=window, color_scheme=theme, may_fail=True) as page:
-        assert found_by_axe(page) == ""
-        choose(page, ("pages.tiff", PAGES))
-        page.keyboard.press("n")
-        offer(page, ("odd.raw", b"odd"))
-        expect(page.get_by_role("alert")).to_be_visible()
-        expect(page.get_by_label("Width")).to_be_visible()
-        assert found_by_axe(page) == ""
-        page.keyboard.press("?")
-        expect(page.get_by_role("dialog")).to_be_visible()
-        assert found_by_axe(page) == ""
+@pytest.mark.parametrize(("theme", "window"), [("dark", DESKTOP), ("light", PHONE)])
+def test_axe_finds_nothing(faulty: Page, theme: Literal["dark", "light"], window: ViewportSize) -> None:
+    faulty.emulate_media(color_scheme=theme)
+    faulty.set_viewport_size(window)
+    assert found_by_axe(faulty) == ""
+    choose(faulty, ("pages.tiff", PAGES))
+    faulty.keyboard.press("n")
+    offer(faulty, ("odd.raw", b"odd"))
+    expect(faulty.get_by_role("alert")).to_be_visible()
+    expect(faulty.get_by_label("Width")).to_be_visible()
+    assert found_by_axe(faulty) == ""
+    faulty.keyboard.press("?")
+    expect(faulty.get_by_role("dialog")).to_be_visible()
+    assert found_by_axe(faulty) == ""
 
 
 def found_by_axe(page: Page) -> str:
@@ -111,12 +112,11 @@ def test_letters_in_a_field_are_no_keys(page: Page) -> None:
     expect(page.locator("#zoom")).not_to_have_text("100 %")
 
 
-@pytest.mark.parametrize("width", [390, 320])
-def test_a_phone_needs_no_scrolling_sideways(page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 844})
+def test_a_phone_needs_no_scrolling_sideways(page: Page) -> None:
     choose(page, ("a-name-without-any-place-to-break-it-" * 3 + ".tiff", PAGES))
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.set_viewport_size({"width": 1280, "height": 800})
+    for width in (PHONE["width"], 320):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_fingers_select_and_zoom(browser: Browser, address: str) -> None:

@@ -17,18 +17,17 @@ PNG = frames.png(make_scene(2, 96, 128, targets=2).counts(14))
 BAD = ("bad.png", b"\x89PNG\r\n\x1a\n and no more")
 
 
-def test_a_damaged_file_is_named_and_the_last_picture_stays(browser: Browser, address: str) -> None:
-    with opened(browser, address, may_fail=True) as page:
-        choose(page, ("good.png", PNG))
-        before = rows(page)
-        offer(page, BAD)
-        alert = page.get_by_role("alert")
-        expect(alert).to_contain_text("bad.png: ")
-        expect(alert).to_contain_text("The picture is still good.png.")
-        expect(page.locator("#source").locator("option").last).to_have_text("bad.png: not read")
-        assert rows(page) == before
-        page.keyboard.press(",")
-        expect(alert).to_be_hidden()
+def test_a_damaged_file_is_named_and_the_last_picture_stays(faulty: Page) -> None:
+    choose(faulty, ("good.png", PNG))
+    before = rows(faulty)
+    offer(faulty, BAD)
+    alert = faulty.get_by_role("alert")
+    expect(alert).to_contain_text("bad.png: ")
+    expect(alert).to_contain_text("The picture is still good.png.")
+    expect(faulty.locator("#source").locator("option").last).to_have_text("bad.png: not read")
+    assert rows(faulty) == before
+    faulty.keyboard.press(",")
+    expect(alert).to_be_hidden()
 
 
 def test_a_bad_page_is_named_and_the_others_are_reached(page: Page) -> None:
@@ -40,24 +39,22 @@ def test_a_bad_page_is_named_and_the_others_are_reached(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_a_busy_service_is_asked_again_by_a_button(browser: Browser, address: str) -> None:
-    with opened(browser, address, may_fail=True) as page:
-        problem = {"status": 429, "reason": "queue_full", "detail": "64 frames wait"}
-        page.route("**/v1/detect*", lambda route: route.fulfill(status=429, json=problem, headers={"Retry-After": "2"}))
-        offer(page, ("a.png", PNG))
-        expect(page.get_by_role("alert")).to_contain_text("The service is busy. Try again in 2 s.")
-        page.unroute("**/v1/detect*")
-        page.get_by_role("button", name="Try again").click()
-        shows(page, "a.png: ")
+def test_a_busy_service_is_asked_again_by_a_button(faulty: Page) -> None:
+    problem = {"status": 429, "reason": "queue_full", "detail": "64 frames wait"}
+    faulty.route("**/v1/detect*", lambda route: route.fulfill(status=429, json=problem, headers={"Retry-After": "2"}))
+    offer(faulty, ("a.png", PNG))
+    expect(faulty.get_by_role("alert")).to_contain_text("The service is busy. Try again in 2 s.")
+    faulty.unroute("**/v1/detect*")
+    faulty.get_by_role("button", name="Try again").click()
+    shows(faulty, "a.png: ")
 
 
-def test_a_service_that_is_gone_is_said(browser: Browser, address: str) -> None:
-    with opened(browser, address, may_fail=True) as page:
-        choose(page, ("good.png", PNG))
-        page.route("**/v1/detect*", lambda route: route.abort())
-        page.locator("#polarity").select_option("black_hot")
-        expect(page.get_by_role("alert")).to_contain_text("The service cannot be reached")
-        expect(page.locator("#targets tbody tr")).not_to_have_count(0)
+def test_a_service_that_is_gone_is_said(faulty: Page) -> None:
+    choose(faulty, ("good.png", PNG))
+    faulty.route("**/v1/detect*", lambda route: route.abort())
+    faulty.locator("#polarity").select_option("black_hot")
+    expect(faulty.get_by_role("alert")).to_contain_text("The service cannot be reached")
+    expect(faulty.locator("#targets tbody tr")).not_to_have_count(0)
 
 
 def test_a_key_is_asked_for_if_the_service_needs_one(

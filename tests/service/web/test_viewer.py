@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, FloatRect, Page, expect
+from playwright.sync_api import FloatRect, Page, ViewportSize, expect
 
 from benchmarks.page.samples import cluster
 from service.simulation.scene import make_scene
-from tests.service.web.look import DESKTOP, PHONE, choose, markers, opened, rows, screen
+from tests.service.web.look import DESKTOP, PHONE, choose, markers, rows, screen
 from tests.support import frames
 
 CLUSTER = cluster()
@@ -14,18 +14,15 @@ TIFF = frames.tiff(CLUSTER.counts(14))
 
 
 @pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_a_cluster_of_eight_has_eight_separate_markers_that_cover_no_target(
-    browser: Browser, address: str, window: dict[str, int]
-) -> None:
-    with opened(browser, address, viewport=window) as page:
-        choose(page, ("cluster.tiff", TIFF))
-        expect(page.locator("#targets tbody tr")).to_have_count(8)
-        boxes = markers(page)
-        assert len(boxes) == 8
-        assert not any(overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
-        window_now = screen(page)
-        assert all(is_gray(window_now, box) for box in boxes), "something covers a target"
-        assert sorted(pointed(page, box) for box in boxes) == sorted((round(t.x), round(t.y)) for t in CLUSTER.targets)
+def test_a_cluster_of_eight_has_eight_separate_markers_that_cover_no_target(page: Page, window: ViewportSize) -> None:
+    page.set_viewport_size(window)
+    choose(page, ("cluster.tiff", TIFF))
+    expect(page.locator("#targets tbody tr")).to_have_count(8)
+    boxes, shown = markers(page), screen(page)
+    assert len(boxes) == 8
+    assert not any(overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert all(is_gray(shown, box) for box in boxes), "something covers a target"
+    assert sorted(pointed(page, box) for box in boxes) == sorted((round(t.x), round(t.y)) for t in CLUSTER.targets)
 
 
 def overlap(a: FloatRect, b: FloatRect) -> bool:
