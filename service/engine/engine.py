@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from queue import Empty, SimpleQueue
 from threading import Condition, Lock
@@ -98,8 +98,8 @@ class Request(Generic[A]):
         try:
             work = self._read_frames()
             self._submit(work)
-            answers = [self._answer(part, self._infer(part)) for part in work.parts()]
-            return answers[-1]
+            parts = [replace(work, ready=[frame]) for frame in work.ready] if work.frame_by_frame else [work]
+            return [self._answer(part, self._infer(part)) for part in parts][-1]
         except Exception as fault:
             clear_frames(fault.__traceback__)  # the traceback must not keep the frames while the refusal is sent
             raise
@@ -158,7 +158,8 @@ class Request(Generic[A]):
             raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE) from None
         self.jobs = self.jobs[count:]
         if done:
-            self.timing.note_device(min([one.began for one in done]), max([one.ended for one in done]))
+            self.timing.device_began = self.timing.device_began or min([one.began for one in done])
+            self.timing.device_ended = max([one.ended for one in done])
         return done
 
     def _answer(self, work: Work[A], done: Sequence[Done[Tensor]]) -> A:

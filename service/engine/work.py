@@ -1,7 +1,7 @@
 """What an API hands to the engine: the frames of a request, and how to answer it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -43,7 +43,3 @@ class Work(Generic[A]):
     unreadable: int
     answer: Callable[[Sequence[Tensor], Callable[[], Sequence[Detection]], Timing], A]
     frame_by_frame: bool = False
-
-    def parts(self) -> "Sequence[Work[A]]":
-        """What is answered at once: everything, or one frame after the other."""
-        return [replace(self, ready=[frame]) for frame in self.ready] if self.frame_by_frame else [self]

@@ -27,11 +27,6 @@ class Timing:
     device_ended: float | None = None
     ended: float | None = None
 
-    def note_device(self, began: float, ended: float) -> None:
-        """A batch has run."""
-        self.device_began = began if self.device_began is None else min(self.device_began, began)
-        self.device_ended = ended if self.device_ended is None else max(self.device_ended, ended)
-
     def stages(self) -> dict[str, float]:
         """Milliseconds of the stages that ran."""
         found: dict[str, float] = {}
