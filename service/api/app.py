@@ -20,6 +20,7 @@ from service.api.detect import route as detect
 from service.api.middleware.api_keys import HEALTH, RequireApiKey
 from service.api.middleware.envelope import REQUEST_LOG, Envelope
 from service.api.openapi.document import Documented
+from service.api.openapi.introduction import introduction
 from service.api.pages.docs import add_docs
 from service.api.pages.playground import add_page
 from service.api.problems import on_bad_parameter, on_http_error, on_service_error
@@ -52,8 +53,10 @@ def create_app(state: ServerState, most_connections: int | None = None, around: 
     app = Documented(
         title="RRCA-Net Serve",
         summary="Infrared small-target detection",
+        description=introduction(),
         version=_version(),
         lifespan=lambda _: (around or partial(lifespan, state))(shared),
+        generate_unique_id_function=lambda route: route.name,  # clients that are made from the document call it so
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

@@ -127,7 +127,7 @@ class DetectQuery(BaseModel):
         given = [value is not None for value in (self.width, self.height, self.dtype)]
         if any(given) and not all(given):
             raise ValueError("raw rows need all three of width, height and dtype")
-        if not all(given) and {"skip", "stride", "rows"} & self.model_fields_set:
+        if not all(given) and (self.skip, self.stride, self.rows) != (0, None, None):  # forms send defaults too
             raise ValueError("skip, stride and rows are for raw rows, which need width, height and dtype")
         if self.raw is not None and (fault := layout_fault(self.raw)):
             raise ValueError(fault)
@@ -146,7 +146,7 @@ class DetectQuery(BaseModel):
     @cached_property
     def false_alarm_rate(self) -> float | None:
         """False alarms in a million pixels that the request accepts; None if it names no rate."""
-        others = {name: name in self.model_fields_set for name in ("min_confidence", "threshold")}
+        others = {"min_confidence": self.min_confidence > 0, "threshold": self.threshold is not None}
         return false_alarm_rate(self.sensitivity, self.false_alarms_per_mpx, others)
 
     @cached_property
@@ -231,9 +231,11 @@ def describe_parameters(kind: type[BaseModel]) -> list[dict[str, Any]]:
 
 
 def _inlined(field: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter with its references replaced by what they refer to."""
+    """The schema of a parameter without references, and without null, which a query cannot have."""
     if "anyOf" in field:
-        field = field | {"anyOf": [_inlined(choice, kinds) for choice in field["anyOf"]]}
+        choice, _ = field.pop("anyOf")
+        del field["default"]
+        field = choice | field
     return {**kinds[field.pop("$ref")], **field} if "$ref" in field else field
 
 

@@ -6,7 +6,8 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from service.api.middleware.api_keys import OPEN
-from service.api.openapi.errors import SCHEMAS, faults, problems
+from service.api.openapi.errors import FAULT, REASONS, SCHEMAS, faults, problems
+from service.api.openapi.examples import Example, example_of
 from service.api.openapi.headers import HEADERS, PARAMETERS, REQUEST_ID, refer
 from service.api.openapi.schemas import Problem
 from service.api.openapi.tags import TAGS
@@ -44,10 +45,13 @@ def _complete(document: dict[str, Any], with_keys: bool) -> None:
     document["tags"] = _used(document)
     if with_keys:
         components["securitySchemes"] = SCHEMES
+    components["responses"] = {}
     for path, operations in document["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             _complete_operation(path, operation, with_keys and path not in OPEN)
-        operations["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in PARAMETERS]
+            _share_errors(operation["responses"], components["responses"])
+            if (example := example_of(method, path)) is not None:
+                _show(example, operation)
 
 
 def _used(document: dict[str, Any]) -> list[dict[str, str]]:
@@ -59,6 +63,12 @@ def _used(document: dict[str, Any]) -> list[dict[str, str]]:
 
 def _complete_operation(path: str, operation: dict[str, Any], with_key: bool) -> None:
     errors = faults if is_open_inference(path) else problems
+    # of each operation: Swagger UI does not resolve the references of a path
+    of_all = ({"$ref": f"#/components/parameters/{name}"} for name in PARAMETERS)
+    operation["parameters"] = [*operation.get("parameters", ()), *of_all]
+    for parameter in operation["parameters"]:
+        if parameter.get("in") == "path" and "examples" in parameter["schema"]:
+            parameter["example"] = parameter["schema"]["examples"][0]  # Swagger UI fills it in
     answers = operation["responses"]
     if _is_foreign(answers.get("422")):
         del answers["422"]
@@ -70,6 +80,22 @@ def _complete_operation(path: str, operation: dict[str, Any], with_key: bool) ->
     answers |= {str(status): answer for status, answer in common.items()}
     for answer in answers.values():
         answer["headers"] = answer.get("headers", {}) | refer(REQUEST_ID)
+
+
+def _share_errors(answers: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Move errors to the components, where every route with the same reasons finds them."""
+    for status, answer in answers.items():
+        if REASONS in answer:
+            of = "v2." if FAULT in answer["content"] else ""
+            name = of + ".".join(answer.pop(REASONS))
+            shared[name] = answer
+            answers[status] = {"$ref": f"#/components/responses/{name}"}
+
+
+def _show(example: Example, operation: dict[str, Any]) -> None:
+    operation["responses"]["200"]["content"]["application/json"]["example"] = example.answer
+    if example.body is not None:
+        operation["requestBody"]["content"]["application/json"]["example"] = example.body
 
 
 def _is_foreign(answer: dict[str, Any] | None) -> bool:

@@ -9,6 +9,8 @@ from service.errors import Reason
 
 Responses = dict[int | str, dict[str, Any]]
 SCHEMAS: Final = "#/components/schemas"
+FAULT: Final = "application/json"  # media type of errors under /v2
+REASONS: Final = "x-reasons"  # of an answer; it gives the answer its name among the components
 CARRIED: Final = {
     HTTPStatus.UNAUTHORIZED: CHALLENGE,
     HTTPStatus.TOO_MANY_REQUESTS: RETRY_AFTER,
@@ -38,7 +40,7 @@ def problems(*reasons: Reason) -> Responses:
 
 def faults(*reasons: Reason) -> Responses:
     """The error answers of a route under ``/v2``; that protocol has no field for reasons."""
-    return _answers(reasons, "application/json", lambda _: {"$ref": f"{SCHEMAS}/Fault"})
+    return _answers(reasons, FAULT, lambda _: {"$ref": f"{SCHEMAS}/Fault"})
 
 
 def _answers(
@@ -49,9 +51,10 @@ def _answers(
         by_status.setdefault(reason.status, []).append(reason)
     return {
         status.value: {
-            "description": "\n\n".join(f"`{reason}`: {reason.when}" for reason in group),
+            "description": ", ".join(f"`{reason}`" for reason in group),
             "headers": refer(CARRIED[status]) if status in CARRIED else {},
             "content": {media_type: {"schema": schema(group)}},
+            REASONS: [reason.value for reason in group],
         }
         for status, group in by_status.items()
     }

@@ -147,7 +147,7 @@ class DetectAnswer(Schema):
 
 
 class Problem(Schema):
-    """An error (RFC 9457)."""
+    """An error (RFC 9457); the text above the routes says when each reason occurs."""
 
     type: str
     status: int

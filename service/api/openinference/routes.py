@@ -35,7 +35,6 @@ TENSOR: Final[dict[str, Any]] = {
         "parameters": {"type": ["object", "null"]},
     },
 }
-EXAMPLE: Final = {"name": "frames", "datatype": "UINT16", "shape": [1, 2, 3], "data": [10, 10, 10, 10, 900, 10]}
 REQUEST: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["inputs"],
@@ -45,7 +44,6 @@ REQUEST: Final[dict[str, Any]] = {
         "outputs": {"type": ["array", "null"], "items": {"type": "object", "required": ["name"]}, "maxItems": 8},
         "parameters": {"type": ["object", "null"]},
     },
-    "examples": [{"inputs": [EXAMPLE]}],
 }
 BODY: Final[dict[str, Any]] = {
     "requestBody": {

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -17,6 +17,19 @@ SCRIPT: Final = f"{PATH}/swagger-ui-bundle.js"
 STYLE: Final = f"{PATH}/swagger-ui.css"
 ASSETS: Final = ("fastapi_standalone_docs", "static/swagger")
 NO_ICON: Final = "data:,"
+SHOWN: Final[dict[str, Any]] = {
+    "validatorUrl": "none",  # the default sends the document to swagger.io
+    "displayRequestDuration": True,
+    "defaultModelsExpandDepth": 0,  # the list of schemas stays closed
+}
+# an error is one line in a route: its status and its reasons. What they mean stands once, above the routes
+STYLES: Final = """
+.response:is([data-code^="4"], [data-code^="5"]) :is(.response-controls, .model-example, .headers-wrapper),
+.responses-inner .response-col_links { display: none }
+.response td { padding: 4px 0; vertical-align: top }
+.info details { margin: 1em 0 } .info summary { cursor: pointer; font-weight: 600 }
+.info table td, .info table th { padding: 4px 12px 4px 0; text-align: left; vertical-align: top }
+"""
 POLICY: Final = (  # Swagger UI sets styles within its elements; an API key may be typed into the page
     "default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -34,8 +47,9 @@ def add_docs(app: FastAPI) -> None:
         swagger_js_url=SCRIPT.removeprefix("/"),
         swagger_css_url=STYLE.removeprefix("/"),
         swagger_favicon_url=NO_ICON,
-        swagger_ui_parameters={"validatorUrl": "none"},  # the default sends the document to swagger.io
+        swagger_ui_parameters=SHOWN,
     )
+    page = HTMLResponse(bytes(page.body).decode().replace("</head>", f"<style>{STYLES}</style></head>", 1))
     page.headers["Content-Security-Policy"] = POLICY.format(scripts=_hashes(bytes(page.body).decode()))
     files = StaticFiles(packages=[ASSETS])
 

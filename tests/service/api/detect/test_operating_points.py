@@ -91,7 +91,7 @@ def test_the_open_inference_protocol_takes_the_same_rates(
     [
         ("model=bare&sensitivity=quiet", "model bare@1 has no curve of false alarms"),
         ("model=bare&false_alarms_per_mpx=1", "use min_confidence, or measure the curve with rrcanet calibrate"),
-        ("sensitivity=quiet&min_confidence=0", "sensitivity chooses the lowest confidence"),
+        ("sensitivity=quiet&min_confidence=0.1", "sensitivity chooses the lowest confidence"),
         ("false_alarms_per_mpx=1&threshold=0.4", "leave out threshold"),
         ("sensitivity=quiet&false_alarms_per_mpx=1", "use one of them"),
         ("sensitivity=loud", "sensitivity"),

@@ -10,6 +10,7 @@ import pytest
 from service.errors import Reason
 from service.keys import hash_of
 from tests.support.frames import GOOD
+from tests.support.markdown import read_table
 from tests.support.server import StartServer, wait_for_frames
 
 OF_NO_ROUTE = {Reason.NOT_FOUND, Reason.METHOD_NOT_ALLOWED}
@@ -31,15 +32,23 @@ def document_of(client: httpx.Client) -> dict[str, Any]:
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Method, path and description of every route."""
     for path, item in document["paths"].items():
-        for method in item.keys() - {"parameters"}:
-            yield method.upper(), path, item[method]
+        for method in item:
+            yield method.upper(), path, item[method] | {"responses": answers_of(document, item[method])}
+
+
+def answers_of(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The answers of a route by status, with errors from the components, where they stand once."""
+    shared = {f"#/components/responses/{name}": answer for name, answer in document["components"]["responses"].items()}
+    return {
+        status: shared[answer["$ref"]] if "$ref" in answer else answer
+        for status, answer in operation["responses"].items()
+    }
 
 
 def answer_of(document: dict[str, Any], response: httpx.Response) -> dict[str, Any]:
     """What the document says of an answer."""
     operation = document["paths"][response.request.url.path][response.request.method.lower()]
-    answer: dict[str, Any] = operation["responses"][str(response.status_code)]
-    return answer
+    return answers_of(document, operation)[str(response.status_code)]
 
 
 def reasons_of(answer: dict[str, Any]) -> list[str]:
@@ -103,9 +112,34 @@ def test_every_reason_is_under_its_status_with_what_it_means(guarded: httpx.Clie
             if status.startswith(("4", "5")):
                 for reason in map(Reason, reasons_of(answer)):
                     assert reason.status == int(status)
-                    assert f"`{reason}`: {reason.when}" in answer["description"]
+                    assert f"`{reason}`" in answer["description"]
                     seen.add(reason)
     assert seen == set(Reason) - OF_NO_ROUTE
+
+
+def test_one_table_says_when_each_reason_occurs(client: httpx.Client) -> None:
+    rows = read_table(document_of(client)["info"]["description"], "status", "reason", "when")
+    table = {(row["status"], row["reason"], row["when"]) for row in rows}
+    assert table == {(str(reason.status.value), f"`{reason}`", reason.when) for reason in Reason}
+
+
+def test_an_error_stands_once_for_all_routes(client: httpx.Client) -> None:
+    document = document_of(client)
+    errors = [
+        answer
+        for item in document["paths"].values()
+        for operation in item.values()
+        for status, answer in operation["responses"].items()
+        if status[0] in "45"
+    ]
+    assert all(answer.keys() == {"$ref"} for answer in errors)
+    assert len({answer["$ref"] for answer in errors}) == len(document["components"]["responses"]) < len(errors) / 2
+
+
+def test_clients_that_are_made_from_the_document_call_routes_by_short_names(client: httpx.Client) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document_of(client))]
+    assert {"detect", "list_models", "show_model", "readyz", "infer"} <= set(names)
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +206,7 @@ def test_each_route_is_in_one_group_and_each_group_says_what_it_is_for(client: h
 
 def test_a_caller_is_told_that_an_id_comes_back(client: httpx.Client) -> None:
     document = document_of(client)
-    for _, path, _ in operations(document):
-        assert document["paths"][path]["parameters"] == [{"$ref": "#/components/parameters/X-Request-Id"}]
+    for _, _, operation in operations(document):
+        assert {"$ref": "#/components/parameters/X-Request-Id"} in operation["parameters"]
     answer = client.get("/livez", headers={document["components"]["parameters"]["X-Request-Id"]["name"]: "mine"})
     assert answer.headers["x-request-id"] == "mine"
