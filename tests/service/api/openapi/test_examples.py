@@ -15,13 +15,14 @@ CHANGING = {  # the time, what only a long list would show, and what every new r
     *("formats", "parameters"),
 }
 NAMES = {"name": "rrcanet", "model": "rrcanet-detector", "version": "1"}
-WITHOUT: set[str] = {"Monitoring", "Adapters"}
 
 
 def routes(client: httpx.Client) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of every route that answers with JSON."""
     for path, item in client.get("/openapi.json").json()["paths"].items():
         for method, operation in item.items():
-            yield method.upper(), path, operation
+            if "application/json" in operation["responses"].get("200", {}).get("content", {}):
+                yield method.upper(), path, operation
 
 
 def answer_example(operation: dict[str, Any]) -> Any:
@@ -47,14 +48,14 @@ def ask(client: httpx.Client, method: str, path: str, operation: dict[str, Any])
 
 def test_every_route_with_json_has_an_example(client: httpx.Client) -> None:
     for method, path, operation in routes(client):
-        if WITHOUT.isdisjoint(operation["tags"]):
+        if operation["tags"] != ["Adapters"]:
             assert answer_example(operation) is not None, (method, path)
 
 
 def test_examples_are_as_their_schemas_say(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
     for _, path, operation in routes(client):
-        content = operation["responses"]["200"]["content"].get("application/json", {})
+        content = operation["responses"]["200"]["content"]["application/json"]
         bodies = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         for described in (content, bodies):
             if "example" in described:
@@ -64,8 +65,7 @@ def test_examples_are_as_their_schemas_say(client: httpx.Client) -> None:
 
 def test_a_server_answers_as_the_examples_show(client: httpx.Client) -> None:
     for method, path, operation in routes(client):
-        example = answer_example(operation) if "Monitoring" not in operation["tags"] else None
-        if example is not None:
+        if (example := answer_example(operation)) is not None:
             answer = ask(client, method, path, operation)
             assert answer.status_code == 200, (path, answer.text)
             shown = {name: value for name, value in answer.json().items() if name in example}
