@@ -81,12 +81,19 @@ def read_items(frames: Frames, suffixes: Sequence[str] = SUFFIXES) -> Iterator[I
 
 
 def _checked(frames: Iterable[Frame]) -> Iterable[Frame]:
-    """Paths of a list are checked before the first of them is sent."""
+    """What a list holds is checked before the first of it is sent; an iterator is taken as it comes."""
     if isinstance(frames, Sequence):
         for frame in frames:
-            if isinstance(frame, str | os.PathLike) and not Path(frame).exists():
-                raise FileNotFoundError(f"there is no file or folder {os.fspath(frame)}")
+            _check(frame)
     return frames
+
+
+def _check(frame: Frame) -> None:
+    if isinstance(frame, str | os.PathLike):
+        if not Path(frame).exists():
+            raise FileNotFoundError(f"there is no file or folder {os.fspath(frame)}")
+    elif hasattr(frame, "__array__") and not isinstance(frame, Image.Image):
+        frames_of(np.asarray(frame))
 
 
 def _from_path(path: Path, suffixes: Sequence[str]) -> Iterator[Item]:

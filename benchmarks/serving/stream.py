@@ -4,28 +4,36 @@ python -m benchmarks.serving.stream --json benchmarks/results/serving-stream.jso
 """
 
 import asyncio
-import json
+import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 import click
 import numpy as np
 import uvloop
-from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.serving.report import json_option, keep, show
 from benchmarks.serving.servers.cores import pinned, share_out
 from benchmarks.serving.servers.process import resident_mb
 from benchmarks.serving.servers.start import Served, serve
+from rrcanet import AsyncClient
 from service.simulation.scene import make_scene
 
 DIFFERENT: Final = 16  # frames, all different, so that no cache helps
 PACED: Final = 20  # frames that are sent one by one, to learn the rate of the device
 SAMPLES: Final = 10  # of the memory
+
+
+class Size(TypedDict):
+    """Of raw rows."""
+
+    width: int
+    height: int
+    dtype: str
 
 
 @dataclass(slots=True)
@@ -59,51 +67,41 @@ def scenes(height: int, width: int) -> list[bytes]:
     return [make_scene(seed, height, width).counts(14).astype("<u2").tobytes() for seed in range(DIFFERENT)]
 
 
-async def measure_rate(stream: ClientConnection, bodies: Sequence[bytes]) -> float:
+async def measure_rate(client: AsyncClient, bodies: Sequence[bytes], size: Size) -> float:
     """Frames a second, one after the other."""
     began = time.monotonic()
     for number in range(PACED):
-        await stream.send(bodies[number % DIFFERENT])
-        await stream.recv()
+        await client.detect(bodies[number % DIFFERENT], mask="none", **size)
     return PACED / (time.monotonic() - began)
 
 
-async def send(stream: ClientConnection, bodies: Sequence[bytes], frames: int, rate: float, run: Run, pid: int) -> None:
-    """Send frames at a steady rate, and note the memory on the way."""
+async def paced(bodies: Sequence[bytes], frames: int, rate: float, run: Run, pid: int) -> AsyncIterator[bytes]:
+    """Frames at a steady rate; the memory is noted on the way."""
     began = time.monotonic()
     for number in range(frames):
         await asyncio.sleep(began + number / rate - time.monotonic())
-        await stream.send(bodies[number % DIFFERENT])
+        yield bodies[number % DIFFERENT]
         if number % max(1, frames // SAMPLES) == 0:
             run.server_mb.append(round(resident_mb(pid), 1))
             run.client_mb.append(round(resident_mb(os.getpid()), 1))
     run.sent_rate = frames / (time.monotonic() - began)
-    await stream.send("end")
-
-
-async def receive(stream: ClientConnection, run: Run) -> None:
-    """Count the answers until the stream is closed."""
-    latest, delays = -1, []
-    async for text in stream:
-        answer = json.loads(text)
-        run.in_order &= answer["index"] > latest
-        latest, run.dropped = answer["index"], answer["dropped"]
-        run.answered += "targets" in answer
-        run.faults += "error" in answer
-        delays.append(answer["timing_ms"]["total"])
-    run.delay_ms = float(np.median(delays))
 
 
 async def stream_frames(served: Served, height: int, width: int, frames: int, factor: float) -> Run:
-    """One stream that measures the rate of the device, and one that exceeds it."""
+    """Measure the rate of the device, and then stream through ``AsyncClient.stream`` at a rate above it."""
     bodies, run = scenes(height, width), Run()
-    query = f"width={width}&height={height}&dtype=u16le"
-    address = f"ws://{served.address.host}:{served.address.port}/v1/stream?{query}"
-    async with connect(address) as stream:
-        run.device_rate = await measure_rate(stream, bodies)
-    async with connect(address) as stream:
-        sending = send(stream, bodies, frames, factor * run.device_rate, run, served.process.pid)
-        await asyncio.gather(sending, receive(stream, run))
+    size: Size = {"width": width, "height": height, "dtype": "u16le"}
+    latest, delays = -1, []
+    async with AsyncClient(f"http://{served.address.host}:{served.address.port}") as client:
+        run.device_rate = await measure_rate(client, bodies, size)
+        sent = paced(bodies, frames, factor * run.device_rate, run, served.process.pid)
+        async for found in client.stream(sent, **size):
+            run.in_order &= found.index > latest
+            latest, run.dropped = found.index, found.dropped
+            run.answered += found.error is None
+            run.faults += found.error is not None
+            delays.append(found.timing_ms.get("total", math.nan))
+    run.delay_ms = float(np.nanmedian(delays))
     return run
 
 

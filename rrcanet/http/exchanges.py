@@ -5,7 +5,6 @@ from typing import Final
 
 from rrcanet.detections import Detections
 from rrcanet.errors import (
-    AnswerError,
     Busy,
     DeadlineExceeded,
     NotFound,
@@ -120,6 +119,3 @@ def raise_if_all_failed(found: Sequence[Detections]) -> None:
 def numbered(found: Iterable[Detections], start: int) -> list[Detections]:
     """The same detections, each with its position among all frames of the call."""
     return [one.at(start + number) for number, one in enumerate(found)]
-
-
-__all__ = ["AnswerError", "answered", "detect", "fetch_limits", "numbered", "raise_if_all_failed", "refuse_unknown"]

@@ -120,6 +120,7 @@ def test_every_shape_gives_one_entry_for_each_frame(detect: Detect) -> None:
         ([[1, 2], [3, 4]], TypeError, "int is no frame: give an array, a path, bytes, or a list of them"),
         (7, TypeError, "int is no frame"),
         ("no/such/file.png", FileNotFoundError, "no/such/file.png"),
+        ([COUNTS] * 99 + [np.array(["a"])], TypeError, "is no frame"),
         ([COUNTS, "no/such/file.png"], FileNotFoundError, "there is no file or folder no/such/file.png"),
     ],
 )

@@ -10,9 +10,10 @@ from click.core import ParameterSource
 from tqdm import tqdm
 
 from intensity import Range
+from rrcanet.frames import RAW_SUFFIXES, SUFFIXES
 from service.commands.detect.coco_images import read_coco_images
 from service.commands.detect.reading import read_frames
-from service.commands.detect.sources import RAW_SUFFIXES, SUFFIXES, Source, SourceFault, find_sources
+from service.commands.detect.sources import Source, SourceFault, find_sources
 from service.commands.detect.writers import FILES, Format, Result, Writer, open_writer
 from service.commands.interruption import termination_interrupts
 from service.commands.options import FiniteRange, RadiometryType, RangeType

@@ -3,7 +3,8 @@
 import sys
 from typing import Final
 
-from service.commands.detect.sources import STDIN, SUFFIXES, Source
+from rrcanet.frames import SUFFIXES
+from service.commands.detect.sources import STDIN, Source
 from service.errors import ServiceError
 from service.frames import AS_STORED, Budget, Frame, RawLayout, RawType, Reading, decode_file, undecodable
 

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Final
 
-SUFFIXES: Final = (
-    ".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy", ".jls", ".jp2", ".j2k", ".pgm", ".fits", ".fit", ".fts",
-)  # fmt: skip
-RAW_SUFFIXES: Final = (".raw", ".bin")
+from rrcanet.frames import SUFFIXES
+
 STDIN: Final = Path("-")
 HIDDEN: Final = "."  # macOS writes ``._NAME.png`` beside files that it copies
 

@@ -3,9 +3,9 @@
 import click
 from click.testing import CliRunner
 
+from rrcanet.frames import RAW_SUFFIXES, SUFFIXES
 from service.cli import main
 from service.commands.detect.command import detect_command
-from service.commands.detect.sources import RAW_SUFFIXES, SUFFIXES
 from service.commands.detect.writers import COLUMNS, FILES, FRAME_COLUMNS, Format
 from tests.support.markdown import names_in, read_document, read_table
 
