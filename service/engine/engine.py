@@ -184,6 +184,8 @@ class Request(Generic[A]):
         detections = plan.detector.finish_all(frames, plan.options, plan.deadline)
         confidences = [target.confidence for detection in detections for target in detection.found.targets]
         metrics.targets.inc(len(confidences))
+        self.timing.frames += len(detections)
+        self.timing.targets += len(confidences)
         for confidence in confidences:
             metrics.target_confidence.observe(confidence)
         return detections

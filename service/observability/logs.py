@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
 from threading import Lock, Thread
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from service.observability.metrics import LogLinesDropped, Metrics
@@ -23,6 +24,7 @@ from service.settings import LogFormat
 
 REQUESTS: Final = "service.requests"  # the logger of requests
 UNMATCHED: Final = "unmatched"  # one label for every path without a route
+IN_MESSAGE: Final = ("method", "route", "status")  # a line of text has them once
 EXTRA: Final = ("request_id", "duration_ms")
 MOST_CHARACTERS: Final = 1 << 20  # that wait to be written; further lines are dropped
 GATHER_S: Final = 0.02  # lines of so short a time are written together: waking the thread costs more than a line
@@ -57,11 +59,16 @@ def json_of(line: Line) -> str:
 def text_of(line: Line) -> str:
     """Time, level, first line of the message and further fields; then its other lines and the exception."""
     moment = datetime.fromtimestamp(line.created).isoformat(" ", "milliseconds")
-    known = "".join([f" {name}={value}" for name, value in line.known.items()])
+    known = "".join([f" {name}={value}" for name, value in line.known.items() if _adds_something(name, value, line)])
     first, *rest = line.message.split("\n")
     if line.exception:
         rest.append(line.exception)
     return "\n".join([f"{moment} {line.level:<7} {first}{known}", *rest])
+
+
+def _adds_something(name: str, value: object, line: Line) -> bool:
+    """Whether the message of a line of text does not have this field already."""
+    return name not in IN_MESSAGE and not (name == "path" and value == line.known.get("route"))
 
 
 WRITERS: Final = {LogFormat.JSON: json_of, LogFormat.TEXT: text_of}
@@ -220,7 +227,7 @@ class RequestLog:
         route: str = UNMATCHED,
         reason: object = None,
         seconds: float = 0.0,
-        key: object = None,
+        known: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         """Record one answer.
 
@@ -231,7 +238,7 @@ class RequestLog:
             route: the path template of the route, not the path of the request.
             reason: why the request was refused, if it was.
             seconds: since the headers of the request arrived.
-            key: the name of the request's API key, if the service needs keys.
+            known: further fields for the log. One that is None is left out.
         """
         self._metrics.requests_of(route, status).inc()
         self._metrics.duration_of(route).observe(seconds)
@@ -241,12 +248,17 @@ class RequestLog:
             logging.INFO
         ):
             return
-        known: dict[str, object] = {"request_id": request_id, "duration_ms": round(1e3 * seconds, 3)}
-        if reason is not None:
-            known["reason"] = reason
-        if key is not None:
-            known["key"] = key
-        line = self._write(Line(time.time(), "INFO", REQUESTS, f"{method} {route} {status}", known))
+        fields = {
+            "method": method,
+            "route": route,
+            "status": status,
+            "request_id": request_id,
+            "duration_ms": round(1e3 * seconds, 3),
+            "reason": reason,
+            **known,
+        }
+        found = {name: value for name, value in fields.items() if value is not None}
+        line = self._write(Line(time.time(), "INFO", REQUESTS, f"{method} {route} {status}", found))
         STANDARD_ERROR.write(f"{line}\n")
 
 

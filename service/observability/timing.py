@@ -11,12 +11,15 @@ STAGES: Final = ("decode", "queue", "inference", "postprocess")
 class Timing:
     """When the stages of a request began and ended, in seconds of ``time.monotonic``; None for what has not happened.
 
+    The log also takes from here how much was found.
+
     Attributes:
         began: of the request.
         received: the body is complete.
         read_began, read_ended: of decoding the frames.
         device_began, device_ended: of the first batch and of the last.
         ended: the answer is complete.
+        frames, targets: number of those that were answered.
     """
 
     began: float = field(default_factory=time.monotonic)
@@ -26,6 +29,8 @@ class Timing:
     device_began: float | None = None
     device_ended: float | None = None
     ended: float | None = None
+    frames: int = 0
+    targets: int = 0
 
     def stages(self) -> dict[str, float]:
         """Milliseconds of the stages that ran."""

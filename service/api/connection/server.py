@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import select
+import signal
 import socket
 import threading
 import time
@@ -20,6 +21,7 @@ from service.server.state import LAST_RUN_S, Phase, ServerState
 from service.settings import Settings
 
 LAST_ACCEPT_S: Final = 5.0  # at the end, connections are still accepted from the backlog for at most this long
+OTHER_ADDRESS: Final = "choose another with --host and --port, or with RRCANET_HOST and RRCANET_PORT"
 LAST_READ_S: Final = 0.1  # for the request of the connection that was accepted last
 
 logger = logging.getLogger(__name__)
@@ -77,6 +79,7 @@ class Server(uvicorn.Server):
         """
         self.config.encoded_headers = [(b"connection", b"close")]  # so that clients connect to another process
         self._signals += 1
+        asyncio.get_running_loop().call_soon_threadsafe(logger.info, "%s: stopping", signal.Signals(sig).name)
         if self._signals > 2:
             self.force_exit = self.should_exit = True
         elif self._signals == 1 and self.state.phase is Phase.READY and self._drain_delay > 0:
@@ -95,7 +98,12 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's. Afterwards SIGHUP reloads the models and the keys."""
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except SystemExit:  # uvicorn has logged the error of the operating system
+            host, port = self.state.settings.host, self.state.settings.port
+            logger.critical("the service cannot listen on %s, port %d; %s", host, port, OTHER_ADDRESS)
+            raise
         self._loop = asyncio.get_running_loop()
 
     def handle_hangup(self, *_: object) -> None:

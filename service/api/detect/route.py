@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.api.body import enter, read_parts
 from service.api.detect.query import PARAMETERS, MediaType, negotiate, parse_query
 from service.api.detect.work import read_work
-from service.api.middleware.envelope import REQUEST_ID, STAGES
+from service.api.middleware.envelope import FOUND, REQUEST_ID, STAGES
 from service.api.multipart import MULTIPART, PART_NAMES
 from service.api.openapi.errors import OF_FRAMES, Responses, problems
 from service.api.openapi.headers import SERVER_TIMING, refer
@@ -38,7 +38,7 @@ BODY: Final[dict[str, Any]] = {
     "required": True,
     "content": dict.fromkeys(ACCEPTED, BINARY) | {MULTIPART: {"schema": FORM}},
 }
-FOUND: Final[Responses] = {
+ANSWER: Final[Responses] = {
     200: {
         "description": "Targets; with `Accept: application/x-ndjson` a line for each frame; with `Accept: image/png` "
         "the mask of a single frame",
@@ -74,7 +74,7 @@ class DetectFirst:
     PATH,
     summary="Find small targets in infrared frames",
     openapi_extra={"parameters": PARAMETERS, "requestBody": BODY},
-    responses=FOUND | problems(Reason.NOT_ACCEPTABLE, *OF_FRAMES),
+    responses=ANSWER | problems(Reason.NOT_ACCEPTABLE, *OF_FRAMES),
 )
 async def detect(request: Request) -> Response:
     """One frame or many. Every page of a TIFF and every part of a multipart body is a frame."""
@@ -84,6 +84,8 @@ async def detect(request: Request) -> Response:
     query = parse_query(request.scope["query_string"])
     media_type = negotiate(", ".join(request.headers.getlist("accept")))
     detector = server.repository.find(query.model, state[REQUEST_ID])
+    card = detector.runtime.card
+    state[FOUND] = found = {"model": card.name, "version": card.version}
     detector.check(query.options)
     latest = timing.began + settings.request_timeout_s
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
@@ -99,4 +101,5 @@ async def detect(request: Request) -> Response:
         read = partial(read_work, parts, plan, media_type, query)
         content = await server.engine.answer(read, places, timing, deadline)
     state[STAGES] = timing.finish()
+    state[FOUND] = {**found, "frames": timing.frames, "targets": timing.targets}
     return Response(content, media_type=media_type)

@@ -23,6 +23,8 @@ ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 REQUEST_LOG: Final = "request_log"  # in the state that the server shares with the application
 REQUEST_ID: Final = "request_id"  # in the state of a request
 STAGES: Final = "stages"  # likewise, the milliseconds of its stages
+FOUND: Final = "found"  # likewise, the model, and how much it found: fields of the log
+LENGTH: Final = b"content-length"
 LEFT: Final = "left"  # likewise, a future that is done when the connection is lost
 POLICY: Final = b"content-security-policy"
 NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
@@ -116,8 +118,21 @@ class _Exchange:
         status = self._status or CLIENT_LEFT
         reason = self._state.get("reason") if status != CLIENT_LEFT else None
         elapsed = time.monotonic() - self._began
-        key = self._state.get(api_keys.KEY)
-        self._log.record(self._scope["method"], status, self._state[REQUEST_ID], route, reason, elapsed, key)
+        known = known_of(self._scope, self._state, reason)
+        self._log.record(self._scope["method"], status, self._state[REQUEST_ID], route, reason, elapsed, known)
+
+
+def known_of(scope: Scope, state: Mapping[str, object], reason: object) -> dict[str, object]:
+    """What the log says of a request besides route, status and duration; None for what is not known."""
+    found, client = state.get(FOUND), scope.get("client")
+    return {
+        "path": scope["path"],
+        "client": client[0] if client else None,
+        "bytes": next((int(value) for name, value in scope["headers"] if name == LENGTH and value.isdigit()), None),
+        **(found if isinstance(found, dict) else {}),
+        "reason": reason,
+        "key": state.get(api_keys.KEY),
+    }
 
 
 def has_left(state: Mapping[str, object]) -> bool:

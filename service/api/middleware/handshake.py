@@ -7,8 +7,7 @@ from typing import Final
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.middleware import api_keys
-from service.api.middleware.envelope import CLIENT_LEFT, REQUEST_ID, explain, request_id_of, restrict
+from service.api.middleware.envelope import CLIENT_LEFT, REQUEST_ID, explain, known_of, request_id_of, restrict
 from service.api.problems import problem
 from service.observability.logs import UNMATCHED, RequestLog
 
@@ -66,6 +65,6 @@ class Handshake:
     def _record(self) -> None:
         route = getattr(self._scope.get("route"), "path", UNMATCHED)
         status = self._status or CLIENT_LEFT
-        elapsed, key = time.monotonic() - self._began, self._state.get(api_keys.KEY)
-        reason = self._state.get("reason")
-        self._log.record("GET", status, self._state[REQUEST_ID], route, reason, elapsed, key)
+        elapsed, reason = time.monotonic() - self._began, self._state.get("reason")
+        known = known_of(self._scope, self._state, reason)
+        self._log.record("GET", status, self._state[REQUEST_ID], route, reason, elapsed, known)

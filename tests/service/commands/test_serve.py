@@ -1,6 +1,7 @@
 """``rrcanet serve`` as a supervisor sees it: a process with a port, signals and an exit code."""
 
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,13 @@ def test_cuda_refuses_to_run_on_a_cpu() -> None:
     result = failing("--device", "cuda")
     assert result.returncode == 1
     assert "NVIDIA driver" in result.stderr
+
+
+def test_a_port_that_is_taken_ends_the_start_with_the_options_that_change_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = failing("--port", str(taken.getsockname()[1]))
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].endswith("with --host and --port, or with RRCANET_HOST and RRCANET_PORT")
 
 
 def test_a_model_that_cannot_be_served_ends_the_start(tmp_path: Path) -> None:

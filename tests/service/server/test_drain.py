@@ -58,6 +58,8 @@ def test_during_the_delay_readiness_has_fallen_and_requests_are_served() -> None
         assert answer.headers["connection"] == "close", "a client that keeps its connection would never leave"
         assert process.wait(20) == 0
         assert time.monotonic() - began > 2.5
+        assert process.stderr is not None
+        assert "SIGTERM: stopping\n" in process.stderr.read()
 
 
 @pytest.mark.parametrize("delay", ["0", "0.5"])

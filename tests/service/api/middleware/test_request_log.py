@@ -1,8 +1,10 @@
 """The log has a line for every request, but none for the probes and scrapes that go well every few seconds."""
 
+import json
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from service.keys import hash_of
@@ -10,6 +12,7 @@ from service.observability.logs import STANDARD_ERROR, RequestLog
 from service.observability.metrics import Metrics
 from service.settings import LogFormat
 from tests.service.api.test_health import value
+from tests.support.frames import png
 from tests.support.server import StartServer
 from tests.support.waiting import WITHIN_S
 
@@ -38,7 +41,12 @@ def test_a_probe_that_goes_well_is_counted_and_not_logged(
     told = [line.partition(" INFO    ")[2].partition(" request_id=")[0] for line in lines]
     assert told == ["GET /v1/models 200", "POST /livez 405", "GET unmatched 401"]
     ends = [line.partition(" duration_ms=")[2].split()[1:] for line in lines]
-    assert ends == [["key=one"], ["reason=method_not_allowed"], ["reason=unauthorized"]]
+    client_of = "client=127.0.0.1"
+    assert ends == [
+        [client_of, "key=one"],
+        ["reason=method_not_allowed", client_of, "bytes=0"],
+        ["reason=unauthorized", "path=/metrics", client_of],
+    ]
 
 
 @pytest.mark.parametrize("route", PROBES)
@@ -52,3 +60,39 @@ def test_a_probe_that_does_not_go_well_is_logged(
     STANDARD_ERROR.flush(WITHIN_S)
     (line,) = capsys.readouterr().err.splitlines()
     assert f"GET {route} 503 request_id=r2" in line
+
+
+def test_a_line_of_json_has_what_operators_filter_by(
+    start_server: StartServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO)
+    client, frame = start_server(log_format=LogFormat.JSON), png(np.full((40, 40), 7, np.uint8))
+    capsys.readouterr()
+    assert client.post("/v1/detect", content=frame, headers={"X-Request-Id": "r-1"}).status_code == 200
+    assert client.post("/v1/detect?threshold=2", content=frame).status_code == 400
+    assert client.get("/nowhere/at-all").status_code == 404
+    STANDARD_ERROR.flush(WITHIN_S)
+    answered, refused, unmatched = [
+        json.loads(line) for line in capsys.readouterr().err.splitlines() if "GET" in line or "POST" in line
+    ]
+    assert answered.pop("duration_ms") > 0
+    del answered["time"]
+    assert answered == {
+        "level": "info",
+        "logger": "service.requests",
+        "message": "POST /v1/detect 200",
+        "method": "POST",
+        "route": "/v1/detect",
+        "path": "/v1/detect",
+        "status": 200,
+        "request_id": "r-1",
+        "client": "127.0.0.1",
+        "bytes": len(frame),
+        "model": "rrcanet",
+        "version": "1",
+        "frames": 1,
+        "targets": 0,
+    }
+    assert refused["reason"] == "bad_parameter"
+    assert "model" not in refused
+    assert (unmatched["route"], unmatched["path"]) == ("unmatched", "/nowhere/at-all")
