@@ -1,14 +1,11 @@
 """Local contrast of targets: the signal-to-clutter ratio."""
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from model.scoring.objects import EIGHT_CONNECTED
-
-MARGIN: Final = 20  # pixels around a target's box that are its surroundings, as in papers on small targets
+from service.detection.targets import MARGIN
 
 
 def target_contrasts(counts: NDArray[np.generic], mask: NDArray[np.bool_]) -> NDArray[np.float64]:

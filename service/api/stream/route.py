@@ -41,6 +41,7 @@ async def stream(socket: WebSocket) -> None:
 
 @router.get(
     PATH,
+    name="stream",
     summary="Find small targets in a stream of frames (WebSocket)",
     status_code=101,
     response_class=Response,
