@@ -44,6 +44,15 @@ def test_a_block_that_is_not_run_here_says_why(block: Block) -> None:
         assert block.page.name.removesuffix(".md") in test.read_text()
 
 
+def test_no_block_has_a_language_that_is_not_read_here() -> None:
+    others = {"bash", "shell", "console", "zsh", "py", "pycon", "python3"}
+    used = {language for page in PAGES for language in re.findall(r"^ *```(\w+)", page.read_text(), re.MULTILINE)}
+    assert used & others == set()
+    assert sum(len(re.findall(r"^ *```(?:sh|python)$", page.read_text(), re.MULTILINE)) for page in PAGES) == len(
+        BLOCKS
+    )
+
+
 def test_the_pages_that_people_copy_from_run() -> None:
     names = {page.name for page in RUN}
     assert {"python.md", "http.md", "cli.md", "camera-formats.md", "thresholds.md"} <= names

@@ -187,7 +187,7 @@ def test_tracks_are_the_ids_of_supervision() -> None:
 def test_fiftyone_gets_relative_boxes_and_crops(found: Detections) -> None:
     fields = fiftyone_fields(found, "drone")
     first, (left, top, right, bottom) = fields[0], found[0].xyxy
-    assert first.keys() == {"label", "bounding_box", "confidence", "mask", "area"}
+    assert first.keys() == {"label", "bounding_box", "confidence", "mask", "area", *found.signal}
     assert first["label"] == "drone"
     assert np.allclose(np.multiply(first["bounding_box"], (80, 64, 80, 64)), (left, top, right - left, bottom - top))
     assert first["mask"].shape == (bottom - top, right - left)
