@@ -15,22 +15,22 @@ export function isExact(frame) {
 export function countText(frame, { x, y }) {
   const pixel = y * frame.width + x;
   if (frame.counts) return format(frame.counts[pixel], 1);
-  const intensity = frame.intensities[pixel], [low, high] = frame.entry.input.range;
-  if (intensity === 0) return `≤ ${format(low, 1)}`;
-  if (intensity === 255) return `≥ ${format(high, 1)}`;
-  const step = stepOf(frame), count = low + intensity * step;
+  const intensity = frame.intensities[pixel], step = stepOf(frame), count = frame.entry.input.range[0] + intensity * step;
+  const rounding = isExact(frame) ? 0 : step / 2;
+  if (intensity === 0) return `≤ ${format(count + rounding, step)}`;
+  if (intensity === 255) return `≥ ${format(count - rounding, step)}`;
   return isExact(frame) ? format(Math.round(count), 1) : `≈ ${format(count, step)}`;
 }
 
 // As many digits as `step` makes sense of.
 export function format(count, step) {
-  if (Number.isInteger(count)) return String(count);
+  if (Number.isInteger(count) || !step) return String(count);
   return count.toFixed(Math.max(0, Math.ceil(-Math.log10(step)) + 1));
 }
 
-// How well the counts are known, for a person.
+// How well the counts are known.
 export function exactness(frame) {
   if (isExact(frame)) return "exact counts";
   const half = stepOf(frame) / 2;
-  return `±${format(half, half)}: counts are mapped back from 8 bits`;
+  return `±${format(half, half)}, from 8 bits`;
 }

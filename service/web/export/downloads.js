@@ -23,7 +23,7 @@ export function startDownloads() {
 }
 
 function offer({ frame, sources }) {
-  for (const button of document.querySelectorAll("#keep button")) button.disabled = !frame;
+  for (const button of document.querySelectorAll("#export button")) button.disabled = !frame;
   at("all-frames-line").hidden = sources.length < 2 && (sources[0]?.count ?? 1) < 2;
 }
 

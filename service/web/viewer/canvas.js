@@ -35,7 +35,9 @@ function ask() {
 function redraw() {
   isAsked = false;
   const canvas = at("canvas"), ratio = devicePixelRatio, pen = canvas.getContext("2d");
-  Object.assign(canvas, { width: Math.round(view.width * ratio), height: Math.round(view.height * ratio) });
+  setSize(canvas, Math.round(view.width * ratio), Math.round(view.height * ratio));
+  pen.setTransform(1, 0, 0, 1, 0, 0);
+  pen.clearRect(0, 0, canvas.width, canvas.height);
   if (!shown) return;
   pen.setTransform(view.scale * ratio, 0, 0, view.scale * ratio, view.x * ratio, view.y * ratio);
   pen.imageSmoothingEnabled = view.scale < 1;
@@ -45,6 +47,10 @@ function redraw() {
   pen.globalAlpha = 1;
   if (view.scale >= GRID_FROM) drawGrid(pen);
   writeCounts(pen, seen(), ratio);
+}
+
+function setSize(canvas, width, height) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
 }
 
 // The pixels that are in sight: {left, top, right, bottom}; the last two are not among them.

@@ -140,7 +140,7 @@ def test_the_overlay_shows_picture_and_markers(page: Page) -> None:
 def test_a_table_may_have_all_frames(page: Page, client: httpx.Client) -> None:
     body = frames.tiff(*(make_scene(seed, 96, 128, targets=seed).counts(14) for seed in (1, 2)))
     choose(page, ("pages.tiff", body))
-    page.get_by_label("tables of all frames that were answered").check()
+    page.get_by_label("tables with all answered frames").check()
     table = list(csv.DictReader(io.StringIO(saved(page, "CSV").decode())))
     expected = [(str(entry["index"]), str(one["id"])) for entry in asked(client, body) for one in entry["targets"]]
     assert [(row["page"], row["id"]) for row in table] == expected
