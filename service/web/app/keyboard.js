@@ -40,7 +40,10 @@ export function startKeyboard() {
   at("help-button").addEventListener("click", () => at("help").showModal());
   at("help-close").addEventListener("click", () => at("help").close());
   const rows = KEYS.map(([keys, words]) => [keys.join(" "), words]);
-  const more = [["arrows", "in the picture: move it"], ["Shift arrows", "in the picture: point at a pixel"]];
+  const more = [
+    ["arrows", "in the picture: move it"],
+    ["Shift arrows", "in the picture: point at a pixel"],
+  ];
   at("keys").replaceChildren(...[...rows, ...more].map(rowOf));
 }
 

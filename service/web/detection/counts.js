@@ -15,7 +15,9 @@ export function isExact(frame) {
 export function countText(frame, { x, y }) {
   const pixel = y * frame.width + x;
   if (frame.counts) return format(frame.counts[pixel], 1);
-  const intensity = frame.intensities[pixel], step = stepOf(frame), count = frame.entry.input.range[0] + intensity * step;
+  const intensity = frame.intensities[pixel];
+  const step = stepOf(frame);
+  const count = frame.entry.input.range[0] + intensity * step;
   const rounding = isExact(frame) ? 0 : step / 2;
   if (intensity === 0) return `≤ ${format(count + rounding, step)}`;
   if (intensity === 255) return `≥ ${format(count - rounding, step)}`;

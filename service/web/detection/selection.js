@@ -8,7 +8,8 @@ export function startSelection() {
 }
 
 function findAgain(state) {
-  const { frame, threshold, minConfidence } = state, card = frame && cardOfAnswer(state, frame.answer);
+  const { frame, threshold, minConfidence } = state;
+  const card = frame && cardOfAnswer(state, frame.answer);
   if (!card) return;
   const { targets, total } = targetsOf(frame, card, threshold, minConfidence);
   store.update({ targets, total, selected: sameTarget(state, targets), hovered: null });

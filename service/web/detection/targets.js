@@ -7,7 +7,8 @@ const MOST = 1000; // targets that are shown, as the service returns by default
 
 // Returns `{targets, total}`. `frame` is one of frame.js; `card` is the model's.
 export function targetsOf(frame, card, threshold, minConfidence) {
-  const { values, width, height } = frame.probabilities, known = byPeak(frame);
+  const { values, width, height } = frame.probabilities;
+  const known = byPeak(frame);
   const found = componentsOf(values, width, height, threshold * FULL)
     .map((pixels) => measure(pixels, frame, card.calibration, known))
     .filter(({ confidence }) => confidence >= minConfidence)
@@ -23,23 +24,33 @@ function byPeak({ entry, width }) {
 
 function measure(pixels, frame, calibration, known) {
   const { values, width } = frame.probabilities;
-  let mass = 0, x = 0, y = 0, peak = pixels[0], same = null;
-  for (const pixel of pixels) {
-    const weight = values[pixel], column = pixel % width;
-    [mass, x, y] = [mass + weight, x + weight * column, y + (weight * (pixel - column)) / width];
-    if (weight > values[peak]) peak = pixel;
-    same = better(same, known.get(pixel));
-  }
-  const score = (calibration.score === "peak" ? values[peak] : mass / pixels.length) / FULL;
+  const peak = pixels.reduce((best, pixel) => (values[pixel] > values[best] ? pixel : best));
+  const score = (calibration.score === "peak" ? values[peak] : massOf(pixels, values) / pixels.length) / FULL;
   const target = {
-    pixels, score, area: pixels.length, rank: Infinity, confidence: confidenceOf(score, calibration),
-    centroid: { x: x / mass, y: y / mass }, bbox: boxOf(pixels, width),
+    pixels,
+    score,
+    area: pixels.length,
+    rank: Infinity,
+    confidence: confidenceOf(score, calibration),
+    centroid: centroidOf(pixels, values, width),
+    bbox: boxOf(pixels, width),
     peak: { x: peak % width, y: Math.floor(peak / width), probability: values[peak] / FULL },
   };
-  return same ? { ...target, ...asAnswered(same, target, calibration) } : target;
+  const answered = pixels.reduce((best, pixel) => better(best, known.get(pixel)), null);
+  return answered ? { ...target, ...asAnswered(answered, target, calibration) } : target;
 }
 
-const better = (one, other) => (one && other ? (one.id < other.id ? one : other) : one ?? other ?? null);
+const massOf = (pixels, values) => pixels.reduce((sum, pixel) => sum + values[pixel], 0);
+
+// Weighted by probability.
+function centroidOf(pixels, values, width) {
+  const mass = massOf(pixels, values);
+  const x = pixels.reduce((sum, pixel) => sum + values[pixel] * (pixel % width), 0);
+  const y = pixels.reduce((sum, pixel) => sum + values[pixel] * Math.floor(pixel / width), 0);
+  return { x: x / mass, y: y / mass };
+}
+
+const better = (one, other) => (one && other ? (one.id < other.id ? one : other) : (one ?? other ?? null));
 
 // The answer has more digits than the map has: it is right about everything that does not depend on the threshold.
 function asAnswered(answered, { area }, { score }) {
@@ -50,9 +61,13 @@ function asAnswered(answered, { area }, { score }) {
 }
 
 function boxOf(pixels, width) {
-  let left = Infinity, right = -1, top = Infinity, bottom = -1;
+  let left = Infinity;
+  let right = -1;
+  let top = Infinity;
+  let bottom = -1;
   for (const pixel of pixels) {
-    const x = pixel % width, y = (pixel - x) / width;
+    const x = pixel % width;
+    const y = (pixel - x) / width;
     [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
   }
   return { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };

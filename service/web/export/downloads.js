@@ -28,7 +28,8 @@ function offer({ frame, sources }) {
 }
 
 async function saveTable(kind) {
-  const [suffix, type, write] = TABLES[kind], results = at("all-frames").checked ? await resultsOfAll() : [resultOfShown()];
+  const [suffix, type, write] = TABLES[kind];
+  const results = at("all-frames").checked ? await resultsOfAll() : [resultOfShown()];
   const stem = results.length > 1 ? "" : `${stemOf(results[0].frame.name)}-`;
   save(new Blob([write(results)], { type }), `${stem}${suffix}`);
 }
@@ -37,11 +38,13 @@ const resultOfShown = () => ({ frame: store.state.frame, targets: store.state.ta
 
 // Every frame that was answered, with the thresholds that are chosen.
 async function resultsOfAll() {
-  const results = [], { threshold, minConfidence } = store.state;
+  const results = [];
+  const { threshold, minConfidence } = store.state;
   for (const source of store.state.sources)
     for (let index = 0; index < source.count; index++) {
       if (!source.entryOf(index) || source.entryOf(index).error) continue;
-      const { answer, entry } = await source.answerOf(index), frame = await frameOf(answer, entry, source, index);
+      const { answer, entry } = await source.answerOf(index);
+      const frame = await frameOf(answer, entry, source, index);
       results.push({ frame, ...targetsOf(frame, cardOfAnswer(store.state, answer), threshold, minConfidence) });
     }
   return results;
@@ -53,7 +56,8 @@ function savePicture(kind) {
 }
 
 function blackAndWhite({ frame, targets }) {
-  const canvas = make("canvas", { width: frame.width, height: frame.height }), pen = canvas.getContext("2d");
+  const canvas = make("canvas", { width: frame.width, height: frame.height });
+  const pen = canvas.getContext("2d");
   pen.fillRect(0, 0, frame.width, frame.height);
   pen.drawImage(maskPicture(frame, targets, [255, 255, 255]), 0, 0);
   return canvas;
@@ -61,7 +65,8 @@ function blackAndWhite({ frame, targets }) {
 
 // The file as it was sent: a video frame or a pasted picture is on no disk yet.
 async function saveFrame() {
-  const { source, index } = store.state.frame, file = await source.fileOf(index);
+  const { source, index } = store.state.frame;
+  const file = await source.fileOf(index);
   save(file, file.name);
 }
 

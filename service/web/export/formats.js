@@ -1,8 +1,22 @@
 // The targets as JSON, CSV and COCO, with the fields that `rrcanet detect` writes.
 import { runLengths } from "./run_lengths.js";
 
-const COLUMNS = ["name", "page", "id", "confidence", "centroid_x", "centroid_y", "x", "y", "width", "height", "area",
-  "peak_x", "peak_y", "peak_probability"];
+const COLUMNS = [
+  "name",
+  "page",
+  "id",
+  "confidence",
+  "centroid_x",
+  "centroid_y",
+  "x",
+  "y",
+  "width",
+  "height",
+  "area",
+  "peak_x",
+  "peak_y",
+  "peak_probability",
+];
 
 const round = (value, digits) => Number(value.toFixed(digits));
 
@@ -19,8 +33,13 @@ function describe({ frame, targets }) {
 
 function describeTarget({ id, confidence, centroid, bbox, area, peak, signal }) {
   return {
-    id, confidence: round(confidence, 4), centroid: { x: round(centroid.x, 3), y: round(centroid.y, 3) }, bbox, area,
-    peak: { ...peak, probability: round(peak.probability, 4) }, ...(signal ? { signal } : {}),
+    id,
+    confidence: round(confidence, 4),
+    centroid: { x: round(centroid.x, 3), y: round(centroid.y, 3) },
+    bbox,
+    area,
+    peak: { ...peak, probability: round(peak.probability, 4) },
+    ...(signal ? { signal } : {}),
   };
 }
 
@@ -30,21 +49,37 @@ export function toCsv(results) {
 }
 
 function rowOf(frame, { id, confidence, centroid, bbox, area, peak }) {
-  return [frame.name, frame.index, id, confidence.toFixed(4), centroid.x.toFixed(3), centroid.y.toFixed(3),
-    bbox.x, bbox.y, bbox.width, bbox.height, area, peak.x, peak.y, peak.probability.toFixed(4)];
+  return [
+    frame.name,
+    frame.index,
+    id,
+    confidence.toFixed(4),
+    centroid.x.toFixed(3),
+    centroid.y.toFixed(3),
+    bbox.x,
+    bbox.y,
+    bbox.width,
+    bbox.height,
+    area,
+    peak.x,
+    peak.y,
+    peak.probability.toFixed(4),
+  ];
 }
 
 const quote = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : String(cell));
 
-// A list of COCO results; `image_id` is the name without suffix, as a number if it is one, with the number of the frame if
-// the file has several.
+// A list of COCO results; `image_id` is the name without suffix, as a number if it is one, with the number of the frame
+// if the file has several.
 export function toCoco(results) {
   return JSON.stringify(results.flatMap(({ frame, targets }) => targets.map((target) => annotate(frame, target))));
 }
 
 function annotate(frame, { bbox, confidence, pixels }) {
   return {
-    image_id: imageId(frame), category_id: 1, bbox: [bbox.x, bbox.y, bbox.width, bbox.height],
+    image_id: imageId(frame),
+    category_id: 1,
+    bbox: [bbox.x, bbox.y, bbox.width, bbox.height],
     score: round(confidence, 4),
     segmentation: { size: [frame.height, frame.width], counts: runLengths(pixels, frame.width, frame.height) },
   };

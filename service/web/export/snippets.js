@@ -14,7 +14,8 @@ export function startSnippets() {
 const quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 export function curlOf(state) {
-  const { source } = state.frame, query = new URLSearchParams({ ...queryOfTargets(state, source), mask: "none" });
+  const { source } = state.frame;
+  const query = new URLSearchParams({ ...queryOfTargets(state, source), mask: "none" });
   const key = state.key ? ` -H "Authorization: Bearer $${KEY}"` : "";
   const send = `curl -sS -H ${quote(`Content-Type: ${source.mediaType}`)}${key}`;
   const address = quote(`${addressOf("v1/detect")}?${query}`);
@@ -23,22 +24,30 @@ export function curlOf(state) {
 }
 
 export function pythonOf(state) {
-  const { source, index } = state.frame, frame = source.address
-    ? `urlopen(${JSON.stringify(addressOf(source.address))}).read()` : JSON.stringify(source.nameOf(index));
+  const { source, index } = state.frame;
+  const frame = source.address
+    ? `urlopen(${JSON.stringify(addressOf(source.address))}).read()`
+    : JSON.stringify(source.nameOf(index));
+  const server = JSON.stringify(addressOf(".").replace(/\/$/, ""));
   const options = Object.entries(queryOfTargets(state, source)).map(([name, value]) => `, ${name}=${literal(value)}`);
   return [
     ...(source.address ? ["from urllib.request import urlopen", ""] : []),
-    "from rrcanet import Client", "",
-    `with Client(${JSON.stringify(addressOf(".").replace(/\/$/, ""))}) as client:${state.key ? `  # the key: ${KEY}` : ""}`,
+    "from rrcanet import Client",
+    "",
+    `with Client(${server}) as client:${state.key ? `  # the key: ${KEY}` : ""}`,
     `    for found in client.detect(${frame}${options.join("")}):`,
-    "        print(found.to_dict())", "",
+    "        print(found.to_dict())",
+    "",
   ].join("\n");
 }
 
 const literal = (value) => (value !== "" && Number.isFinite(Number(value)) ? String(value) : JSON.stringify(value));
 
 async function copy(text, what) {
-  await navigator.clipboard.writeText(text).then(() => say(`Copied as ${what}.`), () => offer(text));
+  await navigator.clipboard.writeText(text).then(
+    () => say(`Copied as ${what}.`),
+    () => offer(text),
+  );
 }
 
 // Browsers let pages write to the clipboard over HTTPS and on localhost only.

@@ -60,7 +60,8 @@ export class FileSource {
 
   async #ask(signal) {
     if (this.raw && !(this.raw.width && this.raw.height)) throw new UnknownSize(this.name);
-    const { polarity } = store.state, answer = await detect(this.file, this, signal);
+    const { polarity } = store.state;
+    const answer = await detect(this.file, this, signal);
     Object.assign(this, { answer, polarity, fault: null });
     return answer;
   }

@@ -25,7 +25,8 @@ function takeChosen({ target }) {
 
 function takePasted({ clipboardData }) {
   const files = [...clipboardData.files].map((file, i) =>
-    file.name === "image.png" ? new File([file], `pasted-${i + 1}.png`, { type: file.type }) : file);
+    file.name === "image.png" ? new File([file], `pasted-${i + 1}.png`, { type: file.type }) : file,
+  );
   if (files.length) addFiles(files);
 }
 
@@ -45,13 +46,19 @@ function takeDropped(event) {
 }
 
 function itemOf([name, title, kind]) {
-  const button = make("button", { type: "button" }, make("span", { textContent: title }), make("small", { textContent: kind }));
+  const button = make(
+    "button",
+    { type: "button" },
+    make("span", { textContent: title }),
+    make("small", { textContent: kind }),
+  );
   button.addEventListener("click", () => takeSample(name, button));
   return make("li", {}, button);
 }
 
 async function takeSample(name, button) {
   button.closest("details")?.removeAttribute("open");
-  const address = `page/samples/${name}`, answer = await fetch(address);
+  const address = `page/samples/${name}`;
+  const answer = await fetch(address);
   addFiles([new File([await answer.blob()], name)], address);
 }

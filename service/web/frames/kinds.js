@@ -1,10 +1,31 @@
 // What kind a file is: by its first bytes, as the service sees it, or by its name.
-const MAGIC = ["89504e47", "49492a00", "4d4d002a", "49492b00", "4d4d002b", "ffd8ff", "424d", "934e554d5059",
-  "0000000c6a5020", "ff4fff51", "5035", "53494d504c45"]; // PNG, TIFF, BigTIFF, JPEG, BMP, NPY, JPEG 2000, PGM, FITS
+const MAGIC = [
+  "89504e47",
+  "49492a00",
+  "4d4d002a",
+  "49492b00",
+  "4d4d002b",
+  "ffd8ff",
+  "424d",
+  "934e554d5059",
+  "0000000c6a5020",
+  "ff4fff51",
+  "5035",
+  "53494d504c45",
+]; // PNG, TIFF, BigTIFF, JPEG, BMP, NPY, JPEG 2000, PGM, FITS
 const LONGEST = 7; // bytes
 const MEDIA_TYPES = {
-  png: "image/png", tif: "image/tiff", tiff: "image/tiff", jpg: "image/jpeg", jpeg: "image/jpeg", bmp: "image/bmp",
-  npy: "application/x-npy", jp2: "image/jp2", pgm: "image/x-portable-graymap", fits: "image/fits", fit: "image/fits",
+  png: "image/png",
+  tif: "image/tiff",
+  tiff: "image/tiff",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  bmp: "image/bmp",
+  npy: "application/x-npy",
+  jp2: "image/jp2",
+  pgm: "image/x-portable-graymap",
+  fits: "image/fits",
+  fit: "image/fits",
 };
 const RAW = "application/octet-stream";
 const VIDEO = /\.(mp4|m4v|mov|webm|mkv|avi|ogv|mpg|mpeg|ts)$/i;
@@ -19,5 +40,5 @@ export async function isRaw(file) {
 }
 
 export function mediaTypeOf(name, raw) {
-  return raw ? RAW : MEDIA_TYPES[name.split(".").at(-1).toLowerCase()] ?? RAW;
+  return raw ? RAW : (MEDIA_TYPES[name.split(".").at(-1).toLowerCase()] ?? RAW);
 }

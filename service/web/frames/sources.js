@@ -2,6 +2,7 @@
 import { store } from "../app/state.js";
 import { frameOf } from "../detection/frame.js";
 import { faultOf } from "../service/faults.js";
+import { loadModels } from "../service/models.js";
 import { FileSource } from "./file_source.js";
 import { isRaw, isVideo } from "./kinds.js";
 import { guessRaw } from "./raw.js";
@@ -21,7 +22,7 @@ export async function addFiles(files, address = null) {
 async function sourceOf(file, address) {
   try {
     if (isVideo(file)) return await VideoSource.open(file);
-    const raw = (await isRaw(file)) ? guessRaw(file) ?? { width: "", height: "", dtype: "u16le" } : null;
+    const raw = (await isRaw(file)) ? (guessRaw(file) ?? { width: "", height: "", dtype: "u16le" }) : null;
     return new FileSource(file, { raw, address });
   } catch (error) {
     store.update({ fault: { text: `${file.name}: ${error.message}.`, canRetry: false } });
@@ -35,6 +36,7 @@ export async function show(source, index) {
   turn = new AbortController();
   const { signal } = turn;
   store.update({ source, index, busy: true, fault: null });
+  if (!(await loadModels())) return store.update({ busy: false });
   try {
     const { answer, entry } = await source.answerOf(index, round.signal);
     if (signal.aborted) return;
@@ -75,7 +77,7 @@ export function retry() {
 async function askForOthers() {
   const { signal } = round;
   const waits = (source) => source instanceof FileSource && !source.answer && !source.fault;
-  for (let next; !signal.aborted && (next = store.state.sources.find(waits)); ) {
+  for (let next; !signal.aborted && (next = store.state.sources.find(waits));) {
     try {
       await next.answerOf(0, signal);
     } catch (error) {
@@ -88,7 +90,8 @@ async function askForOthers() {
 
 // One frame on or back, over the ends of files too.
 export function step(by) {
-  const { sources, source, index } = store.state, place = sources.indexOf(source);
+  const { sources, source, index } = store.state;
+  const place = sources.indexOf(source);
   if (!source) return;
   if (index + by >= 0 && index + by < source.count) return void show(source, index + by);
   const other = sources[place + by];

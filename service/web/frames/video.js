@@ -8,7 +8,8 @@ export async function openVideo(file) {
   const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true, preload: "auto" });
   video.src = URL.createObjectURL(file);
   await first(video, "loadeddata");
-  const duration = await durationOf(video), rate = await rateOf(video);
+  const duration = await durationOf(video);
+  const rate = await rateOf(video);
   const count = Math.max(1, Math.floor(duration * rate + 0.5));
   return { count, rate, grab: (index) => grab(video, Math.min((index + 0.5) / rate, duration)) };
 }
@@ -31,7 +32,11 @@ async function rateOf(video) {
   await seek(video, 0);
   if (!video.requestVideoFrameCallback) return FALLBACK_RATE;
   const times = await timesOf(video);
-  const gaps = times.slice(1).map((time, i) => time - times[i]).filter((gap) => gap > 0).sort((a, b) => a - b);
+  const gaps = times
+    .slice(1)
+    .map((time, i) => time - times[i])
+    .filter((gap) => gap > 0)
+    .sort((a, b) => a - b);
   return gaps.length ? Math.round(100 / gaps[0]) / 100 : FALLBACK_RATE;
 }
 
@@ -59,7 +64,10 @@ async function seek(video, time) {
 
 async function grab(video, time) {
   await seek(video, time);
-  const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
+  const canvas = Object.assign(document.createElement("canvas"), {
+    width: video.videoWidth,
+    height: video.videoHeight,
+  });
   canvas.getContext("2d").drawImage(video, 0, 0);
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }

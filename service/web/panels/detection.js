@@ -4,8 +4,7 @@ import { store } from "../app/state.js";
 import { cardOf, nameOf } from "../detection/card.js";
 import { chooseByHand, chooseSensitivity } from "../detection/selection.js";
 import { askAgain } from "../frames/sources.js";
-import { fetchModels } from "../service/api.js";
-import { faultOf } from "../service/faults.js";
+import { loadModels } from "../service/models.js";
 
 export function startDetection() {
   at("model").addEventListener("change", ({ target }) => chooseModel(target.value));
@@ -18,17 +17,6 @@ export function startDetection() {
   store.on(["models"], listModels);
   store.on(["model", "models", "sensitivity", "threshold", "minConfidence"], show);
   loadModels();
-}
-
-// Also after a key was entered.
-export async function loadModels() {
-  try {
-    const models = await fetchModels();
-    store.update({ models, model: store.state.model || nameOf(models[0]) });
-    chooseSensitivity("");
-  } catch (error) {
-    store.update({ fault: faultOf(error), needsKey: error.status === 401 });
-  }
 }
 
 function chooseModel(model) {
@@ -47,7 +35,8 @@ function listModels({ models }) {
 }
 
 function show(state) {
-  const { model, sensitivity, threshold, minConfidence } = state, card = cardOf(state);
+  const { model, sensitivity, threshold, minConfidence } = state;
+  const card = cardOf(state);
   const isByHand = card && !sensitivity && (threshold !== card.threshold || minConfidence > 0);
   for (const option of at("sensitivity").options) option.disabled = Boolean(option.value) && !card?.operating_points;
   at("model").value = model;
@@ -61,7 +50,8 @@ function show(state) {
 
 // The two fields for counts come with `from count to count`; at first they hold the range of the frame.
 function takeRange({ target }) {
-  const range = at("range").value, needsCounts = range === "counts";
+  const range = at("range").value;
+  const needsCounts = range === "counts";
   if (needsCounts && target === at("range"))
     [at("range-low").value, at("range-high").value] = store.state.frame?.entry.input.range ?? [0, 16383];
   at("counts").hidden = !needsCounts;

@@ -6,8 +6,12 @@ import { PALETTES } from "../viewer/palettes.js";
 
 export function startDisplay() {
   at("palette").addEventListener("change", ({ target }) => store.update({ palette: target.value }));
-  at("low").addEventListener("input", ({ target }) => setContrast(Math.min(target.value, store.state.high - 1), store.state.high));
-  at("high").addEventListener("input", ({ target }) => setContrast(store.state.low, Math.max(target.value, store.state.low + 1)));
+  at("low").addEventListener("input", ({ target }) =>
+    setContrast(Math.min(target.value, store.state.high - 1), store.state.high),
+  );
+  at("high").addEventListener("input", ({ target }) =>
+    setContrast(store.state.low, Math.max(target.value, store.state.low + 1)),
+  );
   at("stretch").addEventListener("click", stretch);
   at("mask-opacity").addEventListener("input", ({ target }) => store.update({ maskOpacity: Number(target.value) }));
   at("shows-markers").addEventListener("change", ({ target }) => store.update({ showsMarkers: target.checked }));
@@ -20,7 +24,8 @@ const setContrast = (low, high) => store.update({ low: Number(low), high: Number
 export function stretch() {
   const { frame, low, high } = store.state;
   if (!frame) return;
-  const values = Uint8Array.from(frame.intensities).sort(), skipped = Math.floor(values.length / 1000);
+  const values = Uint8Array.from(frame.intensities).sort();
+  const skipped = Math.floor(values.length / 1000);
   const narrow = [values[skipped], Math.max(values[values.length - 1 - skipped], values[skipped] + 1)];
   if (low === narrow[0] && high === narrow[1]) setContrast(0, 255);
   else setContrast(...narrow);

@@ -23,7 +23,8 @@ function goTo(index) {
 function list({ sources, source, index }) {
   at("frames").hidden = !sources.length;
   at("source").replaceChildren(...sources.map((one, i) => new Option(titleOf(one), i, false, one === source)));
-  const count = source?.count ?? 1, place = sources.indexOf(source);
+  const count = source?.count ?? 1;
+  const place = sources.indexOf(source);
   at("frame-of").hidden = count < 2;
   Object.assign(at("frame"), { value: index + 1, max: count });
   at("frame-count").textContent = `of ${count}`;

@@ -2,7 +2,7 @@
 import { at } from "../app/dom.js";
 import { store } from "../app/state.js";
 import { askAgain, retry } from "../frames/sources.js";
-import { loadModels } from "./detection.js";
+import { loadModels } from "../service/models.js";
 
 export function startStatus() {
   at("key-form").addEventListener("submit", takeKey);
@@ -16,8 +16,8 @@ export function startStatus() {
 async function takeKey(event) {
   event.preventDefault();
   store.update({ key: at("key").value.trim(), fault: null });
-  await loadModels();
-  if (!store.state.fault) store.update({ needsKey: false });
+  if (!(await loadModels())) return;
+  store.update({ needsKey: false });
   askAgain();
 }
 
@@ -37,7 +37,8 @@ function showStatus({ busy, frame, total }) {
 }
 
 function summaryOf({ answer: { model, timing_ms: times }, entry, name, place }, total) {
-  const size = `${entry.width}x${entry.height} ${entry.input.dtype}`, where = place ? `${name}, frame ${place}` : name;
+  const size = `${entry.width}x${entry.height} ${entry.input.dtype}`;
+  const where = place ? `${name}, frame ${place}` : name;
   const targets = `${total} target${total === 1 ? "" : "s"}`;
   return `${where}: ${targets}, ${size}, ${times.total.toFixed(0)} ms, ${model.name} ${model.version}`;
 }

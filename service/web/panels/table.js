@@ -7,12 +7,22 @@ const short = (value) => (Number.isInteger(value) ? String(value) : value.toPrec
 const COLUMNS = [
   { name: "#", title: "rank by confidence", of: ({ id }) => id, text: String },
   { name: "conf.", title: "confidence", of: ({ confidence }) => confidence, text: (value) => value.toFixed(2) },
-  { name: "x", title: "centre, pixels to the right", of: ({ centroid }) => centroid.x, text: (value) => value.toFixed(1) },
+  {
+    name: "x",
+    title: "centre, pixels to the right",
+    of: ({ centroid }) => centroid.x,
+    text: (value) => value.toFixed(1),
+  },
   { name: "y", title: "centre, pixels down", of: ({ centroid }) => centroid.y, text: (value) => value.toFixed(1) },
   { name: "area", title: "pixels", of: ({ area }) => area, text: String },
   { name: "peak", title: "highest count", of: ({ signal }) => signal?.peak, text: short },
   { name: "SCR", title: "signal-to-clutter ratio", of: ({ signal }) => signal?.scr, text: (value) => value.toFixed(1) },
-  { name: "°C", title: "temperature of the peak", of: ({ signal }) => signal?.temperature_c, text: (value) => value.toFixed(1) },
+  {
+    name: "°C",
+    title: "temperature of the peak",
+    of: ({ signal }) => signal?.temperature_c,
+    text: (value) => value.toFixed(1),
+  },
 ];
 
 let sorted = { column: COLUMNS[0], falls: false };
@@ -40,8 +50,11 @@ function sortBy(column) {
 }
 
 function fill({ frame, targets, total, selected }) {
-  const { column, falls } = sorted, side = falls ? -1 : 1;
-  const rows = [...targets].sort((a, b) => side * ((column.of(a) ?? -Infinity) - (column.of(b) ?? -Infinity)) || a.id - b.id);
+  const { column, falls } = sorted;
+  const side = falls ? -1 : 1;
+  const rows = [...targets].sort(
+    (a, b) => side * ((column.of(a) ?? -Infinity) - (column.of(b) ?? -Infinity)) || a.id - b.id,
+  );
   at("targets").tBodies[0].replaceChildren(...rows.map(rowOf));
   at("targets").hidden = !targets.length;
   at("none").hidden = !frame || targets.length > 0;
@@ -72,7 +85,8 @@ const hasValue = ({ of }, target) => (of(target) ?? null) !== null;
 function rowOf(target) {
   const row = make("tr");
   row.dataset.id = target.id;
-  for (const column of COLUMNS) row.insertCell().textContent = hasValue(column, target) ? column.text(column.of(target)) : "–";
+  for (const column of COLUMNS)
+    row.insertCell().textContent = hasValue(column, target) ? column.text(column.of(target)) : "–";
   const button = make("button", { type: "button", textContent: target.id, ariaLabel: `target ${target.id}` });
   row.cells[0].replaceChildren(button);
   return row;
@@ -92,7 +106,8 @@ function hover(row) {
 function mark({ selected, hovered, order }) {
   const reached = selected ?? order[0];
   for (const row of at("targets").tBodies[0].rows) {
-    const id = idOf(row), button = row.cells[0].firstChild;
+    const id = idOf(row);
+    const button = row.cells[0].firstChild;
     row.classList.toggle("selected", id === selected);
     row.classList.toggle("hovered", id === hovered);
     button.tabIndex = id === reached ? 0 : -1;
@@ -103,14 +118,17 @@ function mark({ selected, hovered, order }) {
 
 // Scroll the table alone: on a phone the picture must stay where it is.
 function bringIntoSight(row) {
-  const box = row.closest(".scrolls"), head = at("targets").tHead.offsetHeight;
-  const top = row.offsetTop - head, bottom = row.offsetTop + row.offsetHeight - box.clientHeight;
+  const box = row.closest(".scrolls");
+  const head = at("targets").tHead.offsetHeight;
+  const top = row.offsetTop - head;
+  const bottom = row.offsetTop + row.offsetHeight - box.clientHeight;
   if (box.scrollTop > top) box.scrollTop = top;
   else if (box.scrollTop < bottom) box.scrollTop = bottom;
 }
 
 function walk(event) {
-  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key], row = event.target.closest("tr[data-id]");
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const row = event.target.closest("tr[data-id]");
   const next = by && row && (by > 0 ? row.nextElementSibling : row.previousElementSibling);
   if (!next) return;
   event.preventDefault();

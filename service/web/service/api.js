@@ -2,7 +2,8 @@
 import { store } from "../app/state.js";
 import { queryOfPage } from "./request.js";
 
-const DETECT = "v1/detect", MODELS = "v1/models";
+const DETECT = "v1/detect";
+const MODELS = "v1/models";
 
 export const addressOf = (path) => new URL(path, document.baseURI).href;
 
@@ -26,7 +27,10 @@ export function detect(body, source, signal) {
 
 async function ask(path, { headers = {}, ...options } = {}) {
   const { key } = store.state;
-  const answer = await fetch(path, { ...options, headers: key ? { ...headers, Authorization: `Bearer ${key}` } : headers });
+  const answer = await fetch(path, {
+    ...options,
+    headers: key ? { ...headers, Authorization: `Bearer ${key}` } : headers,
+  });
   if (answer.ok) return answer.json();
   const problem = await answer.json().catch(() => ({ detail: `the server answered ${answer.status}` }));
   throw new Refusal(answer.status, problem, answer.headers.get("Retry-After"));

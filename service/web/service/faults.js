@@ -15,8 +15,7 @@ const PASSING = new Set(["queue_full", "too_slow", "not_ready", "draining", "out
 
 // `name` is the file's; `canRetry` says whether the same request may succeed later.
 export function faultOf(error, name) {
-  if (!(error instanceof Refusal))
-    return { text: `The service cannot be reached: ${error.message}.`, canRetry: true };
+  if (!(error instanceof Refusal)) return { text: `The service cannot be reached: ${error.message}.`, canRetry: true };
   const { reason, message, retryAfter } = error;
   if (ADVICE[reason]) return { text: advice(reason, retryAfter), canRetry: PASSING.has(reason) };
   return { text: name ? `${name}: ${message}` : message, canRetry: false };

@@ -8,7 +8,9 @@ import { writeCounts } from "./pixel_counts.js";
 const GRID_FROM = 12; // screen pixels of a pixel
 const GRID = "rgb(128 128 128 / 35%)";
 
-let shown = null, mask = null, isAsked = false; // canvases; whether the next animation frame draws
+let shown = null,
+  mask = null,
+  isAsked = false; // canvases; whether the next animation frame draws
 
 export function startCanvas() {
   store.on(["frame", "palette", "low", "high"], repaint);
@@ -34,7 +36,9 @@ function ask() {
 
 function redraw() {
   isAsked = false;
-  const canvas = at("canvas"), ratio = devicePixelRatio, pen = canvas.getContext("2d");
+  const canvas = at("canvas");
+  const ratio = devicePixelRatio;
+  const pen = canvas.getContext("2d");
   setSize(canvas, Math.round(view.width * ratio), Math.round(view.height * ratio));
   pen.setTransform(1, 0, 0, 1, 0, 0);
   pen.clearRect(0, 0, canvas.width, canvas.height);
@@ -43,7 +47,7 @@ function redraw() {
   pen.imageSmoothingEnabled = view.scale < 1;
   pen.drawImage(shown, 0, 0);
   pen.globalAlpha = store.state.maskOpacity;
-  pen.drawImage(mask, 0, 0);
+  if (mask) pen.drawImage(mask, 0, 0);
   pen.globalAlpha = 1;
   if (view.scale >= GRID_FROM) drawGrid(pen);
   writeCounts(pen, seen(), ratio);
@@ -55,10 +59,14 @@ function setSize(canvas, width, height) {
 
 // The pixels that are in sight: {left, top, right, bottom}; the last two are not among them.
 function seen() {
-  const { frame } = store.state, from = toFrame({ x: 0, y: 0 }), to = toFrame({ x: view.width, y: view.height });
+  const { frame } = store.state;
+  const from = toFrame({ x: 0, y: 0 });
+  const to = toFrame({ x: view.width, y: view.height });
   return {
-    left: Math.max(0, Math.floor(from.x)), top: Math.max(0, Math.floor(from.y)),
-    right: Math.min(frame.width, Math.ceil(to.x)), bottom: Math.min(frame.height, Math.ceil(to.y)),
+    left: Math.max(0, Math.floor(from.x)),
+    top: Math.max(0, Math.floor(from.y)),
+    right: Math.min(frame.width, Math.ceil(to.x)),
+    bottom: Math.min(frame.height, Math.ceil(to.y)),
   };
 }
 

@@ -14,8 +14,8 @@ export function startCursor() {
 export function movePointer(dx, dy) {
   const { frame, pointer, targets, selected } = store.state;
   if (!frame) return;
-  const from = pointer ?? targets.find(({ id }) => id === selected)?.peak
-    ?? { x: frame.width >> 1, y: frame.height >> 1 };
+  const from = pointer ??
+    targets.find(({ id }) => id === selected)?.peak ?? { x: frame.width >> 1, y: frame.height >> 1 };
   const within = (value, size) => Math.min(Math.max(value, 0), size - 1);
   const next = { x: within(from.x + dx, frame.width), y: within(from.y + dy, frame.height), byKey: true };
   store.update({ pointer: next });
@@ -23,10 +23,12 @@ export function movePointer(dx, dy) {
 }
 
 function show() {
-  const { pointer } = store.state, outline = at("cursor");
+  const { pointer } = store.state;
+  const outline = at("cursor");
   outline.toggleAttribute("hidden", !pointer?.byKey);
   if (!pointer?.byKey) return;
-  const { x, y } = toScreen({ x: pointer.x + 0.5, y: pointer.y + 0.5 }), side = Math.max(view.scale, LEAST);
+  const { x, y } = toScreen({ x: pointer.x + 0.5, y: pointer.y + 0.5 });
+  const side = Math.max(view.scale, LEAST);
   const place = { x: x - side / 2, y: y - side / 2, width: side, height: side };
   for (const [name, value] of Object.entries(place)) outline.setAttribute(name, value);
 }

@@ -33,7 +33,8 @@ function press(event) {
 }
 
 function move(event) {
-  const place = placeOf(event), before = fingers.get(event.pointerId);
+  const place = placeOf(event);
+  const before = fingers.get(event.pointerId);
   if (before && fingers.size === 2) pinch(event.pointerId, before, place);
   else if (before) drag(before, place);
   if (before) fingers.set(event.pointerId, place);
@@ -58,7 +59,8 @@ function point(place, pointerType) {
 }
 
 function release(event) {
-  const wasDown = fingers.delete(event.pointerId), place = placeOf(event);
+  const wasDown = fingers.delete(event.pointerId);
+  const place = placeOf(event);
   if (!wasDown || moved > STILL || fingers.size) return;
   store.update({ selected: targetAt(place, REACH[event.pointerType]), pointer: pixelAt(place) });
 }
@@ -71,7 +73,8 @@ function turnWheel(event) {
 
 // The pixel of the frame at a screen position, or null outside of it.
 function pixelAt(place) {
-  const { frame } = store.state, at = frame && toFrame(place);
+  const { frame } = store.state;
+  const at = frame && toFrame(place);
   const [x, y] = at ? [Math.floor(at.x), Math.floor(at.y)] : [-1, -1];
   return frame && x >= 0 && y >= 0 && x < frame.width && y < frame.height ? { x, y } : null;
 }

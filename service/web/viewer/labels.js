@@ -2,13 +2,17 @@
 // label covers neither a target nor another label.
 import { draw } from "../app/dom.js";
 
-const HEIGHT = 16, LETTER = 6.7, PADDING = 4, DISTANCE = 3; // screen pixels
+const HEIGHT = 16;
+const LETTER = 6.7;
+const PADDING = 4;
+const DISTANCE = 3; // screen pixels
 const MOST = 150; // targets in sight with labels; more would be unreadable
 
 export function placeLabels(boxes, { selected, hovered }, view) {
   const first = boxes.filter(({ target }) => target.id === selected || target.id === hovered);
   const others = boxes.length > MOST ? [] : boxes.filter((box) => !first.includes(box));
-  const taken = [...boxes], labels = [];
+  const taken = [...boxes],
+    labels = [];
   for (const box of [...first, ...others]) {
     const place = placeOf(box, textOf(box.target), taken, view, first.includes(box));
     if (!place) continue;
@@ -21,15 +25,23 @@ export function placeLabels(boxes, { selected, hovered }, view) {
 const textOf = ({ id, confidence }) => `${id} · ${confidence.toFixed(2)}`;
 
 function placeOf(box, text, taken, view, must) {
-  const width = text.length * LETTER + 2 * PADDING, places = around(box, width).map((place) => ({ ...place, text }));
+  const width = text.length * LETTER + 2 * PADDING;
+  const places = around(box, width).map((place) => ({ ...place, text }));
   const inside = places.filter((place) => isInside(place, view));
-  return inside.find((place) => !taken.some((other) => overlap(place, other))) ?? (must ? inside[0] ?? places[0] : null);
+  return (
+    inside.find((place) => !taken.some((other) => overlap(place, other))) ?? (must ? (inside[0] ?? places[0]) : null)
+  );
 }
 
 function around({ left, top, right, bottom }, width) {
-  const middle = (top + bottom - HEIGHT) / 2, centre = (left + right - width) / 2;
-  return [[right + DISTANCE, middle], [left - DISTANCE - width, middle], [centre, top - DISTANCE - HEIGHT],
-    [centre, bottom + DISTANCE]].map(([x, y]) => ({ left: x, top: y, right: x + width, bottom: y + HEIGHT }));
+  const middle = (top + bottom - HEIGHT) / 2;
+  const centre = (left + right - width) / 2;
+  return [
+    [right + DISTANCE, middle],
+    [left - DISTANCE - width, middle],
+    [centre, top - DISTANCE - HEIGHT],
+    [centre, bottom + DISTANCE],
+  ].map(([x, y]) => ({ left: x, top: y, right: x + width, bottom: y + HEIGHT }));
 }
 
 const isInside = ({ left, top, right, bottom }, { width, height }) =>

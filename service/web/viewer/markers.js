@@ -4,7 +4,8 @@ import { store } from "../app/state.js";
 import { placeLabels } from "./labels.js";
 import { onView, toScreen, view } from "./view.js";
 
-const WIDEST_GAP = 5, NARROWEST_GAP = 1.5; // screen pixels between a target's box and its corners
+const WIDEST_GAP = 5;
+const NARROWEST_GAP = 1.5; // screen pixels between a target's box and its corners
 const LINE = 1.5; // screen pixels
 
 let boxes = []; // of the targets on the screen: {target, left, top, right, bottom}, with the gap
@@ -16,7 +17,8 @@ export function startMarkers() {
 
 // The target at a screen position: the nearest whose corners are at most `reach` screen pixels away.
 export function targetAt({ x, y }, reach) {
-  let best = null, nearest = reach;
+  let best = null,
+    nearest = reach;
   for (const { target, left, top, right, bottom } of boxes) {
     const outside = Math.hypot(Math.max(left - x, 0, x - right), Math.max(top - y, 0, y - bottom));
     const distance = outside || Math.hypot(x - (left + right) / 2, y - (top + bottom) / 2) / 1000;
@@ -30,12 +32,15 @@ function redraw() {
   boxes = showsMarkers ? separated(targets.map(screenBox).filter(isInSight)) : [];
   const corners = boxes.map(pathOf);
   const halo = draw("path", { class: "halo", d: corners.join("") });
-  const marks = boxes.map(({ target }, i) => draw("path", { class: classOf(target), d: corners[i], "data-id": target.id }));
+  const marks = boxes.map(({ target }, i) =>
+    draw("path", { class: classOf(target), d: corners[i], "data-id": target.id }),
+  );
   at("markers").replaceChildren(halo, ...marks, ...placeLabels(boxes, store.state, view));
 }
 
 function screenBox(target) {
-  const { bbox } = target, from = toScreen(bbox);
+  const { bbox } = target,
+    from = toScreen(bbox);
   const to = toScreen({ x: bbox.x + bbox.width, y: bbox.y + bbox.height });
   return { target, left: from.x, top: from.y, right: to.x, bottom: to.y };
 }
@@ -46,7 +51,13 @@ const isInSight = ({ left, top, right, bottom }) => right > 0 && bottom > 0 && l
 function separated(tight) {
   return tight.map((box) => {
     const gap = Math.min(WIDEST_GAP, Math.max(NARROWEST_GAP, room(box, tight) / 2 - LINE));
-    return { target: box.target, left: box.left - gap, top: box.top - gap, right: box.right + gap, bottom: box.bottom + gap };
+    return {
+      target: box.target,
+      left: box.left - gap,
+      top: box.top - gap,
+      right: box.right + gap,
+      bottom: box.bottom + gap,
+    };
   });
 }
 
@@ -64,7 +75,12 @@ function room(box, others) {
 
 function pathOf({ left, top, right, bottom }) {
   const arm = Math.max(2, Math.min(7, Math.min(right - left, bottom - top) / 3.2));
-  return [[left, top, 1, 1], [right, top, -1, 1], [right, bottom, -1, -1], [left, bottom, 1, -1]]
+  return [
+    [left, top, 1, 1],
+    [right, top, -1, 1],
+    [right, bottom, -1, -1],
+    [left, bottom, 1, -1],
+  ]
     .map(([x, y, dx, dy]) => `M${x + dx * arm} ${y}H${x}V${y + dy * arm}`)
     .join("");
 }

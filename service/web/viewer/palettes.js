@@ -10,14 +10,18 @@ export const PALETTES = Object.keys(STOPS);
 
 // The colour of each intensity, as one number a pixel of an ImageData; `low` and `high` get the first and last colour.
 export function tableOf(palette, low, high) {
-  const colours = STOPS[palette].map(parse), gain = 1 / Math.max(high - low, 1);
+  const colours = STOPS[palette].map(parse);
+  const gain = 1 / Math.max(high - low, 1);
   return Uint32Array.from({ length: 256 }, (_, value) => mix(colours, Math.min(Math.max((value - low) * gain, 0), 1)));
 }
 
 const parse = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
 
 function mix(colours, share) {
-  const place = share * (colours.length - 1), below = Math.min(Math.floor(place), colours.length - 2);
-  const [red, green, blue] = colours[below].map((value, i) => value + (colours[below + 1][i] - value) * (place - below));
+  const place = share * (colours.length - 1);
+  const below = Math.min(Math.floor(place), colours.length - 2);
+  const [red, green, blue] = colours[below].map(
+    (value, i) => value + (colours[below + 1][i] - value) * (place - below),
+  );
   return ((255 << 24) | (Math.round(blue) << 16) | (Math.round(green) << 8) | Math.round(red)) >>> 0; // little endian
 }

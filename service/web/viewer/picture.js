@@ -19,7 +19,8 @@ export function maskPicture({ width, height }, targets, [red, green, blue] = MAS
 }
 
 function canvasOf(width, height, fill) {
-  const canvas = make("canvas", { width, height }), image = new ImageData(width, height);
+  const canvas = make("canvas", { width, height });
+  const image = new ImageData(width, height);
   fill(new Uint32Array(image.data.buffer));
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;

@@ -1,4 +1,5 @@
-// The line below the picture: position, counts and probability of the pixel under the cursor, or of the selected target.
+// The line below the picture: position, counts and probability of the pixel under the cursor, or of the peak of the
+// selected target.
 import { at } from "../app/dom.js";
 import { store } from "../app/state.js";
 import { countText, exactness } from "../detection/counts.js";

@@ -1,7 +1,8 @@
 // Which part of the frame is seen: `scale` screen pixels for a pixel of the frame, whose top-left corner is at (x, y).
 import { store } from "../app/state.js";
 
-const LARGEST = 96, SMALLEST = 1 / 8; // scales
+const LARGEST = 96;
+const SMALLEST = 1 / 8; // scales
 const STEPS = [1 / 8, 1 / 4, 1 / 2, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96];
 const MARGIN = 8; // screen pixels around a frame that fits
 
@@ -37,14 +38,17 @@ export function showBox({ x, y, width, height }, margin, fits = false) {
   const largest = Math.min((view.width - 2 * margin) / width, (view.height - 2 * margin) / height);
   const scale = Math.min(Math.max(largest, SMALLEST), fits ? LARGEST / 4 : LARGEST / 3);
   set({
-    scale, fits,
-    x: view.width / 2 - (x + width / 2) * scale, y: view.height / 2 - (y + height / 2) * scale,
+    scale,
+    fits,
+    x: view.width / 2 - (x + width / 2) * scale,
+    y: view.height / 2 - (y + height / 2) * scale,
   });
 }
 
 // Change the scale; the point of the frame at `anchor` (a screen position, by default the middle) stays where it is.
 export function zoomTo(wanted, anchor = { x: view.width / 2, y: view.height / 2 }) {
-  const scale = Math.min(Math.max(wanted, SMALLEST), LARGEST), place = toFrame(anchor);
+  const scale = Math.min(Math.max(wanted, SMALLEST), LARGEST);
+  const place = toFrame(anchor);
   set({ scale, fits: false, x: anchor.x - place.x * scale, y: anchor.y - place.y * scale });
 }
 
@@ -52,7 +56,8 @@ export const zoomBy = (factor, anchor) => zoomTo(view.scale * factor, anchor);
 
 // The next round scale up or down.
 export function stepZoom(by, anchor) {
-  const next = by > 0 ? STEPS.find((step) => step > view.scale * 1.01) : STEPS.findLast((step) => step < view.scale / 1.01);
+  const next =
+    by > 0 ? STEPS.find((step) => step > view.scale * 1.01) : STEPS.findLast((step) => step < view.scale / 1.01);
   zoomTo(next ?? view.scale, anchor);
 }
 
@@ -62,7 +67,8 @@ export function pan(dx, dy) {
 
 // Move the frame so that a place of it is in the middle, unless it is well in sight already.
 export function bringIntoSight(place) {
-  const { x, y } = toScreen(place), edge = Math.min(view.width, view.height) / 8;
+  const { x, y } = toScreen(place);
+  const edge = Math.min(view.width, view.height) / 8;
   const isInSight = x > edge && y > edge && x < view.width - edge && y < view.height - edge;
   if (!isInSight) pan(view.width / 2 - x, view.height / 2 - y);
 }

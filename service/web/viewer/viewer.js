@@ -21,7 +21,12 @@ export function startViewer() {
   new ResizeObserver(([{ contentRect }]) => resize(contentRect.width, contentRect.height)).observe(at("viewer"));
   store.on(["frame"], welcome);
   store.on(["selected"], followSelection);
-  for (const [id, act] of Object.entries({ fit, actual: () => zoomTo(1), in: () => stepZoom(1), out: () => stepZoom(-1) }))
+  for (const [id, act] of Object.entries({
+    fit,
+    actual: () => zoomTo(1),
+    in: () => stepZoom(1),
+    out: () => stepZoom(-1),
+  }))
     at(`zoom-${id}`).addEventListener("click", act);
   at("zoom-targets").addEventListener("click", zoomToTargets);
 }
@@ -45,9 +50,15 @@ export function zoomToTargets() {
   const { frame, targets, selected } = store.state;
   const wanted = targets.filter(({ id }) => selected === null || id === selected);
   if (!frame || !wanted.length) return;
-  const left = Math.min(...wanted.map(({ bbox }) => bbox.x)), top = Math.min(...wanted.map(({ bbox }) => bbox.y));
+  const left = Math.min(...wanted.map(({ bbox }) => bbox.x));
+  const top = Math.min(...wanted.map(({ bbox }) => bbox.y));
   const right = Math.max(...wanted.map(({ bbox }) => bbox.x + bbox.width));
   const bottom = Math.max(...wanted.map(({ bbox }) => bbox.y + bbox.height));
-  const box = { x: left - AROUND, y: top - AROUND, width: right - left + 2 * AROUND, height: bottom - top + 2 * AROUND };
+  const box = {
+    x: left - AROUND,
+    y: top - AROUND,
+    width: right - left + 2 * AROUND,
+    height: bottom - top + 2 * AROUND,
+  };
   showBox(box, 0);
 }

@@ -126,6 +126,7 @@ def test_fingers_select_and_zoom(browser: Browser, address: str) -> None:
         assert box is not None
         page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         expect(page.locator("#targets tr.selected")).to_have_attribute("data-id", "4")
+        assert page.evaluate("scrollY") == 0, "the picture is scrolled away"
         page.get_by_role("button", name="Zoom in").tap()
         expect(page.locator("#zoom")).to_have_text("200 %")
 
