@@ -23,8 +23,8 @@ from PIL import Image
 from service.cli import main
 from service.pretrained import DEFAULT
 from service.simulation.scene import make_scene
+from tests.docs.blocks import NOT_RUN, PAGES, RUN_BY, Block, blocks_of
 from tests.support import frames
-from tests.support.doc_blocks import NOT_RUN, PAGES, RUN_BY, Block, blocks_of
 from tests.support.paths import ROOT
 from tests.support.scenes import write_scenes
 from tests.support.tools import require_tool
