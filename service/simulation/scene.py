@@ -34,11 +34,15 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """``radiance [H, W]`` in 0..1, ``mask [H, W]`` and the targets."""
+    """``radiance [H, W]`` in 0..1, ``mask [H, W]`` and the targets.
+
+    ``camera`` is where the camera points: the place ``(x, y)`` of the background at the centre of the top-left pixel.
+    """
 
     radiance: Field
     mask: NDArray[np.bool_]
     targets: tuple[Truth, ...]
+    camera: tuple[float, float] = (0.0, 0.0)
 
     def counts(self, bits: int, offset: int = 0) -> NDArray[np.unsignedinteger]:
         """The radiance ``[H, W]`` as counts of a sensor with ``bits`` bits, in the smallest type that holds them.
@@ -90,17 +94,18 @@ def draw_places(rng: np.random.Generator, count: int, height: int, width: int) -
     return places
 
 
-def compose(background: Field, targets: list[Truth]) -> Scene:
+def compose(background: Field, targets: list[Truth], camera: tuple[float, float] = (0.0, 0.0)) -> Scene:
     """Add the targets to a background ``[H, W]``, and draw the mask."""
     radiance, mask = background.copy(), np.zeros(background.shape, np.bool_)
     for target in targets:
-        profile = _profile(target, *background.shape)
+        profile = profile_of(target, *background.shape)
         radiance += target.peak * profile
         mask |= profile > MASK_LEVEL
-    return Scene(np.clip(radiance, 0, 1), mask, tuple(targets))
+    return Scene(np.clip(radiance, 0, 1), mask, tuple(targets), camera)
 
 
-def _profile(target: Truth, height: int, width: int) -> Field:
+def profile_of(target: Truth, height: int, width: int) -> Field:
+    """The spot of a target, ``[height, width]``: 1 at its centre."""
     y, x = np.mgrid[0:height, 0:width]
     field: Field = np.exp(-((x - target.x) ** 2 + (y - target.y) ** 2) / (2 * target.sigma**2))
     return field

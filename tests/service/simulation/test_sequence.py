@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from service.simulation.backgrounds import BACKGROUNDS
-from service.simulation.sequence import MARGIN, REACH, make_sequence
+from service.simulation.sequence import CALM, MARGIN, make_sequence, reach_of
 
 SEEDS = range(6)
 LONGEST_STEP = 2.5  # pixels a frame along an axis: the fastest target, the drift and the shaking of the camera together
@@ -43,14 +43,14 @@ def test_targets_stay_in_the_picture_and_travel_across_it(seed: int) -> None:
 def test_the_background_moves_with_the_camera_and_is_otherwise_the_same() -> None:
     first, later = (list(make_sequence(2, 41, targets=0, background="clutter"))[index].radiance for index in (0, 40))
     moved = _shift_between(first, later)
-    assert 0.2 < np.abs(moved).max() <= 2 * REACH
+    assert 0.2 < np.abs(moved).max() <= 2 * reach_of(CALM)
     aligned = ndimage.shift(later, moved, order=3)
     inner = (slice(8, -8), slice(8, -8))
     assert np.abs(aligned - first)[inner].mean() < 0.5 * np.abs(later - first)[inner].mean()
 
 
 def test_the_camera_never_looks_beyond_the_background() -> None:
-    assert REACH < MARGIN
+    assert reach_of(CALM) < MARGIN
 
 
 @pytest.mark.parametrize("background", sorted(BACKGROUNDS))
