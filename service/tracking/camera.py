@@ -19,7 +19,7 @@ OUTLIER: Final = 3.0  # standard deviations; counts and differences farther out 
 LEAST_PEAK: Final = 8.0  # height of the peak of the correlation, in its standard deviations
 GRID: Final = 8  # the picture has 8x8 parts; many must agree with a shift, so that a few targets do not decide
 CHANGED: Final = 1.5  # a part has a vote if it changes so many times more than usual
-LEAST_VOTERS: Final = 0.12  # share of all parts
+LEAST_VOTERS: Final = 0.2  # share of all parts
 LEAST_AGREEING: Final = 0.75  # share of the voters
 USUAL_PART: Final = 0.5  # pixels, standard deviation of the part of a pixel before it is measured
 NEIGHBOURS: Final = 4 * np.pi * SMOOTHING**2  # pixels whose noise is alike after smoothing
@@ -85,7 +85,7 @@ def _binned(picture: Picture, scale: int) -> Picture:
         return picture
     rows, columns = (side // scale for side in picture.shape)
     parts = picture[: rows * scale, : columns * scale].reshape(rows, scale, columns, scale)
-    return parts.mean(axis=(1, 3), dtype=np.float32)
+    return np.asarray(parts.mean(axis=(1, 3), dtype=np.float32))
 
 
 def _smoothed(middle: Picture) -> Picture:
