@@ -12,9 +12,10 @@ CANDIDATES: Final = (
     *(USUAL, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95),
 )
 MORE_FALSE_OBJECTS: Final = 0.1  # share by which the false objects may exceed those at ``USUAL``
+LEAST_GAIN: Final = 0.002  # of IoU over ``USUAL``: a smaller one is chance, and would move the answers of every user
 RULE: Final = (
     "highest IoU at which no dataset has a lower IoU than at 0.5 and the false objects do not exceed those at 0.5 by "
-    "more than a tenth"
+    "more than a tenth; 0.5 unless that gains 0.2 points of IoU"
 )
 
 
@@ -51,8 +52,10 @@ def try_thresholds(counts: Mapping[float, Sequence[Counts]]) -> tuple[Trial, ...
 
 def best_trial(trials: Sequence[Trial]) -> Trial:
     """The trial that ``RULE`` chooses. At equal IoU it has the fewest false objects, then the lowest threshold."""
+    usual = next(trial for trial in trials if trial.threshold == USUAL)
     allowed = [trial for trial in trials if trial.allowed]
-    return max(allowed, key=lambda trial: (trial.iou, -trial.false_objects, -trial.threshold))
+    best = max(allowed, key=lambda trial: (trial.iou, -trial.false_objects, -trial.threshold))
+    return best if best.iou - usual.iou >= LEAST_GAIN else usual
 
 
 def _trial(threshold: float, datasets: Sequence[Counts], usual: Sequence[Counts]) -> Trial:

@@ -45,8 +45,14 @@ def test_frames_without_targets_count_by_their_false_objects_alone() -> None:
 
 
 def test_at_equal_iou_fewer_false_objects_are_better() -> None:
-    trials = try_thresholds({0.3: [counts(50, 3)], 0.5: [counts(50, 3)], 0.7: [counts(50, 2)]})
+    trials = try_thresholds({0.3: [counts(60, 3)], 0.5: [counts(50, 3)], 0.7: [counts(60, 2)]})
     assert best_trial(trials).threshold == 0.7
+
+
+@pytest.mark.parametrize(("gain", "chosen"), [(19, 0.5), (21, 0.3)])
+def test_a_gain_that_may_be_chance_moves_nothing(gain: int, chosen: float) -> None:
+    usual, better = counts(5000, 10, union=10_000), counts(5000 + gain, 10, union=10_000)
+    assert best_trial(try_thresholds({0.3: [better], 0.5: [usual]})).threshold == chosen
 
 
 def test_without_targets_no_threshold_is_chosen() -> None:
