@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -33,6 +34,8 @@ INJECTED_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://\S+")
 INJECTED_OTHER: Final = re.compile(
     r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
+ORIGIN: Final = re.compile(r"\*|https?://[^/\s,]+")
+ROOT_PATH: Final = re.compile(r"(/[\w.~-]+)+")
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 
 
@@ -98,6 +101,12 @@ class Settings(BaseSettings):
         le=3600,
         description="Seconds until an idle connection is closed; longer than the proxy in front waits.",
     )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins whose web pages may call this service, separated by commas; `*` allows all."
+    )
+    root_path: str = Field(
+        "", description="Path before every route, such as `/infrared`, where a proxy serves this service below it."
+    )
     drain_delay_s: Seconds = Field(0.0, description="Time from SIGTERM until new requests are refused.")
     log_format: LogFormat = Field(LogFormat.TEXT, description="Format of log lines: `text` or `json`.")
 
@@ -135,6 +144,23 @@ class Settings(BaseSettings):
     @classmethod
     def _is_canary(cls, text: str | None) -> Canary | None:
         return None if text is None else parse_canary(text)
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _are_origins(cls, given: str | Sequence[str]) -> tuple[str, ...]:
+        origins = given.split(",") if isinstance(given, str) else given
+        found = tuple(origin.strip() for origin in origins if origin.strip())
+        for origin in found:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin} is no origin: write it like https://viewer.example.org, without a path")
+        return found
+
+    @field_validator("root_path")
+    @classmethod
+    def _is_path(cls, path: str) -> str:
+        if path and not ROOT_PATH.fullmatch(path):
+            raise ValueError("must begin with / and not end with it, such as /infrared")
+        return path
 
     @field_validator("api_keys_file")
     @classmethod

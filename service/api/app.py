@@ -18,6 +18,8 @@ from service.api.body import BodyRoom
 from service.api.connection.limits import CONNECTIONS, MESSAGES, Connections, Messages
 from service.api.detect import route as detect
 from service.api.middleware.api_keys import HEALTH, RequireApiKey
+from service.api.middleware.below import Below
+from service.api.middleware.cors import allow_origins
 from service.api.middleware.envelope import REQUEST_LOG, Envelope
 from service.api.openapi.document import Documented
 from service.api.openapi.introduction import introduction
@@ -74,6 +76,10 @@ def create_app(state: ServerState, most_connections: int | None = None, around: 
     if state.keys is not None:
         app.add_middleware(RequireApiKey, keys=state.keys)
     app.add_middleware(Envelope, log=log)
+    if state.settings.cors_origins:
+        allow_origins(app, state.settings.cors_origins)
+    if state.settings.root_path:
+        app.add_middleware(Below, path=state.settings.root_path)
     add_docs(app)
     add_page(app)
     return app

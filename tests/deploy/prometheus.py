@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import httpx
 from tests.deploy.files import PROMETHEUS
 from tests.support.tools import require_tool
 from tests.support.waiting import WITHIN_S, wait_until
+from tests.support.wire import free_port
 
 Series = dict[str, Any]
 
@@ -57,7 +57,7 @@ def scraping(server: httpx.Client, folder: Path, key: str = "") -> Iterator[Prom
     for file in configured.glob("*.yml"):
         text = file.read_text().replace("rrcanet:8000", f"127.0.0.1:{server.base_url.port}")
         file.write_text(re.sub(r"interval: \d+[sm]$", "interval: 500ms", text, flags=re.MULTILINE))  # not for minutes
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     command = [program, f"--config.file={configured / PROMETHEUS.name}", f"--storage.tsdb.path={folder / 'data'}"]
     process = subprocess.Popen([*command, f"--web.listen-address={address}", "--log.level=error"])
     try:
@@ -74,10 +74,3 @@ def _is_ready(client: httpx.Client) -> bool:
         return client.get("/-/ready").status_code == 200
     except httpx.TransportError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

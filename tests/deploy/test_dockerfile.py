@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import tomllib
@@ -14,6 +13,7 @@ import pytest
 
 from tests.deploy.files import DOCKERFILE
 from tests.support.paths import ROOT
+from tests.support.wire import free_port
 
 
 def test_the_health_check_passes_while_the_server_is_ready(client: httpx.Client) -> None:
@@ -21,11 +21,11 @@ def test_the_health_check_passes_while_the_server_is_ready(client: httpx.Client)
 
 
 def test_the_health_check_asks_no_proxy(client: httpx.Client) -> None:
-    assert _check_health(client.base_url.port, http_proxy=f"http://127.0.0.1:{_free_port()}") == 0
+    assert _check_health(client.base_url.port, http_proxy=f"http://127.0.0.1:{free_port()}") == 0
 
 
 def test_the_health_check_fails_where_nothing_listens() -> None:
-    assert _check_health(_free_port()) != 0
+    assert _check_health(free_port()) != 0
 
 
 def test_the_build_context_has_all_that_the_package_is_built_from() -> None:
@@ -142,10 +142,3 @@ def _check_health(port: int | None, **environment: str) -> int:
     return subprocess.run(
         [sys.executable, *arguments], env=environment, stderr=subprocess.DEVNULL, timeout=30, check=False
     ).returncode
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

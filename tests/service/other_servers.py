@@ -1,7 +1,6 @@
 """``service.asgi:app`` under ASGI servers of others, each a process of its own on a real port."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from tests.support.waiting import WITHIN_S, wait_until
+from tests.support.wire import free_port
 
 APP: Final = "service.asgi:app"
 COMMANDS: Final = {
@@ -23,7 +23,7 @@ COMMANDS: Final = {
 @contextmanager
 def serving_under(server: str, **settings: Any) -> Iterator[httpx.Client]:
     """Run the application under ``server``, and give a client of it once it is ready."""
-    port = _free_port()
+    port = free_port()
     process = start_under(server, port, subprocess.DEVNULL, **settings)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
@@ -38,13 +38,6 @@ def start_under(server: str, port: int, log: int = subprocess.PIPE, **settings: 
     """Start the application under ``server``, with a log at ``log``."""
     command = [sys.executable, *(part.format(port=port) for part in COMMANDS[server])]
     return subprocess.Popen(command, env=os.environ | _environment(settings), stdout=log, stderr=log, text=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-    return port
 
 
 def _is_ready(client: httpx.Client) -> bool:

@@ -55,7 +55,7 @@ def test_the_page_of_settings_says_what_the_code_says() -> None:
 
 
 def _row(field: FieldInfo) -> str:
-    default = {None: "none", SHIPPED: "the shipped models"}.get(field.default, field.default)
+    default = {None: "none", (): "none", "": "none", SHIPPED: "the shipped models"}.get(field.default, field.default)
     return f"{default} | {field.description}"
 
 
@@ -213,3 +213,21 @@ def test_a_name_that_is_only_like_one_of_kubernetes_is_refused(name: str, monkey
 def test_nobody_puts_services_into_the_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RRCANET_SERVICE_HOST=10.0.0.1\n")
     assert faults() == ["RRCANET_SERVICE_HOST: no such setting"]
+
+
+def test_origins_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{PREFIX}CORS_ORIGINS", "https://a.example.org, http://localhost:5173")
+    assert load_settings().cors_origins == ("https://a.example.org", "http://localhost:5173")
+
+
+@pytest.mark.parametrize("origin", ["a.example.org", "https://a.example.org/page", "https://a b"])
+def test_what_is_no_origin_is_named(origin: str) -> None:
+    (fault,) = faults(cors_origins=origin)
+    assert fault.startswith(f"{PREFIX}CORS_ORIGINS: ")
+    assert "is no origin" in fault
+
+
+@pytest.mark.parametrize("path", ["infrared", "/infrared/", "/", "/a b"])
+def test_a_path_that_no_proxy_has_is_named(path: str) -> None:
+    (fault,) = faults(root_path=path)
+    assert fault.startswith(f"{PREFIX}ROOT_PATH: must begin with /")

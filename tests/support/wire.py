@@ -21,3 +21,11 @@ def read_all(opened: socket.socket) -> bytes:
     while part := opened.recv(65536):
         parts.append(part)
     return b"".join(parts)
+
+
+def free_port() -> int:
+    """A port of this machine that no program listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+    return port

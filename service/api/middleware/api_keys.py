@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from starlette._utils import get_route_path
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -33,7 +34,7 @@ class RequireApiKey:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with 401."""
-        if scope["type"] not in CHECKED or scope["path"] in OPEN:
+        if scope["type"] not in CHECKED or get_route_path(scope) in OPEN:
             await self._app(scope, receive, send)
             return
         request = HTTPConnection(scope)

@@ -53,8 +53,9 @@ def add_docs(app: FastAPI) -> None:
     page.headers["Content-Security-Policy"] = POLICY.format(scripts=_hashes(bytes(page.body).decode()))
     files = StaticFiles(packages=[ASSETS])
 
-    async def document() -> JSONResponse:
-        return JSONResponse(app.openapi())
+    async def document(request: Request) -> JSONResponse:
+        below = request.scope.get("root_path")
+        return JSONResponse(app.openapi() | ({"servers": [{"url": below}]} if below else {}))
 
     async def asset(name: str, request: Request) -> Response:
         return await files.get_response(name, request.scope)

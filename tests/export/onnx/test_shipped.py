@@ -17,7 +17,10 @@ from tests.support.paths import DOCS, WEIGHTS
 
 RESULTS = (DOCS / "development" / "results.md").read_text()
 FILES = sorted(SHIPPED.rglob("*.onnx"))
-WITHOUT_TEST_SPLIT = {"SIRST-v2-empty", "NUDT-SIRST"}  # frames without a target; only the training split, in no other set
+WITHOUT_TEST_SPLIT = {
+    "SIRST-v2-empty",
+    "NUDT-SIRST",
+}  # frames without a target; only the training split, in no other set
 PARAMETERS = 202_089  # of RRCA-Net with one input channel
 
 
