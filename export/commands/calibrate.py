@@ -84,8 +84,8 @@ def calibrate_command(
 
     --threshold auto tries 20 thresholds and stores the one with the highest IoU at which no dataset has a lower IoU
     than at 0.5, and false objects do not exceed those at 0.5 by more than a tenth. It stores 0.5 if that gains less
-    than 0.2 points of IoU. The card names this rule and the frames. If the threshold changes, the scores that the card holds are removed, because they belong to the threshold
-    before.
+    than 0.2 points of IoU. The card names this rule and the frames. If the threshold changes, the scores that the card
+    holds are removed, because they belong to the threshold before.
     """
     if model.is_file():  # a missing file is reported below
         require_writable(model)
