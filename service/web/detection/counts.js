@@ -8,7 +8,9 @@ export function stepOf({ entry }) {
 
 // True if every count within the range can be mapped back without error.
 export function isExact(frame) {
-  return Boolean(frame.counts) || (/^u?int/.test(frame.entry.input.dtype) && stepOf(frame) <= 1);
+  const { dtype, range } = frame.entry.input;
+  const isInteger = /^u?int/.test(dtype) && range.every(Number.isInteger); // the luminance of colours is not
+  return Boolean(frame.counts) || (isInteger && stepOf(frame) <= 1);
 }
 
 // The count of a pixel as text: `5231`, `≈ 5231`, or `≥ 9080` where the range clips it.

@@ -8,6 +8,8 @@ import { isRaw, isVideo } from "./kinds.js";
 import { guessRaw } from "./raw.js";
 import { VideoSource } from "./video_source.js";
 
+const MOST_TRIES = 5; // of a file that is not shown
+
 let turn = new AbortController(); // of the frame that is being shown; a newer one aborts it
 let round = new AbortController(); // of all requests with the same options
 
@@ -78,14 +80,24 @@ async function askForOthers() {
   const { signal } = round;
   const waits = (source) => source instanceof FileSource && !source.answer && !source.fault;
   for (let next; !signal.aborted && (next = store.state.sources.find(waits));) {
-    try {
-      await next.answerOf(0, signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      next.fault = error.fault ?? faultOf(error, next.name);
-    }
+    const pause = await askFor(next, signal);
+    if (signal.aborted) return;
     store.update({ sources: [...store.state.sources] });
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
+}
+
+// Returns milliseconds to wait before the next request: a busy service is asked again some times.
+async function askFor(source, signal) {
+  try {
+    await source.answerOf(0, signal);
+  } catch (error) {
+    const fault = error.fault ?? faultOf(error, source.name);
+    source.tries = (source.tries ?? 0) + 1;
+    if (fault.canRetry && source.tries < MOST_TRIES) return 1000 * (error.retryAfter ?? 1);
+    source.fault = fault;
+  }
+  return 0;
 }
 
 // One frame on or back, over the ends of files too.

@@ -6,7 +6,7 @@ const HEIGHT = 16;
 const LETTER = 6.7;
 const PADDING = 4;
 const DISTANCE = 3; // screen pixels
-const MOST = 150; // targets in sight with labels; more would be unreadable
+const MOST = 40; // targets in sight that all have labels; more would hide the picture
 
 export function placeLabels(boxes, { selected, hovered }, view) {
   const first = boxes.filter(({ target }) => target.id === selected || target.id === hovered);

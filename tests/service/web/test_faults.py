@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from service.keys import hash_of
 from service.simulation.scene import make_scene
@@ -47,6 +47,22 @@ def test_a_busy_service_is_asked_again_by_a_button(faulty: Page) -> None:
     faulty.unroute("**/v1/detect*")
     faulty.get_by_role("button", name="Try again").click()
     shows(faulty, "a.png: ")
+
+
+def test_other_files_are_asked_for_again_while_the_service_is_busy(faulty: Page) -> None:
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        if len(refused) == 1:
+            route.fulfill(status=429, json={"reason": "queue_full", "detail": ""}, headers={"Retry-After": "0"})
+        else:
+            route.continue_()
+        refused.append(route.request.url)
+
+    faulty.route("**/v1/detect*", refuse_once)
+    choose(faulty, ("a.png", PNG), ("b.png", PNG))
+    expect(faulty.locator("#source option").last).to_contain_text("b.png: 2 targets")
+    assert len(refused) == 3
 
 
 def test_a_service_that_is_gone_is_said(faulty: Page) -> None:
