@@ -24,12 +24,6 @@ class Rectangle(NamedTuple):
     right: int
     bottom: int
 
-    def meets(self, other: "Rectangle") -> bool:
-        """Whether both have a pixel in common."""
-        return (
-            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
-        )
-
     def grown(self, by: int) -> "Rectangle":
         return Rectangle(self.left - by, self.top - by, self.right + by, self.bottom + by)
 
@@ -139,30 +133,43 @@ def _draw_labels(
     picture: Image.Image, targets: Sequence[Rectangle], texts: Sequence[str], paints: Sequence[str], scale: int
 ) -> None:
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(FONT_SIZE)
-    taken = [_marker(target, scale) for target in targets]
-    frame = Rectangle(0, 0, picture.width, picture.height)
-    for marker, text, paint in zip(list(taken), texts, paints, strict=True):
+    markers = [_marker(target, scale) for target in targets]
+    taken = Taken(markers, (picture.width, picture.height))
+    for marker, text, paint in zip(markers, texts, paints, strict=True):
         if not text:
             continue
         left, top, right, bottom = map(round, draw.textbbox((0, 0), text, font, stroke_width=1))
-        place = _free_place(marker, (right - left, bottom - top), frame, taken)
+        place = taken.next_to(marker, right - left, bottom - top)
         if place is not None:
             origin = (place.left - left, place.top - top)
             draw.text(origin, text, ImageColor.getrgb(paint), font, stroke_width=1, stroke_fill=OUTLINE)
-            taken.append(place)
 
 
-def _free_place(
-    marker: Rectangle, size: tuple[int, int], frame: Rectangle, taken: Sequence[Rectangle]
-) -> Rectangle | None:
-    """The first place beside a marker that lies in the frame and meets nothing; None if there is none."""
-    width, height = size
-    for left, top in _places(marker, width, height):
-        place = Rectangle(left, top, left + width, top + height)
-        inside = frame.left <= left and frame.top <= top and place.right <= frame.right and place.bottom <= frame.bottom
-        if inside and not any(place.meets(other) for other in taken):
-            return place
-    return None
+class Taken:
+    """The parts of a picture that no further label may cover: markers with their targets, and labels."""
+
+    def __init__(self, markers: Sequence[Rectangle], size: tuple[int, int]) -> None:
+        self._sides = np.zeros((2 * len(markers), 4), np.int64)
+        self._sides[: len(markers)] = np.array(markers, np.int64).reshape(-1, 4)
+        self._count, self._size = len(markers), size
+
+    def next_to(self, marker: Rectangle, width: int, height: int) -> Rectangle | None:
+        """The first free place beside a marker, which is taken then; None if there is none."""
+        for left, top in _places(marker, width, height):
+            place = Rectangle(left, top, left + width, top + height)
+            if self._is_free(place):
+                self._sides[self._count] = place
+                self._count += 1
+                return place
+        return None
+
+    def _is_free(self, place: Rectangle) -> bool:
+        """Whether a place lies in the picture and meets nothing."""
+        if min(place.left, place.top) < 0 or place.right > self._size[0] or place.bottom > self._size[1]:
+            return False
+        left, top, right, bottom = self._sides[: self._count].T
+        across = (place.left < right) & (left < place.right)
+        return not bool((across & (place.top < bottom) & (top < place.bottom)).any())
 
 
 def _places(marker: Rectangle, width: int, height: int) -> Iterator[tuple[int, int]]:
