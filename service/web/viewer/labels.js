@@ -1,4 +1,4 @@
-// Labels of targets: always of those that are selected or under the cursor; of others where there is room, so that a
+// Labels of marks: always of those that are selected or under the cursor; of others where there is room, so that a
 // label covers neither a target nor another label.
 import { draw } from "../app/dom.js";
 
@@ -6,27 +6,30 @@ const HEIGHT = 16;
 const LETTER = 6.7;
 const PADDING = 4;
 const DISTANCE = 3; // screen pixels
-const MOST = 40; // targets in sight that all have labels; more would hide the picture
+const MOST = 40; // marks in sight that all have labels; more would hide the picture
 
-export function placeLabels(boxes, { selected, hovered }, view) {
-  const first = boxes.filter(({ target }) => target.id === selected || target.id === hovered);
-  const others = boxes.length > MOST ? [] : boxes.filter((box) => !first.includes(box));
-  const taken = [...boxes],
-    labels = [];
-  for (const box of [...first, ...others]) {
-    const place = placeOf(box, textOf(box.target), taken, view, first.includes(box));
+export function placeLabels(marks, { selected, hovered }, view) {
+  const isFirst = ({ targets: [{ id }] }) => id === selected || id === hovered;
+  const others = marks.length > MOST ? [] : marks.filter((mark) => !isFirst(mark));
+  const taken = [...marks];
+  const labels = [];
+  for (const mark of [...marks.filter(isFirst), ...others]) {
+    const place = placeOf(mark, textOf(mark), taken, view, isFirst(mark));
     if (!place) continue;
     taken.push(place);
-    labels.push(elementOf(place, box.target, first.includes(box)));
+    labels.push(elementOf(place, mark, isFirst(mark)));
   }
   return labels;
 }
 
-const textOf = ({ id, confidence }) => `${id} · ${confidence.toFixed(2)}`;
+function textOf({ targets }) {
+  const [{ id, confidence }] = targets;
+  return targets.length > 1 ? `${targets.length} targets` : `${id} · ${confidence.toFixed(2)}`;
+}
 
-function placeOf(box, text, taken, view, must) {
+function placeOf(mark, text, taken, view, must) {
   const width = text.length * LETTER + 2 * PADDING;
-  const places = around(box, width).map((place) => ({ ...place, text }));
+  const places = around(mark, width).map((place) => ({ ...place, text }));
   const inside = places.filter((place) => isInside(place, view));
   return (
     inside.find((place) => !taken.some((other) => overlap(place, other))) ?? (must ? (inside[0] ?? places[0]) : null)
@@ -49,7 +52,7 @@ const isInside = ({ left, top, right, bottom }, { width, height }) =>
 
 const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
-function elementOf({ left, top, right, text }, { id }, isFirst) {
+function elementOf({ left, top, right, text }, { targets: [{ id }] }, isFirst) {
   const back = draw("rect", { x: left, y: top, width: right - left, height: HEIGHT, rx: 2 });
   const letters = draw("text", { x: (left + right) / 2, y: top + HEIGHT / 2 }, text);
   return draw("g", { class: isFirst ? "label first" : "label", "data-label": id }, back, letters);

@@ -6,7 +6,7 @@ from playwright.sync_api import FloatRect, Page, ViewportSize, expect
 
 from benchmarks.page.samples import cluster
 from service.simulation.scene import make_scene
-from tests.service.web.look import DESKTOP, PHONE, choose, markers, rows, screen
+from tests.service.web.look import DESKTOP, PHONE, box_of, choose, markers, rows, screen
 from tests.support import frames
 
 CLUSTER = cluster()
@@ -46,6 +46,19 @@ def pointed(page: Page, box: FloatRect) -> tuple[int, int]:
     near = min(CLUSTER.targets, key=lambda target: np.hypot(target.x - int(x), target.y - int(y)))
     assert max(abs(near.x - int(x)), abs(near.y - int(y))) <= 1.5
     return round(near.x), round(near.y)
+
+
+def test_targets_that_are_too_close_at_a_zoom_share_a_mark(page: Page) -> None:
+    choose(page, ("cluster.tiff", TIFF))
+    page.keyboard.press("1")
+    page.keyboard.press("-")
+    group = page.locator("#markers .group")
+    expect(group).to_have_count(1)
+    expect(page.locator("#markers .label")).to_have_text("8 targets")
+    box = box_of(group)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator(".marker.selected")).to_have_count(1)
+    expect(page.locator("#targets tr.selected")).to_have_count(1)
 
 
 def test_pixels_of_a_zoomed_frame_are_sharp_squares(page: Page) -> None:
