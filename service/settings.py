@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -48,6 +48,13 @@ class LogFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class Adapter(StrEnum):
+    """Another program's form of requests and answers."""
+
+    DEEPSTACK = "deepstack"
+    LABEL_STUDIO = "labelstudio"
 
 
 class Settings(BaseSettings):
@@ -107,6 +114,17 @@ class Settings(BaseSettings):
     root_path: str = Field(
         "", description="Path before every route, such as `/infrared`, where a proxy serves this service below it."
     )
+    adapters: Annotated[tuple[Adapter, ...] | None, NoDecode] = Field(
+        None, description="Adapters to serve, with commas between them: `deepstack`, `labelstudio`."
+    )
+    adapter_label: str = Field("target", min_length=1, max_length=64, description="What adapters call a target.")
+    label_studio_url: str | None = Field(None, description="Address of Label Studio, which images are fetched from.")
+    label_studio_token: SecretStr | None = Field(
+        None, description="Token of Label Studio: a personal access token or a legacy token."
+    )
+    label_studio_files: Path | None = Field(
+        None, description="Folder that Label Studio's local storage serves; images are read from it."
+    )
     drain_delay_s: Seconds = Field(0.0, description="Time from SIGTERM until new requests are refused.")
     log_format: LogFormat = Field(LogFormat.TEXT, description="Format of log lines: `text` or `json`.")
 
@@ -161,6 +179,23 @@ class Settings(BaseSettings):
         if path and not ROOT_PATH.fullmatch(path):
             raise ValueError("must begin with / and not end with it, such as /infrared")
         return path
+
+    @field_validator("adapters", mode="before")
+    @classmethod
+    def _are_adapters(cls, given: object) -> object:
+        return tuple(filter(None, map(str.strip, given.split(",")))) if isinstance(given, str) else given
+
+    @field_validator("label_studio_url")
+    @classmethod
+    def _is_web_address(cls, address: str | None) -> str | None:
+        if address is not None and not address.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return address
+
+    @field_validator("label_studio_files")
+    @classmethod
+    def _is_folder_of_files(cls, folder: Path | None) -> Path | None:
+        return None if folder is None else cls._is_folder(folder)
 
     @field_validator("api_keys_file")
     @classmethod

@@ -14,6 +14,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from service.api import health, limits, models, openinference
+from service.api.adapters.enabled import adapter_routers, paths_with_key_in_body
 from service.api.body import BodyRoom
 from service.api.connection.limits import CONNECTIONS, MESSAGES, Connections, Messages
 from service.api.detect import route as detect
@@ -68,13 +69,15 @@ def create_app(state: ServerState, most_connections: int | None = None, around: 
     app.state.server, app.state.arriving, app.state.body_room = state, set(), room
     for routes in (detect, stream, limits, models, health, openinference):
         app.include_router(routes.router)
+    for router in adapter_routers(state.settings):
+        app.include_router(router)
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)
     app.add_exception_handler(HTTPException, on_http_error)
     if not _has_telemetry():  # FastAPI's own layers write the spans
         app.add_middleware(detect.DetectFirst)
     if state.keys is not None:
-        app.add_middleware(RequireApiKey, keys=state.keys)
+        app.add_middleware(RequireApiKey, keys=state.keys, checked_later=paths_with_key_in_body(state.settings))
     app.add_middleware(Envelope, log=log)
     if state.settings.cors_origins:
         allow_origins(app, state.settings.cors_origins)

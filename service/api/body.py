@@ -115,6 +115,7 @@ async def read_parts(
     deadline: float,
     raw: RawLayout | None,
     late: Reason,
+    fields: dict[str, str] | None = None,
 ) -> list[Part]:
     """Read the body of a request; a body that is not multipart is one part.
 
@@ -126,6 +127,7 @@ async def read_parts(
         deadline: the last byte must arrive before this time of ``time.monotonic``.
         raw: the layout of raw rows, if the request gives one.
         late: the reason of the error if the body is not here by the deadline.
+        fields: takes the text fields of a multipart body; without it, they are an error.
 
     Raises:
         ServiceError: the body is too large, late, compressed in an unknown way, damaged or invalid multipart, there is
@@ -144,7 +146,7 @@ async def read_parts(
                 content = await asyncio.to_thread(inflate, await arriving.read(), encoding, limit, places.hold)
             if media_type == MULTIPART:
                 stream = pieces(content) if encoding else arriving.stream()
-                return await read_multipart(headers, stream, max_parts, raw)
+                return await read_multipart(headers, stream, max_parts, raw, fields)
             if not encoding:
                 content = await arriving.read()
     except TimeoutError as error:

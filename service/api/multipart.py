@@ -56,9 +56,13 @@ async def pieces(content: bytes) -> AsyncGenerator[bytes, None]:
 
 
 async def read_multipart(
-    headers: Headers, stream: AsyncGenerator[bytes, None], max_parts: int, raw: RawLayout | None
+    headers: Headers,
+    stream: AsyncGenerator[bytes, None],
+    max_parts: int,
+    raw: RawLayout | None,
+    fields: dict[str, str] | None = None,
 ) -> list[Part]:
-    """The parts of a multipart body, each a frame or a file of frames.
+    """The parts of a multipart body, each a frame or a file of frames. ``fields`` takes what is text.
 
     Raises:
         ServiceError: ``too_many_frames``, or ``bad_parameter`` for a body or a part that cannot be read.
@@ -71,7 +75,11 @@ async def read_multipart(
             raise ServiceError(Reason.TOO_MANY_FRAMES, f"the multipart body has more than {max_parts} parts") from error
         raise ServiceError(Reason.BAD_PARAMETER, f"the multipart body cannot be read: {error.message}") from error
     try:
-        parts = [await _read_part(name, value, raw) for name, value in form.multi_items()]
+        items = form.multi_items()
+        if fields is not None:
+            fields |= {name: value for name, value in items if isinstance(value, str)}
+            items = [(name, value) for name, value in items if not isinstance(value, str)]
+        parts = [await _read_part(name, value, raw) for name, value in items]
     finally:
         await form.close()
     if not parts:

@@ -70,6 +70,23 @@ def read_entries(
     return entries
 
 
+def read_single(
+    parts: list[Part], plan: Plan, most_pixels: int, reading: Reading, raw: RawLayout | None = None
+) -> Entry:
+    """The only frame of a body.
+
+    Raises:
+        ServiceError: a limit; or ``too_many_frames``.
+    """
+    try:
+        (entry,) = read_entries(parts, plan, Budget(1, most_pixels), reading, raw)
+    except ServiceError as fault:
+        if fault.reason is not Reason.TOO_MANY_FRAMES:
+            raise
+        raise ServiceError(fault.reason, "more than one frame is given where one is expected") from None
+    return entry
+
+
 def read_work(parts: list[Part], plan: Plan, media_type: MediaType, query: DetectQuery, budget: Budget) -> Work[bytes]:
     """The frames of a request, to be answered with JSON or with the mask of the only frame.
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from service.api.detect.work import Bad, Entry, Part, describe_entry, read_entries
+from service.api.detect.work import Bad, Entry, Part, describe_entry, read_single
 from service.api.stream.query import StreamQuery
 from service.detection.description import describe_fault, describe_model
 from service.detection.detector import Detection, Prepared
 from service.engine.work import Plan, Tensor, Work
-from service.errors import Reason, ServiceError
+from service.errors import ServiceError
 from service.frames import RAW_TYPE, Budget
 from service.observability.timing import Timing
 
@@ -22,12 +22,7 @@ def read_frame(
     Raises:
         ServiceError: a limit; or ``too_many_frames``, because a message carries one frame.
     """
-    try:
-        (entry,) = read_entries(parts, plan, Budget(1, most_pixels), query.reading, query.raw)
-    except ServiceError as fault:
-        if fault.reason is Reason.TOO_MANY_FRAMES:
-            raise ServiceError(fault.reason, "a message of a stream carries one frame, this one carries more") from None
-        raise
+    entry = read_single(parts, plan, most_pixels, query.reading, query.raw)
     ready = [entry] if isinstance(entry, Prepared) else []
     return Work(plan, ready, 1 - len(ready), partial(_describe, index, entry, plan, query))
 

@@ -1,0 +1,1 @@
+"""The same detection in the forms that other programs send; ``RRCANET_ADAPTERS`` names those that are served."""
