@@ -4,7 +4,7 @@ import { toScreen, view } from "./view.js";
 const WIDEST_GAP = 5; // screen pixels between a target's box and its corners
 const NARROWEST_GAP = 1.5;
 const LINE = 1.5; // screen pixels
-const LEAST_ROOM = 2 * (NARROWEST_GAP + LINE); // between two targets whose corners would not run into each other
+const LEAST_ROOM = 5; // screen pixels between two targets whose corners do not run into each other
 
 // The boxes of the targets that are in sight: {target, left, top, right, bottom}, in screen pixels.
 export function boxesInSight(targets) {
