@@ -25,7 +25,7 @@ LOOK_EVERY_S: Final = 0.5
 def portable_app(settings: Settings) -> ASGIApp:
     """The application. Its lifespan begins with models that are loaded and checked, or fails with the reason."""
     set_up_logs(settings.log_format)
-    state = ServerState(settings)
+    state = ServerState(settings, reread=load_settings)
 
     @asynccontextmanager
     async def loaded(shared: dict[str, object]) -> AsyncIterator[dict[str, object]]:

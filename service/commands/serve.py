@@ -46,7 +46,7 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
         )
     return_large_blocks()
     sys.setswitchinterval(SWITCH_S)
-    server = Server(settings)
+    server = Server(settings, load_settings)
     signal.signal(signal.SIGHUP, server.handle_hangup)
     gc.freeze()  # what is there now stays: each full collection would stop all threads for 50 ms to look at it
     try:

@@ -183,11 +183,13 @@ class Request(Generic[A]):
         frames = zip(work.ready, probabilities, strict=True)
         detections = plan.detector.finish_all(frames, plan.options, plan.deadline)
         confidences = [target.confidence for detection in detections for target in detection.found.targets]
-        metrics.targets.inc(len(confidences))
+        model = plan.detector.runtime.card.key
+        metrics.targets_of(model).inc(len(confidences))
+        observe = metrics.confidence_of(model).observe
         self.timing.frames += len(detections)
         self.timing.targets += len(confidences)
         for confidence in confidences:
-            metrics.target_confidence.observe(confidence)
+            observe(confidence)
         return detections
 
 

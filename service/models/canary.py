@@ -16,6 +16,9 @@ class Canary:
     version: str
     share: float
 
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}:{self.share:g}"
+
     @property
     def key(self) -> tuple[str, str]:
         return self.name, self.version

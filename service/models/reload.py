@@ -39,7 +39,7 @@ class ModelFolder:
         """Load the models that are in the folder now; a file with unchanged content is not loaded again.
 
         Raises:
-            ModelFault: no model can be served, two files have the same name and version, or the canary is missing.
+            ModelFault: no model can be served, or two files have the same name and version.
             OSError: the folder cannot be listed.
         """
         states = self._states()

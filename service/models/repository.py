@@ -14,11 +14,11 @@ class Repository:
 
     Args:
         detectors: at least one. Requests that name no model get the first one's name.
-        canary: the version that answers a share of the requests for its name.
+        canary: the version that answers a share of the requests for its name. While its file is absent, the other
+            versions answer all of them. If it is the only version of its name, it answers all of them itself.
 
     Raises:
-        ModelFault: there is no detector, two have the same name and version, or the canary is missing or the only
-            version of its name.
+        ModelFault: there is no detector, or two have the same name and version.
     """
 
     def __init__(self, detectors: Sequence[Detector], canary: Canary | None = None) -> None:
@@ -32,11 +32,6 @@ class Repository:
                 raise ModelFault(f"{twin.runtime.path} and {detector.runtime.path} are both {card.name}@{card.version}")
         self.canary = canary
         self._stable = self._latest_by_name()
-        if canary is not None and (canary.key not in self._detectors or canary.name not in self._stable):
-            raise ModelFault(
-                f"CANARY {'@'.join(canary.key)}: must be a served model with another version beside it; "
-                f"the models are: {self._known}"
-            )
 
     def __iter__(self) -> Iterator[Detector]:
         return iter(self._detectors.values())
@@ -55,10 +50,20 @@ class Repository:
             raise ServiceError(Reason.UNKNOWN_MODEL, f"there is no model {requested!r}; the models are: {self._known}")
         return detector
 
+    @property
+    def waiting_for(self) -> str | None:
+        """``NAME@VERSION`` of the canary if its file is absent."""
+        absent = self.canary is not None and self.canary.key not in self._detectors
+        return "@".join(self.canary.key) if self.canary is not None and absent else None
+
+    def with_canary(self, canary: Canary | None) -> "Repository":
+        """The same models with another canary, or with another share."""
+        return Repository(list(self), canary)
+
     def share(self, detector: Detector) -> float:
         """The share of the requests for this name without a version that this version answers: 0 to 1."""
         name, version = detector.runtime.card.name, detector.runtime.card.version
-        canary = self.canary if self.canary is not None and self.canary.name == name else None
+        canary = self._trial_of(name)
         if canary is not None and canary.version == version:
             return canary.share
         if detector is not self._stable.get(name):
@@ -66,15 +71,23 @@ class Repository:
         return 1.0 if canary is None else round(1 - canary.share, 9)
 
     def _choose(self, name: str, request_id: str | None) -> Detector | None:
-        canary = self.canary
-        if canary is not None and canary.name == name and request_id is not None and canary.takes(request_id):
+        canary = self._trial_of(name)
+        if canary is not None and request_id is not None and canary.takes(request_id):
             return self._detectors[canary.key]
         return self._stable.get(name)
 
+    def _trial_of(self, name: str) -> Canary | None:
+        """The canary of this name, if both it and another version are served."""
+        canary = self.canary
+        if canary is None or canary.name != name or canary.key not in self._detectors:
+            return None
+        return canary if self._stable[name] is not self._detectors[canary.key] else None
+
     def _latest_by_name(self) -> dict[str, Detector]:
-        """For each name the version that was loaded last; the canary does not count."""
+        """For each name the version that was loaded last; the canary counts only where there is no other."""
         canary = None if self.canary is None else self.canary.key
-        return {key[0]: detector for key, detector in self._detectors.items() if key != canary}
+        latest = {key[0]: detector for key, detector in self._detectors.items() if key == canary}
+        return latest | {key[0]: detector for key, detector in self._detectors.items() if key != canary}
 
     @property
     def _known(self) -> str:
@@ -85,7 +98,7 @@ def load_folder(folder: Path, device: Device, canary: Canary | None = None) -> R
     """Load every ``.onnx`` file of a folder in the order of file names, and check the golden frame of each.
 
     Raises:
-        ModelFault: there is no file, files cannot be served (all are named), or the canary is missing.
+        ModelFault: there is no file, files cannot be served (all are named).
     """
     paths = sorted(folder.glob("*.onnx"))
     if not paths:

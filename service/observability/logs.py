@@ -19,7 +19,7 @@ from threading import Lock, Thread
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from service.observability.metrics import LogLinesDropped, Metrics
+from service.observability.metrics import NO_MODEL, LogLinesDropped, Metrics
 from service.settings import LogFormat
 
 REQUESTS: Final = "service.requests"  # the logger of requests
@@ -238,10 +238,11 @@ class RequestLog:
             route: the path template of the route, not the path of the request.
             reason: why the request was refused, if it was.
             seconds: since the headers of the request arrived.
-            known: further fields for the log. One that is None is left out.
+            known: further fields for the log. One that is None is left out. ``model`` and ``version`` are labels, too.
         """
-        self._metrics.requests_of(route, status).inc()
-        self._metrics.duration_of(route).observe(seconds)
+        model = (known["model"], known["version"]) if "model" in known else NO_MODEL
+        self._metrics.requests_of(route, status, model).inc()
+        self._metrics.duration_of(route, model).observe(seconds)
         if reason is not None:
             self._metrics.rejected.labels(str(reason)).inc()
         if (route in self._probes and status < HTTPStatus.MULTIPLE_CHOICES) or not self._logger.isEnabledFor(

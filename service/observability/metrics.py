@@ -13,6 +13,8 @@ from service.errors import Reason
 from service.observability.timing import STAGES
 
 # from a quarter of a millisecond to half a minute, each bound twice the one before
+MODEL: Final = ("model", "version")  # empty where a request has none
+NO_MODEL: Final = ("", "")
 SECONDS: Final = tuple(0.00025 * 2**k for k in range(18))
 FRAMES: Final = tuple(2**k for k in range(8))
 BACKGROUND_TASKS: Final = ("load", "watch_models", "watch_keys", "watch_device")
@@ -38,11 +40,11 @@ class Metrics:
     def __init__(self) -> None:
         disable_created_metrics()  # they would add a series for each label set
         registry = self.registry = CollectorRegistry()
-        requests = Counter("rrcanet_requests", "Requests answered.", ["route", "status"], registry=registry)
+        requests = Counter("rrcanet_requests", "Requests answered.", ["route", "status", *MODEL], registry=registry)
         request_duration = Histogram(
             "rrcanet_request_duration_seconds",
             "From the request's headers to the end of the answer.",
-            ["route"],
+            ["route", *MODEL],
             buckets=SECONDS,
             registry=registry,
         )
@@ -56,9 +58,9 @@ class Metrics:
         frames = Counter("rrcanet_frames", "Frames by outcome: ok or error.", ["outcome"], registry=registry)
         started = Gauge("rrcanet_start_time_seconds", "Start of the process, seconds since 1970.", registry=registry)
         started.set_to_current_time()
-        self.targets = Counter("rrcanet_targets", "Targets returned.", registry=registry)
-        self.target_confidence = Histogram(
-            "rrcanet_target_confidence", "Confidence of targets returned.", buckets=SHARES, registry=registry
+        targets = Counter("rrcanet_targets", "Targets returned.", MODEL, registry=registry)
+        target_confidence = Histogram(
+            "rrcanet_target_confidence", "Confidence of targets returned.", MODEL, buckets=SHARES, registry=registry
         )
         self.batch_frames = Histogram("rrcanet_batch_frames", "Frames in one batch.", buckets=FRAMES, registry=registry)
         self.queue_frames = Gauge("rrcanet_queue_frames", "Frames accepted and not yet answered.", registry=registry)
@@ -102,8 +104,10 @@ class Metrics:
             "rrcanet_stuck_threads", "Threads with a request whose deadline has passed.", registry=registry
         )
         # labels are looked up once: the look-up costs more than the counting
-        self.requests_of = cache(lambda route, status: requests.labels(route, str(status)))
-        self.duration_of = cache(lambda route: request_duration.labels(route))
+        self.requests_of = cache(lambda route, status, model: requests.labels(route, str(status), *model))
+        self.duration_of = cache(lambda route, model: request_duration.labels(route, *model))
+        self.targets_of = cache(lambda model: targets.labels(*model))
+        self.confidence_of = cache(lambda model: target_confidence.labels(*model))
         # created now, since alerts fail on a series that is absent until the first request
         self.stages = {stage: stage_duration.labels(stage) for stage in STAGES}
         self.frames_ok, self.frames_error = (frames.labels(outcome) for outcome in ("ok", "error"))
@@ -113,6 +117,14 @@ class Metrics:
             self.connections_ended.labels(ended)
         for task in BACKGROUND_TASKS:
             self.background_failures.labels(task)
+
+    def show_models(self, served: Iterable[tuple[str, str, str, str]]) -> None:
+        """Show these models: name, version, SHA-256 of the file, and provider. What others found is kept."""
+        self.model_info.clear()
+        for model in served:
+            self.model_info.labels(*model).set(1)
+            self.targets_of(model[:2])
+            self.confidence_of(model[:2])
 
     def watch(self, queue_frames: Callable[[], float], queue_limit: int, ready: Callable[[], bool]) -> None:
         """Set the functions that give the frames in the queue and the readiness at every scrape."""

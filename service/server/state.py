@@ -10,6 +10,7 @@ from service.detection.detector import IDENTITY
 from service.engine.engine import Engine
 from service.errors import Reason, ServiceError
 from service.keys import Keys
+from service.models.canary import Canary
 from service.models.reload import ModelFolder
 from service.models.repository import Repository, load_folder
 from service.observability.metrics import Metrics
@@ -19,7 +20,7 @@ from service.server.memory import return_free_pages
 from service.server.streams import Streams
 from service.server.threads import can_read, stuck
 from service.server.watchdog import Watchdog
-from service.settings import Settings
+from service.settings import Settings, SettingsFault
 
 LOOK_EVERY_S: Final = 1.0
 LAST_RUN_S: Final = 5.0  # at the end of the process, for a run whose requests are over
@@ -44,10 +45,16 @@ class ServerState:
 
     Args:
         stop: called when the models cannot be served, so that the process ends.
+        reread: reads the settings again, of which the canary counts; without it, the canary stays as it is.
     """
 
-    def __init__(self, settings: Settings, stop: Callable[[], object] = lambda: None) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        stop: Callable[[], object] = lambda: None,
+        reread: Callable[[], Settings] | None = None,
+    ) -> None:
+        self.settings, self._reread = settings, reread or (lambda: settings)
         self.metrics = Metrics()
         self.keys = Keys(settings.api_keys_file) if settings.api_keys_file is not None else None
         self.engine = Engine(settings, self.metrics, self._lose_device)
@@ -100,6 +107,8 @@ class ServerState:
             requested = await _is_requested(self._models_requested)
             if self._repository is None:
                 continue  # a change during the first load is noticed afterwards
+            if requested:
+                self._repository = self._repository.with_canary(await self._in_thread(self._canary_now))
             if requested or await self._in_thread(self._folder.has_changed):
                 await self._reload(self._repository)
 
@@ -111,7 +120,7 @@ class ServerState:
             await self._in_thread(self.keys.reload, unchanged_too=requested)
 
     def reload_soon(self) -> None:
-        """Read the keys and the model files again, whether they have changed or not."""
+        """Read the keys, the canary and the model files again, whether they have changed or not."""
         self._keys_requested.set()
         self._models_requested.set()
 
@@ -157,6 +166,18 @@ class ServerState:
             self.phase = Phase.REFUSING
             logger.error("%s", self.fault)
 
+    def _canary_now(self) -> Canary | None:
+        """The canary that the settings name now. If they cannot be used, it stays as it is."""
+        before = self.settings.canary if self._repository is None else self._repository.canary
+        try:
+            now = self._reread().canary
+        except SettingsFault as fault:
+            logger.error("the canary stays as it was: %s", fault)
+            return before
+        if now != before:
+            logger.info("CANARY %s, before %s", now, before)
+        return now
+
     async def _reload(self, served: Repository) -> None:
         try:
             fresh = await self._in_thread(self._folder.refresh, served)
@@ -174,12 +195,12 @@ class ServerState:
     def _serve(self, repository: Repository) -> None:
         """One assignment: a request sees either the old models or the new ones."""
         self._repository = repository
-        self.metrics.model_info.clear()
-        for detector in repository:
-            card, runtime = detector.runtime.card, detector.runtime
-            self.metrics.model_info.labels(card.name, card.version, runtime.sha256, runtime.provider).set(1)
+        runtimes = [detector.runtime for detector in repository]
+        self.metrics.show_models((*one.card.key, one.sha256, one.provider) for one in runtimes)
         cards = [detector.runtime.card for detector in repository]
         logger.info("models: %s", ", ".join(f"{card.name}@{card.version}" for card in cards))
+        if repository.waiting_for is not None:
+            logger.warning("CANARY %s has no file yet; the other versions answer its requests", repository.waiting_for)
         for card in cards:
             if card.calibration.fitted_on == IDENTITY:
                 logger.warning(

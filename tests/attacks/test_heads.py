@@ -56,7 +56,7 @@ def test_what_is_no_http_is_told_so_and_so_is_the_operator(
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"application/problem+json" in head
     metrics = client.get("/metrics").text
-    assert 'rrcanet_requests_total{route="unmatched",status="400"} 1.0' in metrics
+    assert 'rrcanet_requests_total{model="",route="unmatched",status="400",version=""} 1.0' in metrics
     assert 'rrcanet_rejected_total{reason="bad_parameter"} 1.0' in metrics
     STANDARD_ERROR.flush()
     lines = [line for line in capsys.readouterr().err.splitlines() if json.loads(body)["request_id"] in line]

@@ -50,7 +50,7 @@ def test_a_client_that_leaves_frees_its_place(elsewhere: httpx.Client) -> None:
     with connection(elsewhere) as opened:
         opened.sendall(head.encode() + LARGE)
         wait_until(lambda: "rrcanet_queue_frames 1.0" in elsewhere.get("/metrics").text, "the frame does not come in")
-    left = 'rrcanet_requests_total{route="/v1/detect",status="499"} 1.0'
+    left = 'rrcanet_requests_total{model="rrcanet",route="/v1/detect",status="499",version="1"} 1.0'
     wait_until(lambda: left in elsewhere.get("/metrics").text, "the server does not notice that the client has left")
     assert elsewhere.post("/v1/detect", content=BLANK).status_code == 200
 

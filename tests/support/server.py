@@ -50,17 +50,18 @@ def serving(wait_ready: bool = True, **settings: Any) -> Iterator[httpx.Client]:
 
 @contextmanager
 def running(
-    others: Mapping[str, str] | None = None, code: str = CODE, **settings: str
+    others: Mapping[str, str] | None = None, code: str = CODE, working_folder: str | None = None, **settings: str
 ) -> Iterator[tuple[Process, httpx.Client]]:
     """Run ``rrcanet serve`` as a process until the block ends, and give the process, which is ready, and a client.
 
     Args:
         others: further variables of its environment.
         code: what Python runs.
+        working_folder: its ``.env`` is read.
         settings: variables of its environment, without ``RRCANET_``.
     """
     environment = _environment(settings) | dict(others or {})
-    process = subprocess.Popen(_command(code), env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(_command(code), env=environment, stderr=subprocess.PIPE, text=True, cwd=working_folder)
     assert process.stderr is not None
     try:
         for line in process.stderr:

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -34,8 +35,8 @@ class Server(uvicorn.Server):
     answered with 503, until all accepted requests are answered.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.state = ServerState(settings, stop=self._stop)
+    def __init__(self, settings: Settings, reread: Callable[[], Settings] | None = None) -> None:
+        self.state = ServerState(settings, self._stop, reread)
         self._drain_delay, self._signals = settings.drain_delay_s, 0
         config = uvicorn.Config(
             create_app(self.state, most_connections(settings.max_connections, raise_descriptor_limit())),

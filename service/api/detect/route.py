@@ -19,6 +19,7 @@ from service.api.openapi.tags import Tag
 from service.engine.work import Plan
 from service.errors import Reason
 from service.frames import ACCEPTED
+from service.observability.metrics import MODEL
 from service.observability.timing import Timing
 from service.server.state import ServerState
 
@@ -84,8 +85,7 @@ async def detect(request: Request) -> Response:
     query = parse_query(request.scope["query_string"])
     media_type = negotiate(", ".join(request.headers.getlist("accept")))
     detector = server.repository.find(query.model, state[REQUEST_ID])
-    card = detector.runtime.card
-    state[FOUND] = found = {"model": card.name, "version": card.version}
+    state[FOUND] = found = dict(zip(MODEL, detector.runtime.card.key, strict=True))
     detector.check(query.options)
     latest = timing.began + settings.request_timeout_s
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)

@@ -16,6 +16,7 @@ from service.api.openinference.models import Model, find_model, versions_of
 from service.api.openinference.request import JSON_LENGTH, read_json_length
 from service.api.openinference.wire import InferResponse, Live, ModelMetadata, Ready, ServerMetadata
 from service.errors import Reason, ServiceError
+from service.observability.metrics import MODEL as LABELS
 from service.observability.timing import Timing
 from service.server.state import ServerState
 
@@ -169,6 +170,7 @@ async def _infer(request: Request, model: Model) -> Response:
     server: ServerState = request.app.state.server
     engine, settings, timing = server.engine, server.settings, Timing()
     latest = timing.began + settings.request_timeout_s
+    request.state.found = dict(zip(LABELS, model.detector.runtime.card.key, strict=True))
     json_length = read_json_length(request.headers.get(JSON_LENGTH))
     with await enter(request) as places:
         body = Body(await _read(request, places, settings.max_body_bytes, latest), json_length, timing.began, latest)

@@ -1,7 +1,10 @@
 """A canary over HTTP: its share of the requests, what pins a version, and what happens where it is not there."""
 
-import logging
+import signal
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -10,12 +13,15 @@ import pytest
 import service.server.state
 from service.simulation.scene import make_scene
 from tests.service.api.openinference.asking import as_json
+from tests.service.api.test_health import samples
 from tests.support import frames
-from tests.support.server import StartServer, failing
+from tests.support.server import StartServer, running
 from tests.support.small_models import write_small_model
 from tests.support.waiting import wait_until
 
 SCENE = make_scene(1, 16, 16, targets=1).counts(8)
+REQUESTS = "rrcanet_requests_total"
+DETECT = {("route", "/v1/detect"), ("status", "200"), ("model", "small")}
 GOOD, TENSOR = frames.png(SCENE), as_json("frames", SCENE[None])
 
 
@@ -100,25 +106,83 @@ def test_without_a_canary_the_last_version_answers(start_server: StartServer, mo
     assert shares(client) == {"small@1": 0.0, "small@2": 1.0, "zebra@1": 1.0}
 
 
-def test_a_canary_that_is_not_there_ends_the_start(models: Path) -> None:
-    result = failing(MODELS=str(models), CANARY="small@3:0.1")
-    assert result.returncode == 1
-    assert (
-        "CANARY small@3: must be a served model with another version beside it; "
-        "the models are: small@1, small@2, zebra@1" in result.stderr
-    )
-
-
-def test_a_reload_that_would_lose_the_canary_changes_nothing(
+def test_a_canary_whose_file_is_absent_waits_and_is_named(
     start_server: StartServer, models: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(service.server.state, "LOOK_EVERY_S", 0.05)
-    client = start_server(models=models, canary="small@2:1")
-    (models / "small-2.onnx").rename(models / "small-2.gone")
-    with caplog.at_level(logging.ERROR):
-        wait_until(lambda: "CANARY small@2" in caplog.text, "the lost canary is not logged")
-    assert version(client, "any") == "2"
-    write_small_model(models / "small-2.onnx", version="2")
+    client = start_server(models=models, canary="small@3:0.5")
+    assert "CANARY small@3 has no file yet; the other versions answer its requests" in caplog.text
+    assert shares(client) == {"small@1": 0.0, "small@2": 1.0, "zebra@1": 1.0}
+    assert versions(client, 20) == {"2": 20}
     write_small_model(models / "small-3.onnx", version="3")
     wait_until(lambda: "small@3" in shares(client), "small@3 does not come")
-    assert shares(client) == {"small@1": 0.0, "small@2": 1.0, "small@3": 0.0, "zebra@1": 1.0}
+    assert shares(client) == {"small@1": 0.0, "small@2": 0.5, "small@3": 0.5, "zebra@1": 1.0}
+    assert set(versions(client, 40)) == {"2", "3"}
+
+
+def test_where_the_canary_is_the_only_version_it_answers_all(start_server: StartServer, models: Path) -> None:
+    client = start_server(models=models, canary="zebra@1:0.1")
+    assert versions(client, 20, "zebra") == {"1": 20}
+    assert shares(client)["zebra@1"] == 1.0
+
+
+def test_a_rollout_from_the_first_request_to_the_last_and_back(models: Path, tmp_path: Path) -> None:
+    """Load, nothing, a part, all, and back: no request fails, and metrics tell the versions apart."""
+    (models / "small-2.onnx").rename(tmp_path / "waiting")
+    settings = tmp_path / ".env"
+    settings.write_text("RRCANET_CANARY=small@2:0\n")
+    with running(MODELS=str(models), working_folder=str(tmp_path)) as (process, client), asking(client) as answers:
+
+        def choose(share: str) -> None:
+            settings.write_text(f"RRCANET_CANARY=small@2:{share}\n")
+            process.send_signal(signal.SIGHUP)
+            wait_until(lambda: shares(client).get("small@2") == float(share), f"the share does not become {share}")
+
+        (tmp_path / "waiting").rename(models / "small-2.onnx")
+        wait_until(lambda: "small@2" in shares(client), "the new file does not come")
+        assert shares(client)["small@2"] == 0
+        assert not [one for one in answers if one != "1"], "a new file takes no request before its share is set"
+        choose("0.3")
+        wait_until(lambda: "2" in answers, "the new version answers nothing")
+        choose("1")
+        answers.clear()
+        wait_until(lambda: len(answers) > 10, "no request is answered")
+        assert set(answers[2:]) == {"2"}
+        choose("0")
+        answers.clear()
+        wait_until(lambda: len(answers) > 10, "no request is answered")
+        assert set(answers[2:]) == {"1"}
+        counted = samples(client)
+        answered = {
+            dict(labels)["version"]: number
+            for (name, labels), number in counted.items()
+            if name == REQUESTS and labels >= DETECT
+        }
+        assert answered.keys() == {"1", "2"}
+        others = [
+            labels
+            for name, labels in counted
+            if name == REQUESTS and ("route", "/v1/detect") in labels and not labels >= DETECT
+        ]
+        assert others == [], "each request was answered with 200, by one of the two"
+
+
+@contextmanager
+def asking(client: httpx.Client) -> Iterator[list[str]]:
+    """Ask again and again in a thread; the versions that answer. An answer other than 200 fails the test."""
+    answers: list[str] = []
+    is_over = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=client.base_url) as own:
+            while not is_over.is_set():
+                answer = own.post("/v1/detect?model=small&mask=none", content=GOOD)
+                answers.append(answer.json()["model"]["version"] if answer.status_code == 200 else answer.text)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        is_over.set()
+        thread.join()

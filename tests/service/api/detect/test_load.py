@@ -58,7 +58,7 @@ def test_frames_of_a_client_that_left_are_dropped_before_the_device_sees_them(
         answers = [other.result() for other in others]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     metrics = client.get("/metrics").text
-    assert 'rrcanet_requests_total{route="/v1/detect",status="499"} 1.0' in metrics
+    assert 'rrcanet_requests_total{model="rrcanet",route="/v1/detect",status="499",version="1"} 1.0' in metrics
     assert 'rrcanet_rejected_total{reason="request_timeout"} 0.0' in metrics
     assert "rrcanet_batch_frames_count 3.0" in metrics
 
