@@ -9,13 +9,14 @@ import asyncio
 import json
 import logging
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service.api.middleware.envelope import REQUEST_ID, explain
-from service.api.stream.frame import describe_unanswered, message_part, read_frame
+from service.api.stream.frame import FrameAnswer, describe_unanswered, message_part, read_frame
 from service.api.stream.query import StreamQuery
+from service.api.stream.tracks import StreamTracks
 from service.api.stream.waiting import StreamFrame, WaitingRoom
 from service.detection.detector import Detector
 from service.engine.admission import Places
@@ -49,7 +50,8 @@ class Session:
         self._waiting = waiting
         self._code, self._why = DONE, ""
         self._slots = asyncio.Semaphore(AT_WORK)
-        self._started: asyncio.Queue[asyncio.Task[dict[str, Any]] | None] = asyncio.Queue()
+        self._started: asyncio.Queue[asyncio.Task[FrameAnswer] | None] = asyncio.Queue()
+        self._tracks = StreamTracks(query.track_settings) if query.track else None
 
     async def run(self) -> None:
         """Answer frames until the client sends ``end`` or leaves, or until the process stops."""
@@ -105,13 +107,15 @@ class Session:
     async def _answer(self) -> None:
         """Send the answers in the order of the frames."""
         while (task := await self._started.get()) is not None:
-            entry = await task
-            entry["dropped"] = self._waiting.dropped
-            await self._socket.send_text(json.dumps(entry, separators=(",", ":"), ensure_ascii=False))
+            answer = await task
+            if self._tracks is not None and answer.targets is not None:
+                await asyncio.to_thread(self._tracks.add, answer)
+            answer.entry["dropped"] = self._waiting.dropped
+            await self._socket.send_text(json.dumps(answer.entry, separators=(",", ":"), ensure_ascii=False))
             self._slots.release()
 
-    async def _find(self, frame: StreamFrame, places: Places | None) -> dict[str, Any]:
-        """The entry of one frame. A fault of the frame stands in it, and the stream goes on."""
+    async def _find(self, frame: StreamFrame, places: Places | None) -> FrameAnswer:
+        """The answer to one frame. A fault of the frame stands in it, and the stream goes on."""
         try:
             return await self._find_targets(frame, places)
         except Exception as fault:
@@ -119,7 +123,7 @@ class Session:
         finally:
             self._waiting.give_back(frame)
 
-    async def _find_targets(self, frame: StreamFrame, places: Places | None) -> dict[str, Any]:
+    async def _find_targets(self, frame: StreamFrame, places: Places | None) -> FrameAnswer:
         if places is None:
             assert frame.fault is not None
             raise frame.fault

@@ -32,6 +32,7 @@ def refusal(client: httpx.Client, query: str = "", **headers: str) -> tuple[int,
         ("?width=640", 400, "bad_parameter"),
         ("?threshold=2", 400, "bad_parameter"),
         ("?mask=none&mask=rle", 400, "bad_parameter"),
+        ("?track=true&confirm=5/3", 400, "bad_parameter"),
         ("?model=nope", 404, "unknown_model"),
     ],
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from service.simulation.scene import make_scene
+from service.simulation.sequence import make_sequence
 from tests.service.api.stream.opening import one_by_one, open_stream, rest
 from tests.support import frames
 
@@ -93,6 +94,32 @@ def test_a_client_that_is_faster_than_the_device_gets_the_newest_frames_in_order
     counts = [answer["dropped"] for answer in answers]
     assert counts == sorted(counts)
     assert dropped(client) - before == answers[-1]["dropped"]
+
+
+def test_tracks_keep_their_id_and_dropped_frames_count_as_time(client: httpx.Client) -> None:
+    scenes = make_sequence(3, 12, height=128, width=160, targets=2)
+    bodies = [frames.npy(scene.counts(14)) for scene in scenes]
+    with open_stream(client, "?track=true&confirm=2/3&sensitivity=balanced") as stream:
+        answers = one_by_one(stream, [*bodies[:6], DAMAGED, *bodies[7:]])
+    tracks = [[target["track"] for target in answer.get("targets", [])] for answer in answers]
+    best = max(
+        {track["id"] for of_frame in tracks for track in of_frame},
+        key=lambda one: sum(track["id"] == one for of_frame in tracks for track in of_frame),
+    )
+    ages = {
+        answer["index"]: track["age"]
+        for answer, of_frame in zip(answers, tracks, strict=True)
+        for track in of_frame
+        if track["id"] == best
+    }
+    assert len(ages) >= 8
+    assert {index - age for index, age in ages.items()} == {min(ages) - 1}, "the damaged frame is a frame of time"
+    confirmed = [track["confirmed"] for of_frame in tracks for track in of_frame if track["id"] == best]
+    assert confirmed[0] is False
+    assert confirmed[-1] is True
+    assert {frozenset(track) for of_frame in tracks for track in of_frame} == {
+        frozenset(("id", "age", "velocity", "confirmed", "static"))
+    }
 
 
 def test_frames_after_the_end_are_not_answered(client: httpx.Client) -> None:
