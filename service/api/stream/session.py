@@ -108,7 +108,7 @@ class Session:
         """Send the answers in the order of the frames."""
         while (task := await self._started.get()) is not None:
             answer = await task
-            if self._tracks is not None and answer.targets is not None:
+            if self._tracks is not None:
                 await asyncio.to_thread(self._tracks.add, answer)
             answer.entry["dropped"] = self._waiting.dropped
             await self._socket.send_text(json.dumps(answer.entry, separators=(",", ":"), ensure_ascii=False))

@@ -17,6 +17,8 @@ class StreamTracks:
 
     def add(self, answer: FrameAnswer) -> None:
         """Give each target in the entry of the next frame its ``track``. It takes a while: call it in a thread."""
+        if answer.targets is None:
+            return
         index: int = answer.entry["index"]
         shift = STILL if answer.counts is None else self._camera.follow(answer.counts)
         tracks = self._tracker.update(answer.targets, shift, index - self._last)
