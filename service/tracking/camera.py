@@ -34,6 +34,14 @@ class Shift(NamedTuple):
     x: float
     y: float
 
+    def plus(self, other: "Shift") -> "Shift":
+        """Both, one after the other."""
+        return Shift(self.x + other.x, self.y + other.y)
+
+    def minus(self, other: "Shift") -> "Shift":
+        """What is left of this one after the other."""
+        return Shift(self.x - other.x, self.y - other.y)
+
 
 STILL: Final = Shift(0.0, 0.0)
 
@@ -98,9 +106,14 @@ def _smoothed(middle: Picture) -> Picture:
 
 
 def _limited(picture: Picture) -> Picture:
-    """The picture in units of its usual deviation from the median, without what is farther out."""
+    """The picture in units of its usual deviation from the median, without what is farther out.
+
+    It is zero where most pixels are equal: what is left, targets for example, is not the scene.
+    """
     centre = np.median(picture)
-    spread = USUAL * np.median(np.abs(picture - centre)) or np.float32(1)
+    spread = USUAL * np.median(np.abs(picture - centre))
+    if spread == 0:
+        return np.zeros_like(picture)
     return np.asarray(np.clip((picture - centre) / spread, -OUTLIER, OUTLIER))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from rrcanet.frames import SUFFIXES
+from service.commands.detect.video.address import is_video
 
 STDIN: Final = Path("-")
 HIDDEN: Final = "."  # macOS writes ``._NAME.png`` beside files that it copies
@@ -18,10 +19,16 @@ class SourceFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file and the name of its frames: a relative path with ``/`` that never contains ``..``."""
+    """A file or a stream, and the name of its frames: a relative path with ``/`` that never contains ``..``."""
 
     path: Path
     name: str
+    stream: str | None = None  # the address, if it is no file
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a video file or a stream."""
+        return self.stream is not None or is_video(self.path)
 
     @property
     def stem(self) -> str:

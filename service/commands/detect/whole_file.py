@@ -33,7 +33,7 @@ def whole_file(path: Path) -> Iterator[TextIO]:
         except BaseException as error:
             error.add_note(f"the results so far are in {partial}")
             raise
-    _take_name(partial, path)
+    take_name(partial, path)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -46,13 +46,14 @@ def write_whole(path: Path, content: bytes) -> None:
     partial = partial_of(path)
     try:
         partial.write_bytes(content)
-        _take_name(partial, path)
+        take_name(partial, path)
     except BaseException:
         if partial != path:
             partial.unlink(missing_ok=True)
         raise
 
 
-def _take_name(partial: Path, path: Path) -> None:
+def take_name(partial: Path, path: Path) -> None:
+    """Give a complete file its name."""
     if partial != path:
         os.replace(partial, path.resolve())

@@ -4,6 +4,7 @@ import io
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, TextIO
@@ -15,8 +16,9 @@ from service.commands.detect.whole_file import partial_of, whole_file
 from service.commands.detect.writers.coco import CocoWriter, refuse_common_ids
 from service.commands.detect.writers.csv_tables import FramesWriter, TargetsWriter
 from service.commands.detect.writers.masks_png import PngWriter
+from service.commands.detect.writers.overlay import OverlayWriter
 from service.commands.detect.writers.result import Writer, Writers
-from service.commands.detect.writers.targets_json import JsonWriter
+from service.commands.detect.writers.targets_json import JsonLinesWriter, JsonWriter
 from service.detection.description import describe_model
 from service.detection.detector import Detector
 
@@ -28,8 +30,10 @@ class Format(StrEnum):
     CSV = "csv"
     COCO = "coco"
     PNG = "png"
+    OVERLAY = "overlay"
 
 
+LINES: Final = "targets.jsonl"  # takes the place of targets.json if a source is a video
 FILES: Final = {Format.JSON: "targets.json", Format.CSV: "targets.csv", Format.COCO: "results.json"}
 
 
@@ -42,6 +46,7 @@ def open_writer(
     *,
     images: CocoImages | None = None,
     frames_csv: Path | None = None,
+    track: bool = False,
 ) -> Iterator[Writer]:
     """Open a writer into ``folder`` or to standard output. Results are written when the block ends, even if it fails.
 
@@ -55,10 +60,11 @@ def open_writer(
         sources: the files that are read.
         images: the annotation file whose image ids COCO results carry.
         frames_csv: a second file, with one row for each frame.
+        track: whether results have tracks.
 
     Raises:
-        ValueError: masks would go to standard output; a result would overwrite an input or another result; or
-            ``images`` has no image for one of ``sources``.
+        ValueError: masks or overlays would go to standard output; a result would overwrite an input or another result;
+            or ``images`` has no image for one of ``sources``.
         OSError: the folder cannot be written.
     """
     inputs = InputFiles((source.path for source in sources), [images.path] if images else [])
@@ -72,10 +78,12 @@ def open_writer(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        if form is Format.PNG:
-            writer = _masks(folder, inputs)
+        if form in (Format.PNG, Format.OVERLAY):
+            writer = _pictures(form, folder, inputs)
         else:
-            writer = _text(form, stack.enter_context(_stream(form, folder)), detector, ids)
+            video = any(source.is_video for source in sources)
+            stream = stack.enter_context(_stream(form, folder, video))
+            writer = _text(form, stream, _Kind(detector, ids, video, track))
         if frames_csv is not None:
             writer = Writers(writer, FramesWriter(stack.enter_context(whole_file(frames_csv))))
         stack.callback(writer.close)
@@ -84,8 +92,19 @@ def open_writer(
 
 def _results(form: Format, folder: Path, sources: Iterable[Source]) -> list[Path]:
     """The files that will be written. Further pages of a TIFF are only known once it is read."""
-    names = [f"{source.stem}.png" for source in sources] if form is Format.PNG else [FILES[form]]
+    if form in (Format.PNG, Format.OVERLAY):
+        names = [f"{source.stem}.{_suffix(form, source)}" for source in sources]
+    else:
+        names = [_file_name(form, any(source.is_video for source in sources))]
     return [file for name in names for file in (folder / name, partial_of(folder / name))]
+
+
+def _suffix(form: Format, source: Source) -> str:
+    return "mp4" if form is Format.OVERLAY and source.is_video else "png"
+
+
+def _file_name(form: Format, video: bool) -> str:
+    return LINES if form is Format.JSON and video else FILES[form]
 
 
 def _refuse_common(results: Iterable[Path], frames: Iterable[Path]) -> None:
@@ -94,8 +113,8 @@ def _refuse_common(results: Iterable[Path], frames: Iterable[Path]) -> None:
         raise ValueError(f"--frames-csv and the results would both be written to {common.pop()}")
 
 
-def _stream(form: Format, folder: Path | None) -> AbstractContextManager[TextIO]:
-    return _standard_output() if folder is None else whole_file(folder / FILES[form])
+def _stream(form: Format, folder: Path | None, video: bool) -> AbstractContextManager[TextIO]:
+    return _standard_output() if folder is None else whole_file(folder / _file_name(form, video))
 
 
 @contextmanager
@@ -109,13 +128,26 @@ def _standard_output() -> Iterator[TextIO]:
         raise
 
 
-def _text(form: Format, stream: TextIO, detector: Detector, ids: ImageIds | None) -> Writer:
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a writer of text needs to know of a run."""
+
+    detector: Detector
+    ids: ImageIds | None
+    video: bool
+    track: bool
+
+
+def _text(form: Format, stream: TextIO, kind: _Kind) -> Writer:
     if form is Format.JSON:
-        return JsonWriter(stream, describe_model(detector))
-    return TargetsWriter(stream) if form is Format.CSV else CocoWriter(stream, ids)
+        model = describe_model(kind.detector)
+        return JsonLinesWriter(stream, model) if kind.video else JsonWriter(stream, model)
+    return TargetsWriter(stream, kind.video, kind.track) if form is Format.CSV else CocoWriter(stream, kind.ids)
 
 
-def _masks(folder: Path | None, inputs: InputFiles) -> Writer:
+def _pictures(form: Format, folder: Path | None, inputs: InputFiles) -> Writer:
     if folder is None:
-        raise ValueError("--format png needs --out with a folder for the masks")
-    return PngWriter(folder, inputs)
+        raise ValueError(
+            f"--format {form} needs --out with a folder for the {'masks' if form is Format.PNG else 'overlays'}"
+        )
+    return PngWriter(folder, inputs) if form is Format.PNG else OverlayWriter(folder, inputs)

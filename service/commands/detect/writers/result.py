@@ -2,19 +2,45 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from numpy.typing import NDArray
 
 from service.commands.detect.sources import stem_of
 from service.detection.detector import Detection
 from service.errors import ServiceError
+from service.tracking import Shift, Track
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of one frame. ``name`` is that of its file; ``page`` is the frame's place in the file, from 0."""
+    """The result of one frame.
+
+    Attributes:
+        name: of its file.
+        page: the frame's place in the file, from 0.
+        detection: what was found.
+        counts: ``[H, W]`` of the frame, for overlays and tracks.
+        time_s: seconds since the first frame of a video; None if there is no such time.
+        is_video: whether the file is a video or a stream.
+        scene: how far the scene moved in the picture since the first frame of a video, if that was measured.
+        tracks: one for each target, with ``--track``.
+    """
 
     name: str
     page: int
     detection: Detection
+    counts: NDArray[Any] | None = None
+    time_s: float | None = None
+    is_video: bool = False
+    scene: Shift | None = None
+    tracks: tuple[Track | None, ...] | None = None
+
+    @property
+    def sequence(self) -> str:
+        """Frames of one sequence share tracks: those of a video, and those of all files in one folder."""
+        return self.name if self.is_video else PurePosixPath(self.name).parent.as_posix()
 
     @property
     def stem(self) -> str:
