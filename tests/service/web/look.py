@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, FilePayload, FloatRect, Locator, Page, 
 PHONE = ViewportSize(width=390, height=844)
 DESKTOP = ViewportSize(width=1280, height=800)
 
+expect.set_options(timeout=15_000)  # milliseconds: machines are shared
+
 
 @contextmanager
 def opened(browser: Browser, address: str, may_fail: bool = False, **context: Any) -> Iterator[Page]:
@@ -29,7 +31,7 @@ def new_tab(browser: Browser, **context: Any) -> Iterator[Page]:
     profile = browser.new_context(**{"viewport": DESKTOP, **context})
     profile.grant_permissions(["clipboard-read", "clipboard-write"])
     page = profile.new_page()
-    page.set_default_timeout(8_000)
+    page.set_default_timeout(15_000)
     yield page
     profile.close()
 
