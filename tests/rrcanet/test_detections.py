@@ -168,7 +168,7 @@ def test_supervision_gets_boxes_masks_and_columns(found: Detections, asked: dict
     assert theirs.mask is not None
     assert np.array_equal(theirs.mask.any(axis=0), found.mask)
     assert theirs.mask.sum(axis=(1, 2)).tolist() == found.area.tolist()
-    sure = theirs[theirs.confidence > found.confidence[1]]
+    sure = theirs[theirs.confidence > np.float32(found.confidence[1])]
     assert np.array_equal(sure.xyxy, found.xyxy[:1])
     assert np.array_equal(sure.data["centroid"], found.centroids[:1])
     assert theirs.data["class_name"].tolist() == ["target"] * len(found)
