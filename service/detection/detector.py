@@ -68,10 +68,15 @@ class Detection:
 
 
 class Detector:
-    """Finds targets in frames with one model. The three steps may run in different threads."""
+    """Finds targets in frames with one model. The three steps may run in different threads.
+
+    Attributes:
+        key: name and version of the model.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+        self.key = (runtime.card.name, runtime.card.version)
 
     def detect(self, frame: Frame, options: Options) -> Detection:
         """Run all three steps.

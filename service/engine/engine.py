@@ -183,7 +183,7 @@ class Request(Generic[A]):
         frames = zip(work.ready, probabilities, strict=True)
         detections = plan.detector.finish_all(frames, plan.options, plan.deadline)
         confidences = [target.confidence for detection in detections for target in detection.found.targets]
-        model = plan.detector.runtime.card.key
+        model = plan.detector.key
         metrics.targets_of(model).inc(len(confidences))
         observe = metrics.confidence_of(model).observe
         self.timing.frames += len(detections)

@@ -142,11 +142,6 @@ class Description(CardModel):
     operating_points: OperatingPoints | None = None
     measurements: tuple[Measurement, ...] = ()
 
-    @property
-    def key(self) -> tuple[str, str]:
-        """Name and version."""
-        return self.name, self.version
-
 
 class Card(Description):
     """The whole card: everything that a server needs to know about a model in addition to its graph."""

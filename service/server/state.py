@@ -195,8 +195,7 @@ class ServerState:
     def _serve(self, repository: Repository) -> None:
         """One assignment: a request sees either the old models or the new ones."""
         self._repository = repository
-        runtimes = [detector.runtime for detector in repository]
-        self.metrics.show_models((*one.card.key, one.sha256, one.provider) for one in runtimes)
+        self.metrics.show_models((*one.key, one.runtime.sha256, one.runtime.provider) for one in repository)
         cards = [detector.runtime.card for detector in repository]
         logger.info("models: %s", ", ".join(f"{card.name}@{card.version}" for card in cards))
         if repository.waiting_for is not None:

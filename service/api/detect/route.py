@@ -85,7 +85,7 @@ async def detect(request: Request) -> Response:
     query = parse_query(request.scope["query_string"])
     media_type = negotiate(", ".join(request.headers.getlist("accept")))
     detector = server.repository.find(query.model, state[REQUEST_ID])
-    state[FOUND] = found = dict(zip(MODEL, detector.runtime.card.key, strict=True))
+    state[FOUND] = found = dict(zip(MODEL, detector.key, strict=True))
     detector.check(query.options)
     latest = timing.began + settings.request_timeout_s
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)

@@ -170,7 +170,7 @@ async def _infer(request: Request, model: Model) -> Response:
     server: ServerState = request.app.state.server
     engine, settings, timing = server.engine, server.settings, Timing()
     latest = timing.began + settings.request_timeout_s
-    request.state.found = dict(zip(LABELS, model.detector.runtime.card.key, strict=True))
+    request.state.found = dict(zip(LABELS, model.detector.key, strict=True))
     json_length = read_json_length(request.headers.get(JSON_LENGTH))
     with await enter(request) as places:
         body = Body(await _read(request, places, settings.max_body_bytes, latest), json_length, timing.began, latest)
