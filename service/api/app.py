@@ -22,7 +22,7 @@ from service.api.middleware.api_keys import HEALTH, RequireApiKey
 from service.api.middleware.below import Below
 from service.api.middleware.cors import allow_origins
 from service.api.middleware.envelope import REQUEST_LOG, Envelope
-from service.api.openapi.document import Documented
+from service.api.openapi.document import Documented, operation_id
 from service.api.openapi.introduction import introduction
 from service.api.pages.docs import add_docs
 from service.api.pages.playground import add_page
@@ -59,7 +59,7 @@ def create_app(state: ServerState, most_connections: int | None = None, around: 
         description=introduction(),
         version=_version(),
         lifespan=lambda _: (around or partial(lifespan, state))(shared),
-        generate_unique_id_function=lambda route: route.name,  # clients that are made from the document call it so
+        generate_unique_id_function=operation_id,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from service.api.middleware.api_keys import OPEN
@@ -10,7 +11,7 @@ from service.api.openapi.errors import FAULT, REASONS, SCHEMAS, faults, problems
 from service.api.openapi.examples import Example, example_of
 from service.api.openapi.headers import HEADERS, PARAMETERS, REQUEST_ID, refer
 from service.api.openapi.schemas import Problem
-from service.api.openapi.tags import TAGS
+from service.api.openapi.tags import TAGS, Tag
 from service.api.openinference.wire import Fault
 from service.api.problems import is_open_inference
 from service.errors import Reason
@@ -31,6 +32,12 @@ class Documented(FastAPI):
             _complete(super().openapi(), with_keys=self.state.server.keys is not None)
         assert self.openapi_schema is not None
         return self.openapi_schema
+
+
+def operation_id(route: APIRoute) -> str:
+    """What a client that is made from the document calls a route; those of an adapter begin with the adapter's name."""
+    adapter = route.endpoint.__module__.removeprefix("service.api.adapters.").partition(".")[0]
+    return f"{adapter}_{route.name}" if Tag.ADAPTERS in route.tags else route.name
 
 
 def _complete(document: dict[str, Any], with_keys: bool) -> None:

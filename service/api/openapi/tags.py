@@ -21,6 +21,6 @@ DESCRIPTIONS: Final = {
     Tag.HEALTH: "For load balancers and Kubernetes. These routes need no API key and never wait in the queue.",
     Tag.MONITORING: "For Prometheus.",
     Tag.OPEN_INFERENCE: "The same models for clients of KServe's version 2 protocol, such as `tritonclient`.",
-    Tag.ADAPTERS: "The same detection in the forms that other programs send. Each adapter has a setting of its own.",
+    Tag.ADAPTERS: "The same detection in the forms of other programs. The setting `ADAPTERS` names those that are on.",
 }
 TAGS: Final = [{"name": tag.value, "description": text} for tag, text in DESCRIPTIONS.items()]

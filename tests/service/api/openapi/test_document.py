@@ -7,8 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from service.api.app import create_app
 from service.errors import Reason
 from service.keys import hash_of
+from service.server.state import ServerState
+from service.settings import Adapter, Settings
 from tests.support.frames import GOOD
 from tests.support.markdown import read_table
 from tests.support.server import StartServer, wait_for_frames
@@ -193,6 +196,16 @@ def test_parts_have_the_names_of_the_document(client: httpx.Client, name: str) -
     assert name in form["properties"]
     assert form["additionalProperties"] is False
     assert client.post("/v1/detect", files=[(name, ("a.png", GOOD))]).status_code == 200
+
+
+def test_routes_of_adapters_have_a_group_and_names_of_their_own() -> None:
+    state = ServerState(Settings(_env_file=None, adapters=tuple(Adapter)))  # type: ignore[call-arg]
+    state.engine.close()
+    document = create_app(state).openapi()
+    found = [(operation["tags"], operation["operationId"]) for _, _, operation in operations(document)]
+    assert [name for tags, name in found if tags == ["Adapters"]]
+    assert len({name for _, name in found}) == len(found)
+    assert "Adapters" in {tag["name"] for tag in document["tags"]}
 
 
 def test_each_route_is_in_one_group_and_each_group_says_what_it_is_for(client: httpx.Client) -> None:
