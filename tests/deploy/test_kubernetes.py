@@ -1,47 +1,47 @@
-"""The Kubernetes manifest against the service, its image and its Compose file; no cluster is asked."""
+"""The Kubernetes manifests against the service, its image, its Compose file and the schemas; no cluster is asked."""
 
+import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import httpx
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml  # type: ignore[import-untyped]
 
 from service.api.connection.server import LAST_ACCEPT_S
+from service.observability.metrics import Metrics
 from service.settings import PREFIX, Settings
 from tests.deploy.files import COMPOSE, DOCKERFILE, KUBERNETES, KUBERNETES_PAGE, PROMETHEUS, settings_in
-from tests.support.paths import ROOT
+from tests.deploy.kustomize import Manifest, build
 from tests.support.tools import require_tool
 
-Manifest = dict[str, Any]
 GPU = "nvidia.com/gpu"
+OVERLAYS = sorted(path.parent for path in (KUBERNETES / "overlays").glob("*/kustomization.yaml"))
+WITH_CRD = {"ScaledObject", "PodMonitor"}  # no package for Python has their schemas
 
 
-def read(text: str) -> tuple[Manifest, Manifest]:
-    """The Deployment and the Service."""
-    deployment, service = yaml.safe_load_all(text)
-    assert (deployment["kind"], service["kind"]) == ("Deployment", "Service")
-    return deployment, service
+def one(overlay: str, kind: str) -> Manifest:
+    (found,) = [resource for resource in build(KUBERNETES / "overlays" / overlay) if resource["kind"] == kind]
+    return found
 
 
 @pytest.fixture
 def deployment() -> Manifest:
-    return read(KUBERNETES.read_text())[0]
+    return one("nvidia-gpu", "Deployment")
 
 
 @pytest.fixture
 def service() -> Manifest:
-    return read(KUBERNETES.read_text())[1]
+    return one("nvidia-gpu", "Service")
 
 
 @pytest.fixture
 def without_gpu() -> Manifest:
-    """The Deployment that the page's command makes."""
-    command = re.search(r"^(sed .*?) \| kubectl", KUBERNETES_PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert command is not None
-    return read(subprocess.check_output(["sh", "-euc", command[1]], cwd=ROOT, text=True))[0]
+    return one("cpu", "Deployment")
 
 
 def pod_of(deployment: Manifest) -> Manifest:
@@ -55,7 +55,7 @@ def container_of(deployment: Manifest) -> Manifest:
 
 
 def environment_of(deployment: Manifest) -> dict[str, str]:
-    return {one["name"]: one["value"] for one in container_of(deployment)["env"]}
+    return {variable["name"]: variable["value"] for variable in container_of(deployment)["env"]}
 
 
 def settings_of(deployment: Manifest, monkeypatch: pytest.MonkeyPatch) -> Settings:
@@ -114,13 +114,8 @@ def test_the_service_and_the_deployment_find_their_pods(deployment: Manifest, se
 
 def test_the_pod_may_do_no_more_than_the_image_needs(deployment: Manifest) -> None:
     pod = pod_of(deployment)
-    uid, gid = re.findall(r"^USER (\d+):(\d+)$", DOCKERFILE.read_text(), re.MULTILINE)[0]
-    assert pod["securityContext"] == {
-        "runAsNonRoot": True,
-        "runAsUser": int(uid),
-        "runAsGroup": int(gid),
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
+    assert re.search(r"^USER [1-9]\d*:\d+$", DOCKERFILE.read_text(), re.MULTILINE), "runAsNonRoot needs a number"
+    assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     assert container_of(deployment)["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -141,19 +136,19 @@ def test_keys_are_mounted_where_the_server_looks_for_them(deployment: Manifest) 
 
 def test_memory_is_that_of_the_compose_file(deployment: Manifest, without_gpu: Manifest) -> None:
     cpu, gpu = re.findall(r"mem_limit: (\d+)g\n    ports: .*:8000\"", COMPOSE.read_text())
-    for one, gib in ((deployment, gpu), (without_gpu, cpu)):
-        resources = container_of(one)["resources"]
+    for manifest, gib in ((deployment, gpu), (without_gpu, cpu)):
+        resources = container_of(manifest)["resources"]
         assert resources["limits"]["memory"] == resources["requests"]["memory"] == f"{gib}Gi"
         assert resources["limits"]["cpu"] == resources["requests"]["cpu"]
 
 
-def test_the_command_of_the_page_leaves_nothing_of_a_gpu(
+def test_the_overlay_for_cpus_has_nothing_of_a_gpu(
     deployment: Manifest, without_gpu: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert container_of(deployment)["resources"]["limits"][GPU] == 1
     assert GPU not in container_of(without_gpu)["resources"]["limits"]
     assert settings_of(without_gpu, monkeypatch).device == "cpu"
-    images = {container_of(one)["image"] for one in (deployment, without_gpu)}
+    images = {container_of(manifest)["image"] for manifest in (deployment, without_gpu)}
     assert images <= set(re.findall(r"image: (rrcanet-serve:\w+)", COMPOSE.read_text()))
     assert len(images) == 2
 
@@ -161,9 +156,8 @@ def test_the_command_of_the_page_leaves_nothing_of_a_gpu(
 def test_the_job_of_the_page_finds_the_pods_and_is_the_one_that_the_alerts_ask_for(
     deployment: Manifest, tmp_path: Path
 ) -> None:
-    told = re.search(r"^```yaml\n(.*?)^```$", KUBERNETES_PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert told is not None
-    (job,) = yaml.safe_load(told[1])["scrape_configs"]
+    block = blocks_of_the_page()[-1]
+    (job,) = yaml.safe_load(block)["scrape_configs"]
     (own,) = yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]
     assert (job["job_name"], job["authorization"]) == (own["job_name"], own["authorization"])
     (rule,) = job["relabel_configs"]
@@ -172,8 +166,123 @@ def test_the_job_of_the_page_finds_the_pods_and_is_the_one_that_the_alerts_ask_f
     assert dict.fromkeys(rule["source_labels"], rule["regex"]) == known
     (tmp_path / "credentials").mkdir()
     (tmp_path / job["authorization"]["credentials_file"]).touch()
-    (tmp_path / "prometheus.yml").write_text(re.sub(r"^.*kubernetes_sd_configs.*\n", "", told[1], flags=re.MULTILINE))
+    (tmp_path / "prometheus.yml").write_text(re.sub(r"^.*kubernetes_sd_configs.*\n", "", block, flags=re.MULTILINE))
     checked = subprocess.run(  # without what finds pods, which Debian's build of it does not know
         [require_tool("promtool"), "check", "config", tmp_path / "prometheus.yml"], capture_output=True, text=True
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
+def test_every_overlay_follows_the_schemas_of_kubernetes(overlay: Path) -> None:
+    resources = build(overlay)
+    kinds = {resource["kind"] for resource in resources}
+    assert {"Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"} <= kinds
+    for resource in resources:
+        if resource["kind"] not in WITH_CRD:
+            kubernetes_validate.validate(resource, "1.37", strict=True)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
+def test_kustomize_builds_what_these_tests_build(overlay: Path) -> None:
+    built = subprocess.check_output([kubectl_with_components(), "kustomize", overlay], text=True)
+    assert by_name(yaml.safe_load_all(built)) == by_name(build(overlay))
+
+
+def test_the_kustomization_of_the_page_can_be_built(tmp_path: Path) -> None:
+    kubectl = kubectl_with_components()
+    shutil.copytree(KUBERNETES, tmp_path / "deploy" / "kubernetes")
+    own = tmp_path / "my-rrcanet"
+    own.mkdir()
+    (own / "kustomization.yaml").write_text("".join(blocks_of_the_page()[:-1]))
+    built = by_name(yaml.safe_load_all(subprocess.check_output([kubectl, "kustomize", own], text=True)))
+    deployment = built["Deployment", "rrcanet"]
+    assert container_of(deployment)["image"] == "registry.example.com/rrcanet-serve:gpu"
+    assert "RRCANET_API_KEYS_FILE" not in environment_of(deployment)
+    assert container_of(deployment).get("volumeMounts", []) == pod_of(deployment).get("volumes", []) == []
+    assert built.keys() >= {("ScaledObject", "rrcanet"), ("PodMonitor", "rrcanet")}
+
+
+def blocks_of_the_page() -> list[str]:
+    """A kustomization in pieces, and then the job of Prometheus."""
+    return re.findall(r"^```yaml\n(.*?)^```$", KUBERNETES_PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def kubectl_with_components() -> str:
+    """A kubectl whose kustomize knows components; Debian's does not, so CI has none."""
+    path = shutil.which("kubectl")
+    if path is None or "kustomizeVersion" not in subprocess.getoutput(f"{path} version --client -o json"):
+        pytest.skip("no kubectl of a version that builds components")
+    return path
+
+
+def by_name(resources: Any) -> dict[tuple[str, str], Manifest]:
+    return {(resource["kind"], resource["metadata"]["name"]): resource for resource in resources}
+
+
+def test_the_first_process_of_a_pod_is_not_the_server(deployment: Manifest) -> None:
+    assert pod_of(deployment)["shareProcessNamespace"] is True  # Linux would drop a SIGTERM before the first handler
+
+
+def test_everything_that_selects_pods_selects_those_of_the_deployment(deployment: Manifest) -> None:
+    labels = {"matchLabels": deployment["spec"]["template"]["metadata"]["labels"]}
+    overlay = "cpu-autoscaling"
+    assert one(overlay, "PodDisruptionBudget")["spec"]["selector"] == labels
+    assert one(overlay, "NetworkPolicy")["spec"]["podSelector"] == labels
+    assert one(overlay, "PodMonitor")["spec"]["selector"] == labels
+    assert pod_of(deployment)["topologySpreadConstraints"][0]["labelSelector"] == labels
+    (ingress,) = one(overlay, "NetworkPolicy")["spec"]["ingress"]
+    (endpoint,) = one(overlay, "PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert endpoint["port"] == ingress["ports"][0]["port"] == container_of(deployment)["ports"][0]["name"]
+    assert labels["matchLabels"][one(overlay, "PodMonitor")["spec"]["jobLabel"]] == "rrcanet"  # the job of the alerts
+
+
+def test_the_autoscaler_owns_the_number_of_pods() -> None:
+    scaled = one("cpu-autoscaling", "ScaledObject")["spec"]
+    deployment = one("cpu-autoscaling", "Deployment")
+    assert scaled["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
+    assert "replicas" not in deployment["spec"]
+    assert scaled["minReplicaCount"] >= 1, "no metric of a pod says that the first one is needed"
+
+
+def test_the_queries_of_the_autoscaler_give_what_it_expects(tmp_path: Path) -> None:
+    queue, refusals = (trigger["metadata"]["query"] for trigger in triggers())
+    pods = ["rrcanet_queue_frames{job='rrcanet',pod='a'} 8x9", "rrcanet_queue_frames{job='rrcanet',pod='b'} 12x9"]
+    asked = "rrcanet_requests_total{job='rrcanet',route='/v1/detect',status='200'}"
+    refused = "rrcanet_rejected_total{job='rrcanet',reason='queue_full'}"
+    cases = [
+        (pods, queue, 20),
+        ([f"{asked} 0+60x9", f"{refused} 0+30x9"], refusals, 1.5),
+        ([f"{asked} 0+60x9", f"{refused} 0x9"], refusals, 0),
+        ([f"{asked} 0x9", f"{refused} 0+30x9"], refusals, 4),
+        ([f"{asked} 0x9", f"{refused} 0x9"], refusals, 0),
+        ([], refusals, 0),
+    ]
+    tests = [
+        {
+            "interval": "30s",
+            "input_series": [dict(zip(("series", "values"), line.rsplit(" ", 1), strict=True)) for line in series],
+            "promql_expr_test": [{"expr": query, "eval_time": "4m", "exp_samples": [{"labels": "{}", "value": value}]}],
+        }
+        for series, query, value in cases
+    ]
+    (tmp_path / "queries.yml").write_text(json.dumps({"evaluation_interval": "30s", "tests": tests}))
+    tested = subprocess.run(
+        [require_tool("promtool"), "test", "rules", tmp_path / "queries.yml"], capture_output=True, text=True
+    )
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_the_triggers_ask_for_metrics_of_the_service() -> None:
+    metrics = Metrics()
+    known = {sample.name for family in metrics.registry.collect() for sample in family.samples}
+    known |= {family.name + "_total" for family in metrics.registry.collect()}
+    for trigger in triggers():
+        assert trigger["type"] == "prometheus"
+        assert trigger["metadata"].keys() == {"serverAddress", "query", "threshold"}
+        assert set(re.findall(r"rrcanet_\w+", trigger["metadata"]["query"])) <= known
+
+
+def triggers() -> list[Manifest]:
+    found: list[Manifest] = one("cpu-autoscaling", "ScaledObject")["spec"]["triggers"]
+    return found
