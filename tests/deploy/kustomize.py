@@ -6,7 +6,7 @@ Debian's kubectl is too old for components. Where a newer kubectl is installed, 
 from pathlib import Path
 from typing import Any, Final
 
-import jsonpatch  # type: ignore[import-untyped]
+import jsonpatch
 import yaml  # type: ignore[import-untyped]
 
 Manifest = dict[str, Any]
