@@ -19,7 +19,11 @@ from tests.support.paths import ROOT
 from tests.support.waiting import WITHIN_S, wait_until
 from tests.support.wire import connection
 
-CONTRACT = "tests/service/api/detect/test_detect.py", "tests/service/api/test_filenames.py"
+CONTRACT = (
+    "tests/service/api/detect/test_detect.py",
+    "tests/service/api/test_filenames.py",
+    "tests/service/api/stream/test_stream.py",
+)
 OTHERS = sorted(COMMANDS)
 BLANK = png(np.zeros((8, 8), np.uint8))
 LARGE = npy(np.zeros((2048, 2048), np.uint8))  # seconds of work

@@ -25,7 +25,7 @@ from tests.service.api.stream.opening import one_by_one, open_stream, rest
 from tests.service.api.stream.test_handshake import HANDSHAKE
 from tests.service.api.stream.test_stream import value
 from tests.support.frames import GOOD, npy
-from tests.support.server import StartServer, running
+from tests.support.server import Process, running, serving
 from tests.support.small_models import write_small_model
 from tests.support.waiting import wait_until
 from tests.support.wire import connection
@@ -35,11 +35,11 @@ ROOM = 4 * LARGEST
 GROWTH_MB = 15.0  # 800 frames of 64 KiB would take 52 MB
 
 
-@pytest.fixture
-def server(start_server: StartServer, brightness_models: Path) -> httpx.Client:
-    return start_server(
-        models=brightness_models, max_body_bytes=LARGEST, queue_bytes=ROOM, request_timeout_s=2, max_streams=8
-    )
+@pytest.fixture(scope="module")
+def server(brightness_models: Path) -> Iterator[httpx.Client]:
+    limits: dict[str, Any] = {"max_body_bytes": LARGEST, "queue_bytes": ROOM, "request_timeout_s": 1, "max_streams": 8}
+    with serving(models=brightness_models, **limits) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -165,42 +165,47 @@ def send_until_closed(opened: socket.socket, content: bytes) -> None:
             opened.sendall(content)
 
 
-def test_a_process_that_stops_answers_what_waits(brightness_models: Path) -> None:
-    with (
-        running(MODELS=str(brightness_models)) as (process, client),
-        open_stream(client) as stream,
-        open_stream(client) as idle,
-    ):
-        assert one_by_one(stream, [GOOD])[0]["index"] == 0
-        for _ in range(20):
-            stream.send(GOOD)
-        os.kill(process.pid, signal.SIGTERM)
-        answers = rest(stream)
-        assert all("targets" in answer for answer in answers)
-        assert rest(idle) == []
-        assert stream.close_code == idle.close_code == 1012
-        assert process.wait(20) == 0
+@pytest.fixture(scope="module")
+def process(brightness_models: Path) -> Iterator[tuple[Process, httpx.Client]]:
+    """A server as a process of its own."""
+    with running(MODELS=str(brightness_models)) as started:
+        yield started
 
 
 def test_the_memory_of_both_sides_is_flat_while_frames_come_faster_than_they_are_answered(
-    brightness_models: Path,
+    process: tuple[Process, httpx.Client],
 ) -> None:
     noise = npy(np.random.default_rng(0).integers(0, 255, (256, 256), np.uint8))
-    with running(MODELS=str(brightness_models)) as (process, client), open_stream(client) as stream:
+    server, client = process
+    with open_stream(client) as stream:
         answers: list[dict[str, Any]] = []
         reading = threading.Thread(target=lambda: answers.extend(rest(stream)))
         reading.start()
         for _ in range(200):
             stream.send(noise)
-        before = resident_mb(process.pid), resident_mb(os.getpid())
+        before = resident_mb(server.pid), resident_mb(os.getpid())
         for _ in range(800):
             stream.send(noise)
         stream.send("end")
         reading.join()
-        after = resident_mb(process.pid), resident_mb(os.getpid())
+        after = resident_mb(server.pid), resident_mb(os.getpid())
     indices = [answer["index"] for answer in answers]
     assert indices == sorted(indices)
     assert len(answers) + answers[-1]["dropped"] == 1000
     assert answers[-1]["dropped"] > 0
     assert after[0] - before[0] < GROWTH_MB
     assert after[1] - before[1] < GROWTH_MB
+
+
+def test_a_process_that_stops_answers_what_waits(process: tuple[Process, httpx.Client]) -> None:
+    server, client = process
+    with open_stream(client) as stream, open_stream(client) as idle:
+        assert one_by_one(stream, [GOOD])[0]["index"] == 0
+        for _ in range(20):
+            stream.send(GOOD)
+        server.send_signal(signal.SIGTERM)
+        answers = rest(stream)
+        assert all("targets" in answer for answer in answers)
+        assert rest(idle) == []
+        assert stream.close_code == idle.close_code == 1012
+    assert server.wait(20) == 0

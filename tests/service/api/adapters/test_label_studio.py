@@ -19,7 +19,7 @@ from service.api.adapters.label_studio.run_lengths import encode_mask
 from service.keys import hash_of
 from service.simulation.scene import make_scene
 from tests.support.frames import png, tiff
-from tests.support.server import StartServer
+from tests.support.server import StartServer, serving
 
 SCENE = make_scene(1, 120, 160)
 BODY = png(SCENE.counts(8))
@@ -35,9 +35,10 @@ CONFIG = """
 TOKEN = "a-legacy-token"
 
 
-@pytest.fixture
-def backend(start_server: StartServer) -> httpx.Client:
-    return start_server(adapters=("labelstudio",), adapter_label="drone")
+@pytest.fixture(scope="module")
+def backend() -> Iterator[httpx.Client]:
+    with serving(adapters=("labelstudio",), adapter_label="drone") as client:
+        yield client
 
 
 class LabelStudio(BaseHTTPRequestHandler):
