@@ -48,7 +48,7 @@ USER 10001:10001
 EXPOSE 8000
 # no proxy: Docker hands the client's proxy settings to containers
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python3", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:' + os.environ['RRCANET_PORT'] + '/readyz', timeout=4)"]
+    CMD ["python3", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://localhost:' + os.environ['RRCANET_PORT'] + '/readyz', timeout=4)"]
 ENTRYPOINT ["rrcanet"]
 CMD ["serve"]
 # last: they change with every build

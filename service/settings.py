@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=DOTENV, extra="ignore", allow_inf_nan=False, frozen=True
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: str = Field("127.0.0.1", description="Address to listen on; `::` takes IPv6 and IPv4.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     device: Device = Field(
         Device.AUTO,

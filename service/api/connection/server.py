@@ -100,7 +100,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's. Afterwards SIGHUP reloads the models and the keys."""
         try:
-            await super().startup(sockets)
+            await super().startup(sockets or self._both_stacks())
         except SystemExit:  # uvicorn has logged the error of the operating system
             host, port = self.state.settings.host, self.state.settings.port
             logger.critical("the service cannot listen on %s, port %d; %s", host, port, OTHER_ADDRESS)
@@ -127,6 +127,19 @@ class Server(uvicorn.Server):
             timer = threading.Timer(LAST_RUN_S, self.leave_stuck_threads)
             timer.daemon = True
             timer.start()
+
+    def _both_stacks(self) -> list[socket.socket] | None:
+        """For ``::`` a socket that takes IPv4, too: asyncio's own would take IPv6 alone. None for other addresses."""
+        settings = self.state.settings
+        if settings.host != "::" or not socket.has_dualstack_ipv6():
+            return None
+        try:
+            listener = socket.create_server(("::", settings.port), family=socket.AF_INET6, dualstack_ipv6=True)
+        except OSError as error:
+            logger.error("%s", error)
+            raise SystemExit(1) from error
+        logger.info("running on http://[::]:%d (IPv6 and IPv4)", listener.getsockname()[1])
+        return [listener]
 
     def _refuse_later(self) -> None:
         asyncio.get_running_loop().call_later(self._drain_delay, self._refuse)

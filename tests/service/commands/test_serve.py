@@ -4,11 +4,16 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+
+import httpx
 
 from service.simulation.scene import make_scene
 from tests.support import frames
 from tests.support.server import CODE, failing, running
+from tests.support.waiting import wait_until
+from tests.support.wire import free_port
 
 
 def test_it_serves_until_sigterm_and_exits_with_0() -> None:
@@ -50,6 +55,26 @@ def test_cuda_refuses_to_run_on_a_cpu() -> None:
     result = failing("--device", "cuda")
     assert result.returncode == 1
     assert "NVIDIA driver" in result.stderr
+
+
+def test_two_colons_take_both_kinds_of_addresses() -> None:
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-c", CODE, "serve", "--host", "::", "--port", str(port)], stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            for host in ("127.0.0.1", "[::1]"):
+                wait_until(partial(_is_live, f"http://{host}:{port}/livez"), f"{host} does not answer")
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+def _is_live(address: str) -> bool:
+    try:
+        return httpx.get(address).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def test_a_port_that_is_taken_ends_the_start_with_the_options_that_change_it() -> None:
