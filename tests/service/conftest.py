@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from service.detection.detector import Detector
 from service.models.repository import load_detector
 from service.runtime import Device
 from tests.support.small_models import Rule, write_small_model
-from tests.support.tools import require_tool
+from tests.support.tools import chromium
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +35,5 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Detector:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium."""
-    program = require_tool("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])  # CI runs as root
+    with chromium() as browser:
         yield browser
-        browser.close()

@@ -3,8 +3,11 @@
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 
 def require_tool(name: str) -> str:
@@ -15,6 +18,16 @@ def require_tool(name: str) -> str:
     if os.environ.get("CI"):
         pytest.fail(f"{name} is not installed; .ci/run installs it")
     pytest.skip(f"{name} is not installed")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser. While it is open, no test may start an event loop in the same thread."""
+    program = require_tool("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])  # CI runs as root
+        yield browser
+        browser.close()
 
 
 def require_module(name: str) -> None:

@@ -4,20 +4,17 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.service.web.look import DESKTOP, new_tab, watched
-from tests.support.tools import require_tool
+from tests.support.tools import chromium
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium."""
-    program = require_tool("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])  # CI runs as root
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
