@@ -1,0 +1,5 @@
+"""Run the simulation: ``python -m benchmarks.scaling``."""
+
+from benchmarks.scaling.command import main
+
+main()
