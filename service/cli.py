@@ -17,6 +17,7 @@ OWN: Final = {
     "simulate": "service.commands.simulate:simulate_command",
 }
 SERVING, TRAINING = "cpu", "train"  # extras
+EXTRAS: Final = dict.fromkeys(OWN, SERVING) | {"bulk": "bulk"}  # of commands; all others need that of training
 
 
 class Commands(click.Group):
@@ -51,7 +52,7 @@ def _known() -> dict[str, EntryPoint]:
 
 
 def _unavailable(name: str, missing: ModuleNotFoundError) -> click.Command:
-    extra = SERVING if name in OWN else TRAINING
+    extra = EXTRAS.get(name, TRAINING)
 
     def explain(**_: object) -> None:
         raise click.UsageError(

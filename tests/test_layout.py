@@ -8,7 +8,7 @@ import pytest
 from tests.support.paths import ROOT
 
 MOST_FILES = 14  # Python files beside each other
-CODE = ("rrcanet", "service", "model", "export", "intensity", "benchmarks")
+CODE = ("rrcanet", "service", "model", "export", "intensity", "distributed", "benchmarks")
 
 
 def python_files(folder: str) -> list[Path]:

@@ -14,31 +14,42 @@ Item = TypeVar("Item")
 
 
 def progress(
-    items: Iterable[Item], total: int | None, doing: str, unit: str, *, with_rate: bool = False
+    items: Iterable[Item],
+    total: int | None,
+    doing: str,
+    unit: str,
+    *,
+    with_rate: bool = False,
+    before: int = 0,
+    every: int = LINES_EVERY,
 ) -> Iterator[Item]:
     """Yield the items and report on standard error how many are done. ``unit`` is the name of one item: ``frame``.
 
-    ``total`` is None if nobody knows it. A bar always has the rate and the time left; lines have them ``with_rate``.
+    ``total`` is None if nobody knows it. A bar always has the rate and the time left; lines have them ``with_rate``,
+    and come after ``every`` items. An earlier run has done ``before`` items: they are done, but not part of the rate.
     """
     if sys.stderr.isatty():
-        yield from tqdm(items, total=total, desc=doing, unit=unit)
+        yield from tqdm(items, total=total, desc=doing, unit=unit, initial=before)
     else:
-        yield from _lines(items, total, unit, with_rate)
+        yield from _lines(items, total, unit, with_rate, before, every)
 
 
-def _lines(items: Iterable[Item], total: int | None, unit: str, with_rate: bool) -> Iterator[Item]:
-    """Report every ``LINES_EVERY`` items, and earlier if items take long; short work reports nothing."""
+def _lines(
+    items: Iterable[Item], total: int | None, unit: str, with_rate: bool, before: int, every: int
+) -> Iterator[Item]:
+    """Report after every so many items, and earlier if items take long; short work reports nothing."""
     began = reported = time.monotonic()
-    for count, item in enumerate(items, 1):
+    for count, item in enumerate(items, before + 1):
         yield item
         now = time.monotonic()
-        if count % LINES_EVERY == 0 or now - reported >= LONGEST_SILENCE_S:
+        if count % every == 0 or now - reported >= LONGEST_SILENCE_S:
             done = f"{count} {unit}s" if total is None else f"{count} of {total} {unit}s"
-            click.echo(done + (_rate(count, total, now - began) if with_rate else ""), err=True)
+            left = None if total is None else max(total - count, 0)
+            click.echo(done + (_rate(count - before, left, now - began) if with_rate else ""), err=True)
             reported = now
 
 
-def _rate(count: int, total: int | None, seconds: float) -> str:
+def _rate(count: int, to_do: int | None, seconds: float) -> str:
     rate = count / max(seconds, 1e-9)
-    left = "" if total is None else f", {max(total - count, 0) / rate:.0f} s left"
+    left = "" if to_do is None else f", {to_do / rate:.0f} s left"
     return f", {rate:.1f} a second{left}"

@@ -1,8 +1,9 @@
 """The steps from a frame to its targets; the API and ``rrcanet detect`` both use them."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -131,6 +132,24 @@ class Detector:
     def infer(self, prepared: Prepared) -> NDArray[np.float32]:
         """Run the network: probabilities ``[H, W]`` of the frame's pixels, all zero for a constant frame."""
         return prepared.join(self.runtime.probabilities(one)[0] for one in prepared.inputs)
+
+    def infer_all(self, frames: Sequence[Prepared]) -> list[NDArray[np.float32]]:
+        """As ``infer``, of many frames: inputs of the same shape run together, ``batch_pixels`` at most in a run."""
+        answers: dict[int, NDArray[np.float32]] = {}
+        for batch in self._batches([one for frame in frames for one in frame.inputs]):
+            together = self.runtime.probabilities(np.concatenate(batch))
+            answers |= {id(one): answer for one, answer in zip(batch, together, strict=True)}
+        return [frame.join(answers[id(one)] for one in frame.inputs) for frame in frames]
+
+    def _batches(self, inputs: Iterable[NDArray[np.float32]]) -> Iterator[list[NDArray[np.float32]]]:
+        for _, alike in groupby(sorted(inputs, key=np.shape), key=np.shape):
+            batch: list[NDArray[np.float32]] = []
+            for one in alike:
+                if batch and (len(batch) + 1) * one.size > self.runtime.batch_pixels:
+                    yield batch
+                    batch = []
+                batch.append(one)
+            yield batch
 
     def finish(self, prepared: Prepared, probabilities: NDArray[np.float32], options: Options) -> Detection:
         """Find targets in probabilities ``[H, W]``; a pixel that is NaN or infinite never belongs to a target."""

@@ -115,12 +115,17 @@ def load_folder(folder: Path, device: Device, canary: Canary | None = None) -> R
     return Repository(detectors, canary)
 
 
-def load_detector(path: Path, device: Device) -> Detector:
+def load_detector(path: Path, device: Device, threads: int | None = None) -> Detector:
     """Load one file and check its golden frame, which also warms the session up.
+
+    Args:
+        path: the model file.
+        device: where it runs.
+        threads: CPU threads of one inference; all that this process may use by default.
 
     Raises:
         ModelFault: the file cannot be served.
     """
-    runtime = Runtime(path, device)
+    runtime = Runtime(path, device, threads)
     runtime.check_golden()
     return Detector(runtime)

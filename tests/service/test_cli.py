@@ -13,7 +13,7 @@ from service.cli import main
 from tests.support.installed import project, training_commands, write_entry_points
 from tests.support.paths import ROOT
 
-SERVING = ("bench", "detect", "serve", "simulate")  # run without any extra
+SERVING = ("bench", "bulk", "detect", "serve", "simulate")  # run without torch
 SERVING_INSTALL = "import sys; sys.modules['torch'] = None; from service.cli import main; main()"
 
 
@@ -54,6 +54,17 @@ def test_a_command_without_its_extra_names_what_to_install(installed: Path, argu
     assert "rrcanet train needs torch" in ended.stderr
     assert f"{shlex.quote(sys.executable)} -m pip install 'rrcanet-serve[train]'" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_bulk_names_its_own_extra(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(installed)
+    for module in [name for name in sys.modules if name.partition(".")[0] == "distributed"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    ended = CliRunner().invoke(main, ["bulk", "frames", "--out", "targets"])
+    assert ended.exit_code == 2
+    assert "rrcanet bulk needs pyarrow" in ended.stderr
+    assert "pip install 'rrcanet-serve[bulk]'" in ended.stderr
 
 
 def test_help_of_a_command_without_its_extra_names_it_too(installed: Path) -> None:

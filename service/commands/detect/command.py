@@ -4,15 +4,14 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
-from click.core import ParameterSource
 from tqdm import tqdm
 
-from intensity import Range
 from rrcanet.frames import RAW_SUFFIXES, SUFFIXES
 from service.commands.detect.coco_images import read_coco_images
+from service.commands.detect.options import choose, detection_options
 from service.commands.detect.reading import read_frames
 from service.commands.detect.sources import Source, SourceFault, find_sources
 from service.commands.detect.tracks import tracking
@@ -20,45 +19,25 @@ from service.commands.detect.types import ConfirmationType, SourceType
 from service.commands.detect.video.address import stream_name
 from service.commands.detect.writers import FILES, Format, Result, Writer, open_writer
 from service.commands.interruption import termination_interrupts
-from service.commands.options import FiniteRange, RadiometryType, RangeType
+from service.commands.options import FiniteRange
 from service.commands.progress import progress
 from service.detection.detector import Detector
-from service.detection.options import Options, Polarity, Radiometry, RangeMode
-from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity, false_alarm_rate
+from service.detection.options import Options
 from service.errors import ServiceError
 from service.extras import how_to_install
-from service.frames import LONGEST_SIDE, MOST_BYTES, Frame, RawLayout, RawType, Reading, layout_fault, parse_rows
+from service.frames import Frame, RawLayout, Reading
 from service.models.repository import load_detector
-from service.pretrained import DEFAULT
-from service.runtime import Device, ModelFault
+from service.runtime import ModelFault
 from service.tracking import TrackSettings
 
 EPILOG: Final = "Example: rrcanet detect frames/ --format csv --out results"
-RAW_TYPES: Final = click.Choice([one.value for one in RawType])
 FORMATS: Final = click.Choice([one.value for one in Format])
-POLARITIES: Final = click.Choice([one.value for one in Polarity])
 FORMAT_HELP: Final = (
     f"{', '.join(f'{form} writes {name}' for form, name in FILES.items())}, png writes one mask per frame, "
     "overlay pictures or a video with markers; docs/reference/cli.md has the fields."
 )
 FRAMES_HELP: Final = "Also write this file with one row per frame: size, range, and number of targets or error."
 COCO_HELP: Final = "COCO annotation file: --format coco writes the ids of its images, found by their file_name."
-CONFIDENCE_HELP: Final = "Leave out targets below this confidence, a calibrated probability."
-SENSITIVITIES: Final = click.Choice([one.value for one in Sensitivity])
-SENSITIVITY_HELP: Final = (
-    "Leave out targets by a rate of false alarms in a million pixels: "
-    f"{', '.join(f'{name} {rate:g}' for name, rate in FALSE_ALARMS_PER_MPX.items())}. The model needs a measured curve."
-)
-POLARITY_HELP: Final = (
-    "white_hot: targets are brighter than their background; "
-    "black_hot: targets are darker, so the frame is inverted before the network runs."
-)
-RADIOMETRY_HELP: Final = (
-    "How counts become temperatures: counts times GAIN plus OFFSET are degrees Celsius, for example 0.04:-273.15."
-)
-SIDES: Final = click.IntRange(1, LONGEST_SIDE)
-BYTES: Final = click.IntRange(0, MOST_BYTES)
-UNIT: Final = FiniteRange(0, 1)
 
 
 @click.command("detect", epilog=EPILOG)
@@ -71,59 +50,12 @@ UNIT: Final = FiniteRange(0, 1)
 )
 @click.option("-r", "--recursive", is_flag=True, help="Also search folders within folders.")
 @click.option(
-    "--model",
-    type=click.Path(path_type=Path),
-    default=DEFAULT,
-    help="Model file; by default the one that comes with the package.",
-)
-@click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results; standard output by default."
 )
 @click.option("--format", "form", type=FORMATS, default=Format.JSON.value, show_default=True, help=FORMAT_HELP)
 @click.option("--frames-csv", type=click.Path(dir_okay=False, path_type=Path), help=FRAMES_HELP)
 @click.option("--coco-images", type=click.Path(exists=True, dir_okay=False, path_type=Path), help=COCO_HELP)
-@click.option(
-    "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
-)
-@click.option(
-    "--threshold",
-    type=UNIT,
-    help="Pixels above this probability belong to targets; by default the model card's threshold.",
-)
-@click.option("--min-confidence", type=UNIT, default=0.0, show_default=True, help=CONFIDENCE_HELP)
-@click.option("--sensitivity", type=SENSITIVITIES, help=SENSITIVITY_HELP)
-@click.option(
-    "--false-alarms-per-mpx",
-    type=FiniteRange(0, min_open=True),
-    help="As --sensitivity, with a rate of your own.",
-)
-@click.option(
-    "--min-area", type=click.IntRange(1), default=1, show_default=True, help="Leave out targets of fewer pixels."
-)
-@click.option("--max-targets", type=click.IntRange(0), default=1000, show_default=True, help="Most targets per frame.")
-@click.option(
-    "--range",
-    "span",
-    type=RangeType(),
-    default="auto",
-    show_default=True,
-    help="How counts map to intensity: auto, dtype, minmax or LO:HI.",
-)
-@click.option("--polarity", type=POLARITIES, default=Polarity.WHITE_HOT.value, show_default=True, help=POLARITY_HELP)
-@click.option("--width", type=SIDES, help="Pixels per raw row. Files of raw rows need --width, --height and --dtype.")
-@click.option("--height", type=SIDES, help="Raw rows per frame; a file may hold several frames back to back.")
-@click.option("--dtype", type=RAW_TYPES, help="Type of raw pixels.")
-@click.option("--skip", type=BYTES, default=0, show_default=True, help="Bytes before the first raw row.")
-@click.option(
-    "--stride",
-    type=click.IntRange(1, MOST_BYTES),
-    help="Bytes from one raw row to the next.",
-)
-@click.option("--rows", metavar="TOP:BOTTOM", help="Raw rows of the picture, without telemetry and BOTTOM.")
-@click.option("--fill", type=FiniteRange(), help="A count that means no data; such pixels are left out as NaN is.")
-@click.option("--byteswap", is_flag=True, help="Swap the two bytes of every 16-bit count.")
-@click.option("--radiometric", is_flag=True, help="Read the raw counts that a JPEG of a FLIR camera carries.")
-@click.option("--radiometry", type=RadiometryType(), help=RADIOMETRY_HELP)
+@detection_options
 @click.option(
     "--track", is_flag=True, help="Link the targets of frames that follow each other, and write their tracks."
 )
@@ -153,35 +85,16 @@ UNIT: Final = FiniteRange(0, 1)
 def detect_command(
     frames: tuple[Path | str, ...],
     recursive: bool,
-    model: Path,
     out: Path | None,
     form: Format,
     frames_csv: Path | None,
     coco_images: Path | None,
-    device: Device,
-    threshold: float | None,
-    min_confidence: float,
-    sensitivity: Sensitivity | None,
-    false_alarms_per_mpx: float | None,
-    min_area: int,
-    max_targets: int,
-    span: RangeMode | Range,
-    polarity: Polarity,
-    width: int | None,
-    height: int | None,
-    dtype: RawType | None,
-    skip: int,
-    stride: int | None,
-    rows: str | None,
-    fill: float | None,
-    byteswap: bool,
-    radiometric: bool,
-    radiometry: Radiometry | None,
     track: bool,
     track_confirm: tuple[int, int],
     track_gate: float,
     max_frames: int | None,
     stall_timeout: float,
+    **given: Any,
 ) -> None:
     """Find small targets in frames: files, folders of files, - for standard input, videos, or an rtsp:// address.
 
@@ -189,21 +102,21 @@ def detect_command(
     that could not be read is named, and the other frames are still processed. An interrupted run keeps the results file
     of an earlier run. Videos and streams need the extra video. A stream runs until Ctrl-C, which is no error.
     """
-    rate = _false_alarm_rate(sensitivity, false_alarms_per_mpx)
-    options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity), rate, radiometry)
+    chosen = choose(**given)
     if coco_images is not None and form != Format.COCO:
         raise click.UsageError("--coco-images needs --format coco")
-    raw, reading = _layout(width, height, dtype, skip, stride, rows), Reading(fill, byteswap, radiometric)
-    sources = _find(frames, raw, recursive, out)
+    sources = _find(frames, chosen.raw, recursive, out)
     settings = TrackSettings(*track_confirm, gate=track_gate) if track else None
     if any(source.is_video for source in sources):
         _require_video()
     try:
         with termination_interrupts():
             images = read_coco_images(coco_images) if coco_images else None
-            detector = load_detector(model, Device(device))
-            detector.check(options)
-            run = _Run(detector, options, (raw, reading), settings is not None, max_frames, stall_timeout)
+            detector = load_detector(chosen.model, chosen.device)
+            detector.check(chosen.options)
+            run = _Run(
+                detector, chosen.options, (chosen.raw, chosen.reading), settings is not None, max_frames, stall_timeout
+            )
             opened = open_writer(
                 Format(form), out, detector, sources, images=images, frames_csv=frames_csv, track=track
             )
@@ -252,37 +165,12 @@ def _require_video() -> None:
         raise click.ClickException(f"videos need the extra video: {how_to_install('video')}") from error
 
 
-def _false_alarm_rate(sensitivity: Sensitivity | None, false_alarms_per_mpx: float | None) -> float | None:
-    source = click.get_current_context().get_parameter_source
-    others = {name: source(name) is not ParameterSource.DEFAULT for name in ("min_confidence", "threshold")}
-    try:
-        return false_alarm_rate(sensitivity and Sensitivity(sensitivity), false_alarms_per_mpx, others)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-
-
 def _describe(error: BaseException) -> str:
     """Why the run ended, and where its results so far are."""
     reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
     if isinstance(error, ServiceError):
         reason = error.detail
     return "; ".join([reason, *getattr(error, "__notes__", ())])
-
-
-def _layout(
-    width: int | None, height: int | None, dtype: RawType | None, skip: int, stride: int | None, rows: str | None
-) -> RawLayout | None:
-    if (width, height, dtype, skip, stride, rows) == (None, None, None, 0, None, None):
-        return None
-    if width is None or height is None or dtype is None:
-        raise click.UsageError("raw rows need all three of --width, --height and --dtype")
-    try:
-        layout = RawLayout(width, height, RawType(dtype), skip, stride, None if rows is None else parse_rows(rows))
-    except ValueError as error:
-        raise click.UsageError(f"--rows {error}") from error
-    if fault := layout_fault(layout):
-        raise click.UsageError(f"--{fault}")
-    return layout
 
 
 def _find(frames: Iterable[Path | str], raw: RawLayout | None, recursive: bool, out: Path | None) -> list[Source]:

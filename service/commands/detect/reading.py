@@ -1,6 +1,8 @@
 """Reads the frames of a file or of standard input."""
 
 import sys
+from collections.abc import Callable
+from pathlib import PurePath
 from typing import Final
 
 from rrcanet.frames import SUFFIXES
@@ -20,11 +22,25 @@ def read_frames(source: Source, raw: RawLayout | None, reading: Reading = AS_STO
         reading: how counts are read.
         raw: the layout of raw rows; it is ignored if the file's suffix names a format.
     """
+    return frames_of(lambda: _content(source), source.name, raw, reading)
+
+
+def frames_of(
+    read: Callable[[], bytes], name: str, raw: RawLayout | None, reading: Reading = AS_STORED
+) -> list[Frame | ServiceError]:
+    """As ``read_frames``, of a file that ``read`` gives the bytes of.
+
+    Args:
+        read: may raise OSError.
+        name: of the file, with its suffix.
+        raw: the layout of raw rows; it is ignored if the suffix names a format.
+        reading: how counts are read.
+    """
     try:
-        content = _content(source)
+        content = read()
         budget = Budget(MAX_FRAMES, max(MAX_PIXELS, len(content)))  # one pixel per byte cannot be a bomb
-        rows = None if source.path.suffix.lower() in SUFFIXES else raw
-        return decode_file(content, budget, source.name, raw=rows, hint="" if raw else RAW_HINT, reading=reading)
+        rows = None if PurePath(name).suffix.lower() in SUFFIXES else raw
+        return decode_file(content, budget, name, raw=rows, hint="" if raw else RAW_HINT, reading=reading)
     except ServiceError as fault:
         return [fault]
     except OSError as error:

@@ -84,11 +84,20 @@ def _find(argument: Path, suffixes: Sequence[str], recursive: bool, results: Pat
     if argument == STDIN or not argument.is_dir():
         yield _Found(argument, 1)
         return
-    files = sorted(path for path in _walk(argument, recursive, results) if path.suffix.lower() in suffixes)
+    files = find_files(argument, suffixes, recursive, results)
     if not files:
         hint = "" if recursive else "; use --recursive to search the folders in it"
         raise SourceFault(f"{argument} has no frames ({', '.join(suffixes)}){hint}")
     yield from (_Found(path, len(path.relative_to(argument).parts)) for path in files)
+
+
+def find_files(folder: Path, suffixes: Sequence[str], recursive: bool, results: Path | None) -> list[Path]:
+    """The files of frames in a folder, sorted; the arguments are those of ``find_sources``.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    return sorted(path for path in _walk(folder, recursive, results) if path.suffix.lower() in suffixes)
 
 
 def _walk(argument: Path, recursive: bool, results: Path | None) -> Iterator[Path]:

@@ -1,0 +1,120 @@
+"""``rrcanet bulk``: targets of many frames, as Parquet."""
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from distributed.job import Job
+from distributed.parts import Parts, PartsFault, open_parts
+from distributed.processes import run_on_processes
+from distributed.rows import Row
+from distributed.store import File, Store, open_store
+from rrcanet.frames import RAW_SUFFIXES, SUFFIXES
+from service.commands.detect.options import Choice, choose, detection_options
+from service.commands.detect.sources import SourceFault
+from service.commands.interruption import termination_interrupts
+from service.commands.progress import progress
+from service.detection.detector import Detector
+from service.errors import ServiceError
+from service.runtime import Device, ModelFault, Runtime, missing_for_cuda
+from service.runtime.cpus import available_cpus
+
+EPILOG: Final = "Example: rrcanet bulk frames/ --out targets"
+PART_FRAMES: Final = 1000
+LINES_EVERY: Final = 1000
+WORKERS_HELP: Final = "Worker processes; by default one for each CPU, or one for the GPU."
+PART_HELP: Final = "Frames after which a Parquet file is written; a kill costs the work on so many frames at the most."
+
+
+@click.command("bulk", epilog=EPILOG)
+@click.argument("source", metavar="SOURCE")
+@click.option("--out", required=True, metavar="DIR", help="Folder or address for Parquet files.")
+@click.option("--workers", type=click.IntRange(1), help=WORKERS_HELP)
+@click.option("--part-frames", type=click.IntRange(1), default=PART_FRAMES, show_default=True, help=PART_HELP)
+@detection_options
+def bulk_command(source: str, out: str, workers: int | None, part_frames: int, **given: Any) -> None:
+    """Find small targets in all frames of a file, a folder and the folders in it, or an address as s3://bucket/frames.
+
+    Each frame becomes one row of a Parquet file in DIR. A frame that cannot be read is a row with an error. After an
+    interruption, the same command continues: each frame has exactly one row in the end.
+    """
+    chosen = choose(**given)
+    try:
+        with termination_interrupts():
+            _run(chosen, source, open_store(out), workers, part_frames)
+    except SourceFault as fault:
+        raise click.UsageError(str(fault)) from fault
+    except KeyboardInterrupt as interrupt:
+        raise click.ClickException("interrupted; the same command continues") from interrupt
+    except ServiceError as fault:
+        raise click.ClickException(fault.detail) from fault
+    except (ModelFault, PartsFault, OSError) as fault:
+        raise click.ClickException(str(fault)) from fault
+
+
+def _run(chosen: Choice, source: str, out: Store, workers: int | None, part_frames: int) -> None:
+    files_store = open_store(source)
+    files = _find(files_store, chosen, out)
+    job, workers = _job(chosen, files_store, workers)
+    with open_parts(out, job.settings, part_frames) as parts:
+        left = [file for file in files if file.path not in parts.done]
+        done = len(files) - len(left)
+        if done:
+            click.echo(f"{done} of {len(files)} files are done already", err=True)
+        _write(run_on_processes(job, left, workers), parts, len(files), done)
+
+
+def _find(source: Store, chosen: Choice, out: Store) -> list[File]:
+    suffixes = (*SUFFIXES, *RAW_SUFFIXES) if chosen.raw else SUFFIXES
+    return source.find(suffixes, Path(out.base) if out.is_local else None)
+
+
+def _job(chosen: Choice, store: Store, workers: int | None) -> tuple[Job, int]:
+    """What every worker is given, and their number."""
+    device = _device(chosen.device)
+    workers = workers or _default_workers(device)
+    share = max(1, available_cpus() // workers)
+    runtime = Runtime(chosen.model, Device.CPU, 1)
+    Detector(runtime).check(chosen.options)
+    model = (runtime.card.name, runtime.card.version, runtime.sha256)
+    how = (chosen.options, chosen.raw, chosen.reading)
+    return Job(chosen.model.absolute(), device, share, share, store, *how, *model), workers
+
+
+def _device(requested: Device) -> Device:
+    """The CPU if ``auto`` finds no GPU; one line says so, and not one for each worker."""
+    missing = missing_for_cuda() if requested is Device.AUTO else None
+    if missing is None:
+        return requested
+    click.echo(f"running on the CPU: {missing}", err=True)
+    return Device.CPU
+
+
+def _default_workers(device: Device) -> int:
+    """One for each CPU: two processes with a thread each do more than one with two threads. A GPU takes batches."""
+    return available_cpus() if device is Device.CPU else 1
+
+
+def _write(results: Generator[list[Row]], parts: Parts, total: int, done: int) -> None:
+    """Write rows as they come, and report progress and errors."""
+    frames = errors = 0
+    with closing(results):
+        for rows in progress(
+            _files(results), total, "detecting", "file", with_rate=True, before=done, every=LINES_EVERY
+        ):
+            parts.add(rows)
+            frames += len(rows)
+            errors += sum(row["error"] is not None for row in rows)
+    click.echo(f"{frames} frames, {errors} of them with an error", err=True)
+
+
+def _files(results: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """The rows of one file at a time."""
+    for rows in results:
+        by_path: dict[str, list[Row]] = {}
+        for row in rows:
+            by_path.setdefault(row["path"], []).append(row)
+        yield from by_path.values()
