@@ -12,11 +12,12 @@ from typing import Any, Final
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from service.api.connection.limits import CONNECTIONS, MESSAGES, Connections, Messages
-from service.api.connection.slow_client import UNREAD_TIMEOUT_S, SlowClientTimer
+from service.api.connection.slow_client import SlowClientTimer
 
 WRAPPING: Final = 65_536  # bytes of frame headers and pings
 PIECE: Final = 8_192  # bytes
 AT_ONCE_S: Final = 0.002
+LAST_S: Final = 20.0  # for the client to take what was written last, and to close
 
 quiet = logging.getLogger("service.api.connection.websocket")  # uvicorn logs the address and the query of each client
 quiet.setLevel(logging.WARNING)
@@ -196,4 +197,4 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
             self.handle_parser_exception()
 
     def _abort_later(self) -> None:
-        self.loop.call_later(self.close_timeout + UNREAD_TIMEOUT_S, self.transport.abort)
+        self.loop.call_later(LAST_S, self.transport.abort)

@@ -66,7 +66,6 @@ OVERRIDDEN_IN_WEBSOCKET: Final = {
 OF_WEBSOCKET: Final = {
     "app_state",
     "close_sent",
-    "close_timeout",
     "conn",
     "handshake_complete",
     "logger",
