@@ -190,6 +190,8 @@ class Request(Generic[A]):
         self.timing.targets += len(confidences)
         for confidence in confidences:
             observe(confidence)
+        if plan.camera is not None:
+            metrics.cameras.observe(plan.camera, detections)
         return detections
 
 

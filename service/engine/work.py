@@ -18,11 +18,15 @@ Key = tuple[Detector, tuple[int, ...]]  # tensors of one model and one shape may
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which model answers a request, how, and until when; ``deadline`` is a time of ``time.monotonic``."""
+    """Which model answers a request, how, and until when; ``deadline`` is a time of ``time.monotonic``.
+
+    ``camera`` is the name that the client gives to the camera of the frames.
+    """
 
     detector: Detector
     options: Options
     deadline: float
+    camera: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from service.errors import Reason
+from service.observability.cameras import Cameras
 from service.observability.timing import STAGES
 
 # from a quarter of a millisecond to half a minute, each bound twice the one before
@@ -103,6 +104,7 @@ class Metrics:
         self._stuck_threads = Gauge(
             "rrcanet_stuck_threads", "Threads with a request whose deadline has passed.", registry=registry
         )
+        self.cameras = Cameras(registry)
         # labels are looked up once: the look-up costs more than the counting
         self.requests_of = cache(lambda route, status, model: requests.labels(route, str(status), *model))
         self.duration_of = cache(lambda route, model: request_duration.labels(route, *model))

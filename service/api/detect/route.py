@@ -19,6 +19,7 @@ from service.api.openapi.tags import Tag
 from service.engine.work import Plan
 from service.errors import Reason
 from service.frames import ACCEPTED
+from service.observability.cameras import HEADER, MOST_CAMERAS
 from service.observability.metrics import MODEL
 from service.observability.timing import Timing
 from service.server.state import ServerState
@@ -34,6 +35,12 @@ FORM: Final = {
     "properties": dict.fromkeys(PART_NAMES, FILES),
     "additionalProperties": False,
     "minProperties": 1,
+}
+CAMERA: Final = {
+    "name": HEADER,
+    "in": "header",
+    "description": f"Name of the camera for the metrics; at most {MOST_CAMERAS} cameras are told apart.",
+    "schema": {"type": "string"},
 }
 BODY: Final[dict[str, Any]] = {
     "required": True,
@@ -74,7 +81,7 @@ class DetectFirst:
 @router.post(
     PATH,
     summary="Find small targets in infrared frames",
-    openapi_extra={"parameters": PARAMETERS, "requestBody": BODY},
+    openapi_extra={"parameters": [*PARAMETERS, CAMERA], "requestBody": BODY},
     responses=ANSWER | problems(Reason.NOT_ACCEPTABLE, *OF_FRAMES),
 )
 async def detect(request: Request) -> Response:
@@ -90,7 +97,7 @@ async def detect(request: Request) -> Response:
     latest = timing.began + settings.request_timeout_s
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
     late = Reason.REQUEST_TIMEOUT if deadline == latest else Reason.DEADLINE_EXCEEDED
-    plan = Plan(detector, query.options, deadline)
+    plan = Plan(detector, query.options, deadline, request.headers.get(HEADER))
     if media_type is MediaType.LINES:
         from service.api.detect.lines import answer_lines  # few requests ask for it
 

@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-SENT: Final = ("Authorization", "X-API-Key", "Content-Type", "Content-Encoding", "X-Request-Id")
+SENT: Final = ("Authorization", "X-API-Key", "Content-Type", "Content-Encoding", "X-Request-Id", "X-Camera-Id")
 READ: Final = ("X-Request-Id", "Server-Timing", "Retry-After")  # headers of answers that pages may read
 PREFLIGHT_S: Final = 600  # a browser asks again after this time
 

@@ -22,6 +22,7 @@ from service.detection.detector import Detector
 from service.engine.admission import Places
 from service.engine.work import Plan
 from service.errors import Reason, ServiceError
+from service.observability.cameras import HEADER
 from service.observability.timing import Timing
 from service.server.state import ServerState
 
@@ -48,6 +49,7 @@ class Session:
     ) -> None:
         self._socket, self._server, self._query, self._detector = socket, server, query, detector
         self._waiting = waiting
+        self._camera = socket.headers.get(HEADER)
         self._code, self._why = DONE, ""
         self._slots = asyncio.Semaphore(AT_WORK)
         self._started: asyncio.Queue[asyncio.Task[FrameAnswer] | None] = asyncio.Queue()
@@ -128,7 +130,7 @@ class Session:
             assert frame.fault is not None
             raise frame.fault
         with places:
-            plan = Plan(self._current_detector(), self._query.options, frame.deadline)
+            plan = Plan(self._current_detector(), self._query.options, frame.deadline, self._camera)
             parts = [message_part(frame.content, self._query)]
             read = partial(read_frame, frame.index, parts, plan, self._query, self._server.settings.max_pixels)
             return await self._server.engine.answer(read, places, frame.timing, frame.deadline)

@@ -1,0 +1,63 @@
+"""Metrics of what each camera shows, from requests that name their camera. Their number is bounded."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Summary
+from prometheus_client.metrics import MetricWrapperBase
+
+from service.detection.detector import Detection
+
+HEADER: Final = "X-Camera-Id"
+MOST_CAMERAS: Final = 64
+OTHER: Final = "other"  # cameras beyond them, and names that are no names
+NAME: Final = re.compile(r"[\w.:/-]{1,64}", re.ASCII)
+LABEL: Final = ("camera",)
+
+
+class Camera:
+    """The metrics of one camera."""
+
+    def __init__(self, metrics: Sequence[MetricWrapperBase], name: str) -> None:
+        labelled = [metric.labels(name) for metric in metrics]
+        self._frames, self._targets, self._empty, self._confidence, self._scr, self._range, self._low = labelled
+
+    def observe(self, detections: Sequence[Detection]) -> None:
+        """Count frames and what was found in them."""
+        for detection in detections:
+            targets = detection.found.targets
+            self._frames.inc()
+            self._targets.inc(len(targets))
+            self._empty.inc(not targets)
+            self._range.observe(detection.span.high - detection.span.low)
+            self._low.observe(max(0.0, detection.span.low))  # sums that fall look like a restart
+            for target in targets:
+                self._confidence.observe(target.confidence)
+                if target.signal is not None and target.signal.scr is not None:
+                    self._scr.observe(target.signal.scr)
+
+
+class Cameras:
+    """The first cameras that are named have series of their own until the process ends."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._metrics = (
+            Counter("rrcanet_camera_frames", "Frames of a camera.", LABEL, registry=registry),
+            Counter("rrcanet_camera_targets", "Targets in frames of a camera.", LABEL, registry=registry),
+            Counter("rrcanet_camera_empty_frames", "Frames of a camera without targets.", LABEL, registry=registry),
+            Summary("rrcanet_camera_confidence", "Confidence of targets.", LABEL, registry=registry),
+            Summary("rrcanet_camera_contrast", "Signal-to-clutter ratio of targets.", LABEL, registry=registry),
+            Summary("rrcanet_camera_range_counts", "Counts between both ends of the range.", LABEL, registry=registry),
+            Summary("rrcanet_camera_low_counts", "Lower end of the range.", LABEL, registry=registry),
+        )
+        self._known = {OTHER: Camera(self._metrics, OTHER)}
+
+    def observe(self, name: str, detections: Sequence[Detection]) -> None:
+        """Count frames of a camera, in any thread."""
+        camera = self._known.get(name)
+        if camera is None:
+            camera = self._known[OTHER]
+            if len(self._known) <= MOST_CAMERAS and NAME.fullmatch(name):
+                camera = self._known[name] = Camera(self._metrics, name)
+        camera.observe(detections)
