@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Summary
-from prometheus_client.metrics import MetricWrapperBase
 
 from service.detection.detector import Detection
 
@@ -19,9 +18,9 @@ LABEL: Final = ("camera",)
 class Camera:
     """The metrics of one camera."""
 
-    def __init__(self, metrics: Sequence[MetricWrapperBase], name: str) -> None:
-        labelled = [metric.labels(name) for metric in metrics]
-        self._frames, self._targets, self._empty, self._confidence, self._scr, self._range, self._low = labelled
+    def __init__(self, counters: Sequence[Counter], summaries: Sequence[Summary], name: str) -> None:
+        self._frames, self._targets, self._empty = (counter.labels(name) for counter in counters)
+        self._confidence, self._scr, self._range, self._low = (summary.labels(name) for summary in summaries)
 
     def observe(self, detections: Sequence[Detection]) -> None:
         """Count frames and what was found in them."""
@@ -42,16 +41,18 @@ class Cameras:
     """The first cameras that are named have series of their own until the process ends."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._metrics = (
+        self._counters = (
             Counter("rrcanet_camera_frames", "Frames of a camera.", LABEL, registry=registry),
             Counter("rrcanet_camera_targets", "Targets in frames of a camera.", LABEL, registry=registry),
             Counter("rrcanet_camera_empty_frames", "Frames of a camera without targets.", LABEL, registry=registry),
+        )
+        self._summaries = (
             Summary("rrcanet_camera_confidence", "Confidence of targets.", LABEL, registry=registry),
             Summary("rrcanet_camera_contrast", "Signal-to-clutter ratio of targets.", LABEL, registry=registry),
             Summary("rrcanet_camera_range_counts", "Counts between both ends of the range.", LABEL, registry=registry),
             Summary("rrcanet_camera_low_counts", "Lower end of the range.", LABEL, registry=registry),
         )
-        self._known = {OTHER: Camera(self._metrics, OTHER)}
+        self._known = {OTHER: Camera(self._counters, self._summaries, OTHER)}
 
     def observe(self, name: str, detections: Sequence[Detection]) -> None:
         """Count frames of a camera, in any thread."""
@@ -59,5 +60,5 @@ class Cameras:
         if camera is None:
             camera = self._known[OTHER]
             if len(self._known) <= MOST_CAMERAS and NAME.fullmatch(name):
-                camera = self._known[name] = Camera(self._metrics, name)
+                camera = self._known[name] = Camera(self._counters, self._summaries, name)
         camera.observe(detections)
