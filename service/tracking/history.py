@@ -24,7 +24,7 @@ class History:
         hits: ``[K, confirm_frames]``, True for frames in which the track was seen; the newest is the last.
         unseen: ``[K]`` frames since the track was seen.
         sightings: ``[K]``.
-        confirmed: ``[K]``.
+        proven: ``[K]``, whether the track was ever seen in M of N frames.
         scene, sensor: ``[K, static_after, 2]``, the last places where it was seen; the newest is the last.
     """
 
@@ -33,7 +33,7 @@ class History:
     hits: NDArray[np.bool_]
     unseen: NDArray[np.int64]
     sightings: NDArray[np.int64]
-    confirmed: NDArray[np.bool_]
+    proven: NDArray[np.bool_]
     scene: Places
     sensor: Places
 
@@ -44,9 +44,9 @@ class History:
         hits = np.zeros((count, settings.confirm_frames), np.bool_)
         hits[:, -1] = True
         ones, zeros = np.ones(count, np.int64), np.zeros(count, np.int64)
-        confirmed = np.full(count, settings.confirm_hits == 1)
+        proven = np.full(count, settings.confirm_hits == 1)
         places = (np.repeat(one[:, None], settings.static_after, axis=1) for one in (scene, sensor))
-        return cls(ids, ones, hits, zeros, ones.copy(), confirmed, *places)
+        return cls(ids, ones, hits, zeros, ones.copy(), proven, *places)
 
     def pass_frames(self, step: int) -> None:
         """Note that ``step`` frames passed in which no track was seen."""
@@ -61,19 +61,26 @@ class History:
         self.hits[rows, -1] = True
         self.unseen[rows] = 0
         self.sightings[rows] += 1
-        self.confirmed |= self.hits.sum(axis=1) >= confirm_hits
+        self.proven |= self.hits.sum(axis=1) >= confirm_hits
         for places, newest in ((self.scene, scene), (self.sensor, sensor)):
             places[rows] = np.concatenate([places[rows, 1:], newest[:, None]], axis=1)
 
-    def ended(self, settings: TrackSettings) -> NDArray[np.bool_]:
-        """``[K]``: confirmed tracks that were hidden for too long, and others that no longer can be confirmed soon.
+    def confirmed(self) -> NDArray[np.bool_]:
+        """``[K]``: which tracks were seen in M of N frames once, and since they began in at least half of all frames.
 
-        A track that is not confirmed ends when fewer than ``confirm_hits`` of the frames around now could be hits:
+        A pixel that flickers passes the first test sooner or later, and fails the second.
+        """
+        return self.proven & (2 * self.sightings >= self.age)
+
+    def ended(self, settings: TrackSettings) -> NDArray[np.bool_]:
+        """``[K]``: proven tracks that were hidden for too long, and others that no longer can be confirmed soon.
+
+        A track that is not proven ends when fewer than ``confirm_hits`` of the frames around now could be hits:
         its hits of the last ``confirm_frames - 1`` frames and the next frame.
         """
         possible = self.hits[:, 1:].sum(axis=1) + 1
         hopeless = (possible < settings.confirm_hits) & (self.unseen >= settings.confirm_frames - settings.confirm_hits)
-        return np.where(self.confirmed, self.unseen > settings.patience, hopeless)
+        return np.where(self.proven, self.unseen > settings.patience, hopeless)
 
     def static(self, rows: NDArray[np.intp], static_after: int) -> NDArray[np.bool_]:
         """``[L]``: which of the tracks ``rows [L]`` keep their place, in the scene or on the sensor."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.detection.targets import Point, Target
+from service.tracking.agreement import common_shift
 from service.tracking.association import assign, pair_cost
 from service.tracking.camera import STILL, Shift
 from service.tracking.history import History, Places
@@ -48,6 +49,8 @@ class Tracker:
         sensor = np.array([target.centroid for target in targets[:MOST_TARGETS]], np.float64).reshape(-1, 2)
         self._motion.predict(step)
         self._history.pass_frames(step)
+        confirmed = self._motion.position[self._history.confirmed()]
+        self._camera -= common_shift(confirmed, sensor + self._camera, self.settings.gate)
         rows = self._link(sensor, sensor + self._camera)
         tracks: list[Track | None] = list(self._describe(rows))
         self._end()
@@ -80,13 +83,13 @@ class Tracker:
         self._history.keep(kept)
 
     def _describe(self, rows: NDArray[np.intp]) -> Sequence[Track | None]:
-        static = self._history.static(rows, self.settings.static_after)
+        history = self._history
+        confirmed, static = history.confirmed(), history.static(rows, self.settings.static_after)
         return [
-            None if row < 0 else self._track(int(row), bool(is_static))
+            None if row < 0 else self._track(int(row), bool(confirmed[row]), bool(is_static))
             for row, is_static in zip(rows, static, strict=True)
         ]
 
-    def _track(self, row: int, static: bool) -> Track:
-        history = self._history
+    def _track(self, row: int, confirmed: bool, static: bool) -> Track:
         velocity = Point(*map(float, self._motion.velocity[row]))
-        return Track(int(history.id[row]), int(history.age[row]), velocity, bool(history.confirmed[row]), static)
+        return Track(int(self._history.id[row]), int(self._history.age[row]), velocity, confirmed, static)

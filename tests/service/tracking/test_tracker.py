@@ -54,6 +54,24 @@ def test_what_is_seen_too_rarely_is_not_confirmed() -> None:
             assert not track.confirmed
 
 
+def test_a_pixel_that_flickers_does_not_stay_confirmed() -> None:
+    rng, tracker = np.random.default_rng(1), Tracker()
+    seen = [tracker.update(at((5, 5)) if rng.random() < 0.3 else []) for _ in range(400)]
+    confirmed = [track.confirmed for tracks in seen for track in tracks if track]
+    assert len(confirmed) > 80
+    assert np.mean(confirmed) < 0.1
+
+
+def test_tracks_that_jump_together_show_how_the_camera_moved() -> None:
+    rng, tracker = np.random.default_rng(2), Tracker()
+    stars = rng.uniform(20, 200, (6, 2))
+    for frame in range(40):
+        jump = rng.uniform(-2, 2, 2) if frame > 5 else np.zeros(2)
+        tracks = tracker.update(at(*((x, y) for x, y in stars + jump)))
+        assert [track and track.id for track in tracks] == [1, 2, 3, 4, 5, 6]
+        assert all(np.hypot(*track.velocity) < 0.3 for track in tracks if track)
+
+
 @pytest.mark.parametrize("moves", [(1, 0), (-0.5, 2)])
 def test_velocity_is_against_the_scene_when_the_camera_moves(moves: tuple[float, float]) -> None:
     tracker, place = Tracker(), np.array([50.0, 50.0])

@@ -1,0 +1,1 @@
+"""Compares trackers on simulated sequences: ids, confirmed tracks and false alarms."""
