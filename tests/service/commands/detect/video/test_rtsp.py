@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.service.commands.detect.detecting import Detect
-from tests.support.rtsp import rtsp_server
+from tests.service.commands.detect.video.rtsp import rtsp_server
 
 FRAME = np.full((48, 64), 20, np.uint8)
 FRAME[20:24, 30:34] = 235

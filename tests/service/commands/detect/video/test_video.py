@@ -20,7 +20,7 @@ from service.commands.detect.video.decoder import decode, open_video
 from service.commands.detect.video.pixels import spread_luma
 from service.frames import Frame
 from tests.service.commands.detect.detecting import Detect
-from tests.support.videos import write_video
+from tests.service.commands.detect.video.clips import write_video
 
 HEIGHT, WIDTH, COUNT = 48, 64, 12
 
