@@ -1,14 +1,15 @@
 """``rrcanet bulk``: targets of many frames, as Parquet."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from distributed.job import Job
-from distributed.parts import Parts, PartsFault, open_parts
+from distributed.parts import Parts, open_parts
 from distributed.processes import run_on_processes
 from distributed.rows import Row
 from distributed.store import File, Store, open_store
@@ -19,10 +20,13 @@ from service.commands.interruption import termination_interrupts
 from service.commands.progress import progress
 from service.detection.detector import Detector
 from service.errors import ServiceError
+from service.extras import how_to_install
 from service.runtime import Device, ModelFault, Runtime, missing_for_cuda
 from service.runtime.cpus import available_cpus
 
 EPILOG: Final = "Example: rrcanet bulk frames/ --out targets"
+ADDRESS_HELP: Final = "Ray cluster that does the work: auto, HOST:PORT or ray://HOST:PORT; needs the extra ray."
+Run = Callable[[Sequence[File]], Generator[list[Row]]]
 PART_FRAMES: Final = 1000
 LINES_EVERY: Final = 1000
 WORKERS_HELP: Final = "Worker processes; by default one for each CPU, or one for the GPU."
@@ -34,8 +38,11 @@ PART_HELP: Final = "Frames after which a Parquet file is written; a kill costs t
 @click.option("--out", required=True, metavar="DIR", help="Folder or address for Parquet files.")
 @click.option("--workers", type=click.IntRange(1), help=WORKERS_HELP)
 @click.option("--part-frames", type=click.IntRange(1), default=PART_FRAMES, show_default=True, help=PART_HELP)
+@click.option("--address", metavar="RAY", help=ADDRESS_HELP)
 @detection_options
-def bulk_command(source: str, out: str, workers: int | None, part_frames: int, **given: Any) -> None:
+def bulk_command(
+    source: str, out: str, workers: int | None, part_frames: int, address: str | None, **given: Any
+) -> None:
     """Find small targets in all frames of a file, a folder and the folders in it, or an address as s3://bucket/frames.
 
     Each frame becomes one row of a Parquet file in DIR. A frame that cannot be read is a row with an error. After an
@@ -44,27 +51,28 @@ def bulk_command(source: str, out: str, workers: int | None, part_frames: int, *
     chosen = choose(**given)
     try:
         with termination_interrupts():
-            _run(chosen, source, open_store(out), workers, part_frames)
+            _run(chosen, source, open_store(out), workers, part_frames, address)
     except SourceFault as fault:
         raise click.UsageError(str(fault)) from fault
     except KeyboardInterrupt as interrupt:
         raise click.ClickException("interrupted; the same command continues") from interrupt
     except ServiceError as fault:
         raise click.ClickException(fault.detail) from fault
-    except (ModelFault, PartsFault, OSError) as fault:
+    except (ModelFault, ValueError, OSError) as fault:
         raise click.ClickException(str(fault)) from fault
 
 
-def _run(chosen: Choice, source: str, out: Store, workers: int | None, part_frames: int) -> None:
+def _run(chosen: Choice, source: str, out: Store, workers: int | None, part_frames: int, address: str | None) -> None:
     files_store = open_store(source)
     files = _find(files_store, chosen, out)
-    job, workers = _job(chosen, files_store, workers)
+    job = _job(chosen, files_store)
+    run = _local(job, workers) if address is None else _on_cluster(job, workers, address)
     with open_parts(out, job.settings, part_frames) as parts:
         left = [file for file in files if file.path not in parts.done]
         done = len(files) - len(left)
         if done:
             click.echo(f"{done} of {len(files)} files are done already", err=True)
-        _write(run_on_processes(job, left, workers), parts, len(files), done)
+        _write(run(left), parts, len(files), done)
 
 
 def _find(source: Store, chosen: Choice, out: Store) -> list[File]:
@@ -72,16 +80,31 @@ def _find(source: Store, chosen: Choice, out: Store) -> list[File]:
     return source.find(suffixes, Path(out.base) if out.is_local else None)
 
 
-def _job(chosen: Choice, store: Store, workers: int | None) -> tuple[Job, int]:
-    """What every worker is given, and their number."""
-    device = _device(chosen.device)
-    workers = workers or _default_workers(device)
-    share = max(1, available_cpus() // workers)
+def _job(chosen: Choice, store: Store) -> Job:
+    """A job with one thread for each worker."""
     runtime = Runtime(chosen.model, Device.CPU, 1)
     Detector(runtime).check(chosen.options)
     model = (runtime.card.name, runtime.card.version, runtime.sha256)
     how = (chosen.options, chosen.raw, chosen.reading)
-    return Job(chosen.model.absolute(), device, share, share, store, *how, *model), workers
+    return Job(chosen.model.absolute(), chosen.device, 1, 1, store, *how, *model)
+
+
+def _local(job: Job, workers: int | None) -> Run:
+    device = _device(job.device)
+    workers = workers or _default_workers(device)
+    share = max(1, available_cpus() // workers)
+    placed = replace(job, device=device, threads=share, decoders=share)
+    return lambda files: run_on_processes(placed, files, workers)
+
+
+def _on_cluster(job: Job, workers: int | None, address: str) -> Run:
+    try:
+        from distributed.ray_data import run_on_ray
+    except ModuleNotFoundError as missing:
+        raise click.UsageError(
+            f"--address needs {missing.name}, which is not installed; install it with {how_to_install('ray')}"
+        ) from missing
+    return lambda files: run_on_ray(job, files, address, workers)
 
 
 def _device(requested: Device) -> Device:
