@@ -25,7 +25,7 @@ from service.runtime import Device, ModelFault, Runtime, missing_for_cuda
 from service.runtime.cpus import available_cpus
 
 EPILOG: Final = "Example: rrcanet bulk frames/ --out targets"
-ADDRESS_HELP: Final = "Ray cluster that does the work: auto, HOST:PORT or ray://HOST:PORT; needs the extra ray."
+ADDRESS_HELP: Final = "Ray cluster that does the work: auto, or HOST:PORT of its head; needs the extra ray."
 Run = Callable[[Sequence[File]], Generator[list[Row]]]
 PART_FRAMES: Final = 1000
 LINES_EVERY: Final = 1000

@@ -23,6 +23,10 @@ from service.commands.interruption import termination_interrupts
 from service.runtime import Device, DeviceLost, ModelFault
 
 CONNECT_S: Final = 5.0
+CLIENT: Final = (
+    "ray://"  # ``Dataset.iter_rows`` of Ray 2.60 fails there: "'Worker' object has no attribute 'core_worker'"
+)
+HOW: Final = "start the command on a node of the cluster, with --address auto, or with HOST:PORT of its head"
 ATTEMPTS: Final = 2  # as on processes: files of tasks that failed run again one by one
 Batch = dict[str, Any]
 
@@ -57,11 +61,11 @@ def run_on_ray(job: Job, files: Sequence[File], address: str, workers: int | Non
     Args:
         job: what each actor is given.
         files: all files; each node must be able to read them.
-        address: of the cluster: ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``.
+        address: of the cluster: ``auto`` or ``HOST:PORT``.
         workers: the most actors; None for as many as the cluster has CPUs, or GPUs.
 
     Raises:
-        ClusterFault: there is no cluster at this address.
+        ClusterFault: there is no cluster at this address, or it is that of Ray's client.
         ModelFault: the model cannot be used on the nodes.
     """
     _connect(address)
@@ -73,6 +77,8 @@ def run_on_ray(job: Job, files: Sequence[File], address: str, workers: int | Non
 
 
 def _connect(address: str) -> None:
+    if address.startswith(CLIENT):
+        raise ClusterFault(f"Ray Data does not run through Ray's client ({address}); {HOW}")
     try:
         _reach(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)

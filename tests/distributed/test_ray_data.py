@@ -77,10 +77,17 @@ def test_a_file_that_ends_its_actor_is_a_row(cluster: str, tmp_path: Path) -> No
     assert errors["text.png"].startswith("undecodable_frame")
 
 
-def test_an_address_without_a_cluster_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("127.0.0.1:9", "no Ray cluster answers at 127.0.0.1:9"),
+        ("ray://127.0.0.1:10001", "Ray Data does not run through Ray's client"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_named(address: str, message: str, tmp_path: Path) -> None:
     np.save(tmp_path / "frame.npy", GOLDEN)
     model = write_small_model(tmp_path / "small.onnx")
-    run = start(tmp_path / "frame.npy", "--out", tmp_path / "out", "--model", model, "--address", "127.0.0.1:9")
+    run = start(tmp_path / "frame.npy", "--out", tmp_path / "out", "--model", model, "--address", address)
     _, told = run.communicate(timeout=120)
     assert run.returncode == 1
-    assert "no Ray cluster answers at 127.0.0.1:9" in told
+    assert message in told
