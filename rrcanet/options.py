@@ -36,6 +36,7 @@ class Options(TypedDict, total=False):
     radiometric: bool | None
     radiometry: str | tuple[float, float] | None
     track: bool | None
+    confirm: str | None
 
 
 def encode(options: Mapping[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from service.detection.options import Polarity
 def test_every_parameter_is_an_option() -> None:
     parameters = DetectQuery.model_fields.keys() | StreamQuery.model_fields.keys()
     assert parameters - Options.__annotations__.keys() == set()
-    assert Options.__annotations__.keys() - parameters <= {"track"}
+    assert Options.__annotations__.keys() == parameters
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_answers_that_nobody_reads_are_bounded_and_counted(
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             opened.connect((client.base_url.host, client.base_url.port))
             opened.sendall(LARGE_HEAD.encode() + NOISE)
-            answered = f'route="/v1/detect",status="200"}} {number}.0'
+            answered = f'route="/v1/detect",status="200",version="1"}} {number}.0'
             wait_until(lambda answered=answered: answered in metrics(client), "no answer", 0.1)  # type: ignore[misc]
         found = re.search(r"^rrcanet_unread_answer_bytes (\S+)$", metrics(client), re.MULTILINE)
         assert found

@@ -15,7 +15,7 @@ DOCUMENT = read_document("reference/cli.md")
 def test_every_format_is_told_with_its_file() -> None:
     rows = read_table(DOCUMENT, "`--format`", "file", "what")
     told = {names_in(row["`--format`"])[0]: names_in(row["file"])[0] for row in rows}
-    assert told == {**FILES, Format.PNG: "NAME.png"}
+    assert told == {**FILES, Format.PNG: "NAME.png", Format.OVERLAY: "NAME.png"}
     (form,) = (one for one in detect_command.params if one.name == "form")
     assert form.default == next(iter(told)) == Format.JSON
 
