@@ -103,7 +103,11 @@ class Session:
             taken = await self._waiting.take(self._server.engine.admission)
             if taken is None:
                 break
-            self._started.put_nowait(steps.create_task(self._find(*taken)))
+            frame, places = taken
+            task = steps.create_task(self._find(frame, places))
+            if places is not None:
+                task.add_done_callback(places.__exit__)  # also of a task that is cancelled before it begins
+            self._started.put_nowait(task)
         self._started.put_nowait(None)
 
     async def _answer(self) -> None:
@@ -129,11 +133,10 @@ class Session:
         if places is None:
             assert frame.fault is not None
             raise frame.fault
-        with places:
-            plan = Plan(self._current_detector(), self._query.options, frame.deadline, self._camera)
-            parts = [message_part(frame.content, self._query)]
-            read = partial(read_frame, frame.index, parts, plan, self._query, self._server.settings.max_pixels)
-            return await self._server.engine.answer(read, places, frame.timing, frame.deadline)
+        plan = Plan(self._current_detector(), self._query.options, frame.deadline, self._camera)
+        parts = [message_part(frame.content, self._query)]
+        read = partial(read_frame, frame.index, parts, plan, self._query, self._server.settings.max_pixels)
+        return await self._server.engine.answer(read, places, frame.timing, frame.deadline)
 
     def _current_detector(self) -> Detector:
         """The model, which a reload may have replaced. A process that stops answers what waits with the last one.

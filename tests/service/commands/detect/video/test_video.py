@@ -188,7 +188,10 @@ def test_without_the_extra_the_message_names_it(brightness_model: Path, video: P
 def test_ctrl_c_keeps_what_was_done(brightness_model: Path, tmp_path: Path) -> None:
     long = write_video(tmp_path / "long.mkv", [moving(1)[0]] * 6000, "gray")
     options = ("--model", brightness_model, "--device", "cpu", "--out", tmp_path / "out")
-    command = [sys.executable, "-c", "from service.cli import main; main()", "detect", *map(str, options), str(long)]
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from service.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, "detect", *map(str, options), str(long)]  # a background job ignores SIGINT
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stderr is not None
         assert "50 of 6000 frames, " in next(line for line in process.stderr if "frames" in line)
