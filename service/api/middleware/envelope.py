@@ -118,19 +118,18 @@ class _Exchange:
         status = self._status or CLIENT_LEFT
         reason = self._state.get("reason") if status != CLIENT_LEFT else None
         elapsed = time.monotonic() - self._began
-        known = known_of(self._scope, self._state, reason)
+        known = known_of(self._scope, self._state)
         self._log.record(self._scope["method"], status, self._state[REQUEST_ID], route, reason, elapsed, known)
 
 
-def known_of(scope: Scope, state: Mapping[str, object], reason: object) -> dict[str, object]:
-    """What the log says of a request besides route, status and duration; None for what is not known."""
+def known_of(scope: Scope, state: Mapping[str, object]) -> dict[str, object]:
+    """Further fields of a request for the log; None for what is not known."""
     found, client = state.get(FOUND), scope.get("client")
     return {
         "path": scope["path"],
         "client": client[0] if client else None,
         "bytes": next((int(value) for name, value in scope["headers"] if name == LENGTH and value.isdigit()), None),
         **(found if isinstance(found, dict) else {}),
-        "reason": reason,
         "key": state.get(api_keys.KEY),
     }
 

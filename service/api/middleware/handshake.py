@@ -66,5 +66,5 @@ class Handshake:
         route = getattr(self._scope.get("route"), "path", UNMATCHED)
         status = self._status or CLIENT_LEFT
         elapsed, reason = time.monotonic() - self._began, self._state.get("reason")
-        known = known_of(self._scope, self._state, reason)
+        known = known_of(self._scope, self._state)
         self._log.record("GET", status, self._state[REQUEST_ID], route, reason, elapsed, known)
