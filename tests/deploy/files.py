@@ -1,8 +1,9 @@
 """The files that describe the containers, and what is read out of them."""
 
+import json
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.support.paths import ROOT
 
@@ -22,3 +23,9 @@ DASHBOARD: Final = GRAFANA / "dashboards" / "rrcanet.json"
 def settings_in(file: Path) -> dict[str, str]:
     """Every ``RRCANET_NAME=value`` or ``RRCANET_NAME: value``, the last of each name."""
     return dict(re.findall(r"\b(RRCANET_\w+)(?:=|: )(\S+)", file.read_text()))
+
+
+def dashboard() -> dict[str, Any]:
+    """The dashboard as Grafana reads it."""
+    content: dict[str, Any] = json.loads(DASHBOARD.read_text())
+    return content

@@ -1,4 +1,4 @@
-"""A real Prometheus with the configuration that ships, which scrapes a server of the tests."""
+"""A real Prometheus with the configuration that ships, which scrapes servers of the tests."""
 
 import re
 import shutil
@@ -28,6 +28,11 @@ class Prometheus:
         """What an instant query gives."""
         return self._ask("query", query=expression)["result"]  # type: ignore[no-any-return]
 
+    def number(self, expression: str) -> float:
+        """The one number that an instant query gives; 0 without data."""
+        (found,) = self.query(expression) or [{"value": (0, "0")}]
+        return float(found["value"][1])
+
     def rules(self) -> list[dict[str, Any]]:
         """The rules of all groups, as they are evaluated."""
         return [rule for group in self._ask("rules")["groups"] for rule in group["rules"]]
@@ -44,8 +49,10 @@ class Prometheus:
 
 
 @contextmanager
-def scraping(server: httpx.Client, folder: Path, key: str = "") -> Iterator[Prometheus]:
-    """Prometheus in a folder of its own; the CPU's server of the Compose file is ``server``, the other is not there.
+def scraping(folder: Path, *servers: httpx.Client, key: str = "") -> Iterator[Prometheus]:
+    """Prometheus in a folder of its own. ``servers`` stand for the CPU's server of the Compose file; no GPU's is there.
+
+    Its first scrape comes after five seconds, so tests that can share one do so.
 
     Args:
         key: what the file of its credentials holds.
@@ -55,7 +62,7 @@ def scraping(server: httpx.Client, folder: Path, key: str = "") -> Iterator[Prom
     shutil.copytree(PROMETHEUS.parent, configured)
     (configured / "credentials" / "scrape-key").write_text(key)
     for file in configured.glob("*.yml"):
-        text = file.read_text().replace("rrcanet:8000", f"127.0.0.1:{server.base_url.port}")
+        text = file.read_text().replace("rrcanet:8000", ", ".join(map(instance, servers)))
         file.write_text(re.sub(r"interval: \d+[sm]$", "interval: 500ms", text, flags=re.MULTILINE))  # not for minutes
     address = f"127.0.0.1:{free_port()}"
     command = [program, f"--config.file={configured / PROMETHEUS.name}", f"--storage.tsdb.path={folder / 'data'}"]
@@ -67,6 +74,11 @@ def scraping(server: httpx.Client, folder: Path, key: str = "") -> Iterator[Prom
     finally:
         process.terminate()
         process.wait(WITHIN_S)
+
+
+def instance(server: httpx.Client) -> str:
+    """The label of a server's series."""
+    return f"127.0.0.1:{server.base_url.port}"
 
 
 def _is_ready(client: httpx.Client) -> bool:

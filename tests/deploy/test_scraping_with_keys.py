@@ -47,13 +47,13 @@ def test_the_key_in_its_file_opens_the_metrics(locked: httpx.Client, keys: Path,
     file = re.search(r"credentials_file: (\S+)", PROMETHEUS.read_text())
     assert file is not None
     key = mounted(keys, f"/etc/prometheus/{file[1]}").read_text()
-    with scraping(locked, tmp_path, key) as prometheus:
+    with scraping(tmp_path, locked, key=key) as prometheus:
         wait_until(lambda: bool(prometheus.query('up{device="cpu"} == 1')), "the server is not scraped")
         assert prometheus.query('rrcanet_ready{device="cpu"} == 1')
 
 
 def test_without_the_key_prometheus_says_why_the_server_is_down(locked: httpx.Client, tmp_path: Path) -> None:
-    with scraping(locked, tmp_path) as prometheus:
+    with scraping(tmp_path, locked) as prometheus:
         wait_until(lambda: bool(prometheus.query('up{device="cpu"} == 0')), "the server is not scraped")
         errors = {target["labels"]["device"]: target["lastError"] for target in prometheus.targets()}
     assert "401" in errors["cpu"]

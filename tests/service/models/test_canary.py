@@ -1,10 +1,6 @@
 """A canary over HTTP: its share of the requests, what pins a version, and what happens where it is not there."""
 
-import signal
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -13,9 +9,8 @@ import pytest
 import service.server.state
 from service.simulation.scene import make_scene
 from tests.service.api.openinference.asking import as_json
-from tests.service.api.test_health import samples
 from tests.support import frames
-from tests.support.server import StartServer, running
+from tests.support.server import StartServer
 from tests.support.small_models import write_small_model
 from tests.support.waiting import wait_until
 
@@ -124,65 +119,3 @@ def test_where_the_canary_is_the_only_version_it_answers_all(start_server: Start
     client = start_server(models=models, canary="zebra@1:0.1")
     assert versions(client, 20, "zebra") == {"1": 20}
     assert shares(client)["zebra@1"] == 1.0
-
-
-def test_a_rollout_from_the_first_request_to_the_last_and_back(models: Path, tmp_path: Path) -> None:
-    """Load, nothing, a part, all, and back: no request fails, and metrics tell the versions apart."""
-    (models / "small-2.onnx").rename(tmp_path / "waiting")
-    settings = tmp_path / ".env"
-    settings.write_text("RRCANET_CANARY=small@2:0\n")
-    with running(MODELS=str(models), working_folder=str(tmp_path)) as (process, client), asking(client) as answers:
-
-        def choose(share: str) -> None:
-            settings.write_text(f"RRCANET_CANARY=small@2:{share}\n")
-            process.send_signal(signal.SIGHUP)
-            wait_until(lambda: shares(client).get("small@2") == float(share), f"the share does not become {share}")
-
-        (tmp_path / "waiting").rename(models / "small-2.onnx")
-        wait_until(lambda: "small@2" in shares(client), "the new file does not come")
-        assert shares(client)["small@2"] == 0
-        assert not [one for one in answers if one != "1"], "a new file takes no request before its share is set"
-        choose("0.3")
-        wait_until(lambda: "2" in answers, "the new version answers nothing")
-        choose("1")
-        answers.clear()
-        wait_until(lambda: len(answers) > 10, "no request is answered")
-        assert set(answers[2:]) == {"2"}
-        choose("0")
-        answers.clear()
-        wait_until(lambda: len(answers) > 10, "no request is answered")
-        assert set(answers[2:]) == {"1"}
-        counted = samples(client)
-        answered = {
-            dict(labels)["version"]: number
-            for (name, labels), number in counted.items()
-            if name == REQUESTS and labels >= DETECT
-        }
-        assert answered.keys() == {"1", "2"}
-        others = [
-            labels
-            for name, labels in counted
-            if name == REQUESTS and ("route", "/v1/detect") in labels and not labels >= DETECT
-        ]
-        assert others == [], "each request was answered with 200, by one of the two"
-
-
-@contextmanager
-def asking(client: httpx.Client) -> Iterator[list[str]]:
-    """Ask again and again in a thread; the versions that answer. An answer other than 200 fails the test."""
-    answers: list[str] = []
-    is_over = threading.Event()
-
-    def ask() -> None:
-        with httpx.Client(base_url=client.base_url) as own:
-            while not is_over.is_set():
-                answer = own.post("/v1/detect?model=small&mask=none", content=GOOD)
-                answers.append(answer.json()["model"]["version"] if answer.status_code == 200 else answer.text)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield answers
-    finally:
-        is_over.set()
-        thread.join()
