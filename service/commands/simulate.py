@@ -8,6 +8,7 @@ import click
 from service.commands.interruption import termination_interrupts
 from service.commands.progress import progress
 from service.simulation.dataset import BITS, FEWEST, Split, sequence_frames, still_frames, write_dataset
+from service.simulation.scenario import ScenarioName
 
 EPILOG: Final = "Example: rrcanet simulate scenes --count 20 --bits 14"
 
@@ -26,13 +27,23 @@ EPILOG: Final = "Example: rrcanet simulate scenes --count 20 --bits 14"
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed writes the same files."
 )
 @click.option("--sequence", is_flag=True, help="Write one sequence: targets that move across one background.")
-def simulate_command(out: Path, count: int, bits: str, seed: int, sequence: bool) -> None:
+@click.option(
+    "--scenario",
+    type=click.Choice([one.value for one in ScenarioName]),
+    default=ScenarioName.CALM.value,
+    show_default=True,
+    help="What makes the sequence hard; needs --sequence.",
+)
+def simulate_command(out: Path, count: int, bits: str, seed: int, sequence: bool, scenario: str) -> None:
     """Write simulated infrared frames and their true targets to the folder OUT.
 
     OUT is a dataset that rrcanet train and rrcanet evaluate read: images/, masks/, train.txt and test.txt.
     targets.json has the sub-pixel centre of every target. OUT must be new or empty.
     """
-    frames = sequence_frames(count, seed) if sequence else still_frames(count, seed)
+    chosen = ScenarioName(scenario)
+    if chosen is not ScenarioName.CALM and not sequence:
+        raise click.UsageError("--scenario needs --sequence")
+    frames = sequence_frames(count, seed, chosen) if sequence else still_frames(count, seed)
     split = Split.HALVES if sequence else Split.ALTERNATE
     try:
         _refuse_content(out)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
+from service.simulation.scenario import SCENARIOS, ScenarioName
 from service.simulation.scene import Scene, Truth, make_scene
 from service.simulation.sequence import make_sequence
 
@@ -36,9 +37,11 @@ def still_frames(count: int, seed: int = 0) -> Iterator[tuple[str, Scene]]:
         yield f"scene_{number:04d}", make_scene(number)
 
 
-def sequence_frames(count: int, seed: int = 0) -> Iterator[tuple[str, Scene]]:
+def sequence_frames(
+    count: int, seed: int = 0, scenario: ScenarioName = ScenarioName.CALM
+) -> Iterator[tuple[str, Scene]]:
     """The frames of one sequence with their names, in the order of time."""
-    for number, scene in enumerate(make_sequence(seed, count)):
+    for number, scene in enumerate(make_sequence(seed, count, scenario=SCENARIOS[scenario])):
         yield f"frame_{number:06d}", scene
 
 

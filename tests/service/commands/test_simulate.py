@@ -7,13 +7,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from service.cli import main
 from service.commands import simulate
+from service.simulation.scenario import SCENARIOS, ScenarioName
 from service.simulation.scene import Scene, make_scene
+from service.simulation.sequence import make_sequence
 
 WRITTEN = ["images", "masks", "targets.json", "test.txt", "train.txt"]
 
@@ -40,6 +43,15 @@ def test_a_sequence_is_written_as_one_folder_of_frames(tmp_path: Path) -> None:
     for path in frames:
         with Image.open(path) as image:
             assert image.mode == "I;16"
+
+
+def test_a_scenario_makes_the_sequence_that_the_comparison_of_trackers_uses(tmp_path: Path) -> None:
+    assert run(tmp_path / "a", "--count", 3, "--sequence", "--scenario", "jitter").exit_code == 0
+    for number, scene in enumerate(make_sequence(0, 3, scenario=SCENARIOS[ScenarioName.JITTER])):
+        with Image.open(tmp_path / "a" / "images" / f"frame_{number:06d}.png") as image:
+            assert np.array_equal(np.asarray(image), scene.counts(8))
+    ended = run(tmp_path / "b", "--scenario", "jitter")
+    assert (ended.exit_code, "--scenario needs --sequence" in ended.stderr) == (2, True)
 
 
 def test_an_empty_folder_is_used(tmp_path: Path) -> None:
