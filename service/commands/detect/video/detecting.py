@@ -1,25 +1,28 @@
-"""``rrcanet detect`` on one video: decoding and preparing run beside the network."""
+"""``rrcanet detect`` on one video, in three steps that run beside each other.
+
+A thread decodes and prepares frames, another runs the network, and the first thread of the process finds targets and
+writes results.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Event
-from typing import Any
 
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from service.commands.detect.sources import Source
 from service.commands.detect.video.address import without_password
-from service.commands.detect.video.decoder import VideoFault, VideoFrame
+from service.commands.detect.video.decoder import VideoFault
+from service.commands.detect.video.network import Answer, Ready, answers
 from service.commands.detect.video.read_ahead import ReadAhead
 from service.commands.detect.video.sources import Stream, VideoFile, VideoSource
 from service.commands.detect.writers import Result, Writer
 from service.commands.progress import progress
-from service.detection.detector import Detector, Prepared
+from service.detection.detector import Detector
 from service.detection.options import Options
 from service.errors import ServiceError
-from service.tracking import STILL, CameraMotion, Shift
+from service.tracking import STILL, CameraMotion
 
 StopStream = Callable[[], None]
 
@@ -41,29 +44,18 @@ class VideoRun:
     max_frames: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A frame that is ready for the network, or the fault that takes its place."""
-
-    frame: VideoFrame
-    prepared: Prepared | ServiceError
-    counts: NDArray[Any] | None = None
-    scene: Shift | None = None
-
-
 def detect_video(run: VideoRun, source: VideoSource, name: str, writer: Writer, stop: StopStream) -> int:
     """Write the result of every frame; returns the number of faults, each of which is named.
 
     A stream ends with Ctrl-C, which is no fault. A file that cannot be read to its end is one.
     """
-    ahead = ReadAhead(_prepare(run, source), source.is_live, stop)
+    ahead = ReadAhead(_prepare(run, source), "decode", source.is_live, stop)
+    answered = ReadAhead(answers(run.detector, ahead, run.max_frames), "network", on_close=ahead.close)
     bad = done = 0
     try:
-        for ready in progress(ahead, source.total, "detecting", "frame", with_rate=True):
+        for ready, answer in progress(answered, source.total, "detecting", "frame", with_rate=True):
             done += 1
-            bad += _write(run, ready, name, writer)
-            if run.max_frames is not None and done >= run.max_frames:
-                break
+            bad += _write(run, ready, answer, name, writer)
     except VideoFault as fault:
         bad += 1
         tqdm.write(f"{name}: {fault}", file=sys.stderr)
@@ -72,33 +64,36 @@ def detect_video(run: VideoRun, source: VideoSource, name: str, writer: Writer, 
             raise
         tqdm.write(f"{name}: stopped after {done} frames", file=sys.stderr)
     finally:
-        ahead.close()
+        answered.close()
+        answered.join()  # the process must not end while the network runs
     if ahead.dropped:
         tqdm.write(f"{name}: {ahead.dropped} frames came faster than the device and were dropped", file=sys.stderr)
     return bad
 
 
-def _prepare(run: VideoRun, source: VideoSource) -> Iterator[_Ready]:
+def _prepare(run: VideoRun, source: VideoSource) -> Iterator[Ready]:
     motion, scene = CameraMotion() if run.track else None, STILL
     for frame in source.frames():
         if isinstance(frame.content, ServiceError):
-            yield _Ready(frame, frame.content)
+            yield Ready(frame, frame.content)
             continue
         counts = frame.content.counts
         if motion is not None:
             scene = scene.plus(motion.follow(counts))
         try:
-            yield _Ready(frame, run.detector.prepare(frame.content, run.options), counts, scene)
+            yield Ready(frame, run.detector.prepare(frame.content, run.options), counts, scene)
         except ServiceError as fault:
-            yield _Ready(frame, fault)
+            yield Ready(frame, fault)
 
 
-def _write(run: VideoRun, ready: _Ready, name: str, writer: Writer) -> int:
+def _write(run: VideoRun, ready: Ready, answer: Answer, name: str, writer: Writer) -> int:
     number = ready.frame.number
     try:
         if isinstance(ready.prepared, ServiceError):
             raise ready.prepared
-        detection = run.detector.finish(ready.prepared, run.detector.infer(ready.prepared), run.options)
+        if isinstance(answer, ServiceError):
+            raise answer
+        detection = run.detector.finish(ready.prepared, answer, run.options)
     except ServiceError as fault:
         tqdm.write(f"{name}: frame {number}: {fault.detail}", file=sys.stderr)
         writer.add_fault(name, number, fault)

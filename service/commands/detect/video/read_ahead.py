@@ -1,4 +1,4 @@
-"""Decodes and prepares frames in a thread beside the network, a few frames ahead."""
+"""Runs one step of a video in a thread of its own, a few frames ahead of the step that takes its results."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,39 +15,52 @@ class ReadAhead(Generic[Item]):
 
     Args:
         items: read in the thread; an exception of it is raised where the items are taken.
+        name: of the thread.
         may_drop: when the buffer is full, the oldest item is dropped and counted; otherwise the thread waits.
-        on_close: is called when nothing more is wanted.
+        on_close: is called by ``close``.
     """
 
-    def __init__(self, items: Iterator[Item], may_drop: bool, on_close: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, items: Iterator[Item], name: str, may_drop: bool = False, on_close: Callable[[], None] = lambda: None
+    ) -> None:
         self._items, self._may_drop, self._on_close = items, may_drop, on_close
         self._buffer: deque[Item] = deque()
         self._changed = Condition()
         self._ended = self._closed = False
         self._error: Exception | None = None
         self.dropped = 0
-        Thread(target=self._read, name="read-ahead", daemon=True).start()
+        self._thread = Thread(target=self._read, name=name, daemon=True)
+        self._thread.start()
 
     def __iter__(self) -> Iterator[Item]:
         return self
 
     def __next__(self) -> Item:
-        with self._changed:
-            self._changed.wait_for(lambda: self._buffer or self._ended)
-            if self._buffer:
-                item = self._buffer.popleft()
-                self._changed.notify_all()
-                return item
-        if self._error is not None:
-            raise self._error
+        if items := self.take(1):
+            return items[0]
         raise StopIteration
 
+    def take(self, most: int) -> list[Item]:
+        """Take the items that wait, ``most`` at most; wait for one if there is none. Empty when all are taken."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._buffer or self._ended or self._closed)
+            taken = [self._buffer.popleft() for _ in range(min(most, len(self._buffer)))]
+            self._changed.notify_all()
+        if not taken and self._error is not None:
+            raise self._error
+        return taken
+
     def close(self) -> None:
-        """End the thread at its next frame."""
+        """End the thread at its next item."""
         with self._changed:
             self._closed = True
+            self._buffer.clear()
             self._changed.notify_all()
         self._on_close()
+
+    def join(self) -> None:
+        """Wait for the end of the thread."""
+        self._thread.join()
 
     def _read(self) -> None:
         try:
@@ -67,6 +80,7 @@ class ReadAhead(Generic[Item]):
                 self._buffer.popleft()
                 self.dropped += 1
             self._changed.wait_for(lambda: self._closed or len(self._buffer) < AHEAD)
-            self._buffer.append(item)
-            self._changed.notify_all()
+            if not self._closed:
+                self._buffer.append(item)
+                self._changed.notify_all()
             return not self._closed

@@ -16,11 +16,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.cli import main
+from service.commands.detect.video import network
 from service.commands.detect.video.decoder import decode, open_video
 from service.commands.detect.video.pixels import spread_luma
+from service.errors import Reason, ServiceError
 from service.frames import Frame
+from service.runtime import Runtime
 from tests.service.commands.detect.detecting import Detect
 from tests.service.commands.detect.video.clips import write_video
+from tests.support.small_models import Rule, write_small_model
 
 HEIGHT, WIDTH, COUNT = 48, 64, 12
 
@@ -58,6 +62,41 @@ def test_a_video_is_answered_line_by_line_with_times(detect: Detect, video: Path
     assert [line["time_s"] for line in found] == [round(number / 25, 6) for number in range(COUNT)]
     assert [line["targets"][0]["bbox"]["x"] for line in found] == [10 + number for number in range(COUNT)]
     assert found[0]["model"]["name"] == "small"
+
+
+def test_frames_that_have_no_memory_together_run_alone(
+    detect: Detect, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, frames = Runtime.probabilities, []
+
+    def run_one(self: Runtime, intensities: np.ndarray) -> np.ndarray:
+        frames.append(len(intensities))
+        if len(intensities) > 1:
+            raise ServiceError(Reason.OUT_OF_MEMORY, "no memory")
+        return run(self, intensities)
+
+    monkeypatch.setattr(Runtime, "probabilities", run_one)
+    monkeypatch.setattr(network, "TOGETHER", 4)
+    ended = detect(video)
+    assert max(frames) > 1
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert [line["targets"][0]["bbox"]["x"] for line in lines(ended)] == [10 + number for number in range(COUNT)]
+
+
+def test_a_frame_without_memory_is_named_and_keeps_its_place(tmp_path: Path) -> None:
+    large = write_video(tmp_path / "large.mkv", np.eye(64, dtype=np.uint8)[None].repeat(3, 0) * 200, "gray")
+    hungry = write_small_model(tmp_path / "hungry.onnx", Rule.HUNGRY)
+    ended = CliRunner().invoke(main, ["detect", "--model", str(hungry), "--device", "cpu", str(large)])
+    assert ended.exit_code == 1
+    assert [line["error"]["reason"] for line in lines(ended)] == ["out_of_memory"] * 3
+    assert "large.mkv: frame 2: no memory for 1 frame(s) of 64x64 pixels" in ended.stderr
+
+
+def test_max_frames_ends_a_video_before_its_fault(detect: Detect, tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "cut.mkv", np.random.default_rng(0).integers(0, 40, (60, 48, 64), np.uint8), "gray")
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    ended = detect(whole, "--max-frames", 3)
+    assert (ended.exit_code, len(lines(ended)), ended.stderr) == (0, 3, "")
 
 
 def test_out_has_one_line_a_frame(detect: Detect, video: Path, tmp_path: Path) -> None:
