@@ -56,6 +56,8 @@ class AsyncClient:
         first = await asyncio.to_thread(lambda: list(islice(items, 2)))
         limits = await self.limits() if len(first) > 1 else self._limits or Limits()
         refuse_unknown(query, limits)
+        if len(first) > 1:
+            query = limits.patient(query)
         count = 0
         async for batch in self._answers(batches_of(chain(first, items), limits, self._in_flight), query):
             for one in numbered(batch, count):

@@ -91,6 +91,8 @@ class Client:
         first = list(islice(items, 2))
         limits = self.limits() if len(first) > 1 else self._limits or Limits()
         refuse_unknown(query, limits)
+        if len(first) > 1:
+            query = limits.patient(query)
         count = 0
         for batch in self._answers(batches_of(chain(first, items), limits, self._in_flight), query):
             yield from numbered(batch, count)

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     UNDECODABLE_FRAME = "undecodable_frame"
     QUEUE_FULL = "queue_full"
+    TOO_SLOW = "too_slow"
     NOT_READY = "not_ready"
     DRAINING = "draining"
     OUT_OF_MEMORY = "out_of_memory"
@@ -88,6 +89,11 @@ TABLE: Final[dict[Reason, Row]] = {
         HTTPStatus.TOO_MANY_REQUESTS,
         "with this request, more than `QUEUE_SIZE` frames would be in the queue, or bodies would have more than "
         "`QUEUE_BYTES` together",
+    ),
+    Reason.TOO_SLOW: Row(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "the device has so much work that the answer would come later than `timeout_ms`, or than "
+        "`LATENCY_OBJECTIVE_MS` if the request names no time",
     ),
     Reason.NOT_READY: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the models are still loading, or the device is lost"),
     Reason.DRAINING: Row(HTTPStatus.SERVICE_UNAVAILABLE, "the process is stopping"),

@@ -94,6 +94,13 @@ class Settings(BaseSettings):
     request_timeout_s: Seconds = Field(
         30.0, gt=0, description="Longest time for one request, including reading its body."
     )
+    latency_objective_ms: float = Field(
+        1000.0,
+        gt=0,
+        le=3_600_000,
+        description="Longest expected time from a complete body to its answer; a request that would take longer is "
+        "refused. `timeout_ms` of a request replaces it.",
+    )
     max_connections: int = Field(
         1024, ge=8, description="Most open connections. Beyond it the one that is idle for longest is closed."
     )

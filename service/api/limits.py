@@ -23,6 +23,10 @@ class Limits(BaseModel):
     max_frames: int = Field(description="Most frames.")
     max_parts: int = Field(description="Most parts of a multipart body.")
     request_timeout_s: float = Field(description="Longest time in seconds, including the body.")
+    latency_objective_ms: float = Field(
+        description="Longest expected time of a request without `timeout_ms`, in milliseconds, from its complete body "
+        "to its answer."
+    )
     formats: list[str] = Field(description="Media types of bodies and of parts.")
     parameters: list[str] = Field(description="Names of the query parameters.")
 
@@ -39,6 +43,7 @@ async def show_limits(request: Request) -> Limits:
         max_frames=settings.max_frames,
         max_parts=settings.max_frames,
         request_timeout_s=settings.request_timeout_s,
+        latency_objective_ms=settings.latency_objective_ms,
         formats=[*ACCEPTED, MULTIPART],
         parameters=list(DetectQuery.model_fields),
     )

@@ -127,6 +127,11 @@ class Paces(Generic[K]):
 
     def __init__(self) -> None:
         self._paces: dict[int, float] = {}
+        self._latest = 0.0
+
+    def likely(self, key: K) -> float:
+        """Seconds a pixel; for a key of which nothing is known, the pace of another one."""
+        return self.expected(key) or self._latest
 
     def expected(self, key: K) -> float:
         """Seconds a pixel; 0 while nothing is known."""
@@ -137,7 +142,12 @@ class Paces(Generic[K]):
         known = self._paces.get(hash(key))
         if known is None and len(self._paces) == MAX_PACES:
             self._paces.clear()
-        self._paces[hash(key)] = 0.0 if known is None else known + LATEST_SHARE * (seconds / size - known)
+        pace = seconds / size
+        if known:
+            pace = known + LATEST_SHARE * (pace - known)
+        self._paces[hash(key)] = 0.0 if known is None else pace
+        if known is not None or not self._latest:
+            self._latest = pace
 
     def forget(self, key: K) -> None:
         """Measure this key anew: one slow run must not refuse every request that follows."""

@@ -18,15 +18,19 @@ Key = tuple[Detector, tuple[int, ...]]  # tensors of one model and one shape may
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which model answers a request, how, and until when; ``deadline`` is a time of ``time.monotonic``.
+    """Which model answers a request, how, and until when.
 
-    ``camera`` is the name that the client gives to the camera of the frames.
+    Attributes:
+        deadline: a time of ``time.monotonic``.
+        camera: the name that the client gives to the camera of the frames.
+        asked: the client named the deadline, so it holds in place of the latency objective.
     """
 
     detector: Detector
     options: Options
     deadline: float
     camera: str | None = None
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

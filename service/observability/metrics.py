@@ -68,6 +68,12 @@ class Metrics:
         self._queue_limit = Gauge(
             "rrcanet_queue_limit_frames", "Frames that may be accepted and not yet answered.", registry=registry
         )
+        self._backlog = Gauge(
+            "rrcanet_backlog_seconds", "Expected time of the frames that the device has accepted.", registry=registry
+        )
+        self._latency_objective = Gauge(
+            "rrcanet_latency_objective_seconds", "Latency objective of requests without a deadline.", registry=registry
+        )
         self._body_bytes = Gauge(
             "rrcanet_body_bytes", "Bytes of the bodies of requests that are not answered yet.", registry=registry
         )
@@ -133,6 +139,11 @@ class Metrics:
         self.queue_frames.set_function(queue_frames)
         self._queue_limit.set(queue_limit)
         self.ready.set_function(lambda: float(ready()))
+
+    def watch_backlog(self, seconds: Callable[[], float], objective_s: float) -> None:
+        """Set the function that gives the backlog of the device at every scrape."""
+        self._backlog.set_function(seconds)
+        self._latency_objective.set(objective_s)
 
     def watch_bodies(self, body_bytes: Callable[[], float], limit: int) -> None:
         """Set the function that gives the bytes of the bodies of all requests."""

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
@@ -16,6 +16,7 @@ from service.settings import Settings
 from tests.support.waiting import WITHIN_S, wait_until
 
 CODE = "from service.cli import main; main()"
+PATIENT: Final[dict[str, Any]] = {"latency_objective_ms": 3_600_000}  # the machine of the tests may be slow
 Process = subprocess.Popen[str]
 StartServer = Callable[..., httpx.Client]
 
@@ -30,7 +31,7 @@ def serving(wait_ready: bool = True, **settings: Any) -> Iterator[httpx.Client]:
         wait_ready: until the models are loaded.
         settings: as ``Settings`` names them.
     """
-    server = Server(Settings(_env_file=None, port=0, **settings))  # type: ignore[call-arg]
+    server = Server(Settings(_env_file=None, port=0, **PATIENT | settings))  # type: ignore[call-arg]
     # a run that is slow to end must not end the process of the tests; a thread that never ends fails the test below
     setattr(server, "leave_stuck_threads", lambda: None)  # noqa: B010, because mypy refuses to assign a method
     thread = threading.Thread(target=server.run)
@@ -96,4 +97,5 @@ def _command(code: str) -> list[str]:
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    return os.environ | {f"RRCANET_{name}": value for name, value in settings.items()}
+    patient = {f"RRCANET_{name.upper()}": str(value) for name, value in PATIENT.items()}
+    return patient | os.environ | {f"RRCANET_{name}": value for name, value in settings.items()}

@@ -18,7 +18,12 @@ from service.server.state import ServerState
 
 
 async def detect_image(
-    request: Request, content: bytes, options: Options, places: Places, model: str | None = None
+    request: Request,
+    content: bytes,
+    options: Options,
+    places: Places,
+    model: str | None = None,
+    is_patient: bool = False,
 ) -> tuple[Detector, Detection]:
     """The model that answered, and what it found.
 
@@ -26,6 +31,7 @@ async def detect_image(
         content: a file of one frame, in any format that ``POST /v1/detect`` takes.
         places: of this image.
         model: ``NAME`` or ``NAME@VERSION``.
+        is_patient: the latency objective does not hold; the answer may take as long as any request.
 
     Raises:
         ServiceError: the image cannot be read or exceeds a limit, there is no such model, or the deadline passes.
@@ -33,7 +39,7 @@ async def detect_image(
     server: ServerState = request.app.state.server
     detector = server.repository.find(model, request.scope["state"][REQUEST_ID])
     detector.check(options)
-    plan = Plan(detector, options, time.monotonic() + server.settings.request_timeout_s)
+    plan = Plan(detector, options, time.monotonic() + server.settings.request_timeout_s, asked=is_patient)
     read = partial(_read, [Part(content, None, None, None)], plan, server.settings.max_pixels)
     return detector, await server.engine.answer(read, places, Timing(), plan.deadline)
 

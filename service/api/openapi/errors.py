@@ -27,6 +27,7 @@ OF_FRAMES: Final = (  # errors of routes that run frames through a network
     Reason.UNSUPPORTED_MEDIA_TYPE,
     Reason.UNDECODABLE_FRAME,
     Reason.QUEUE_FULL,
+    Reason.TOO_SLOW,
     *CLOSED,
     Reason.OUT_OF_MEMORY,
     Reason.DEADLINE_EXCEEDED,

@@ -127,6 +127,7 @@ EXAMPLES: Final = {
             "max_frames": 64,
             "max_parts": 64,
             "request_timeout_s": 30.0,
+            "latency_objective_ms": 1000.0,
             "formats": ["image/png", "image/tiff", "application/x-npy"],
             "parameters": ["model", "threshold", "mask", "range"],
         }

@@ -43,7 +43,8 @@ class Body:
         for _ in range(frames):
             budget.take(width, height)
         ready = model.prepare(read_tensor(tensor, binary), options)
-        plan = Plan(model.detector, options, self._deadline(request.parameters.timeout))
+        timeout_us = request.parameters.timeout
+        plan = Plan(model.detector, options, self._deadline(timeout_us), asked=timeout_us > 0)
         return Work(plan, ready, 0, partial(_answer, model, request, outputs))
 
     def _deadline(self, timeout_us: int) -> float:

@@ -133,7 +133,9 @@ class Session:
         if places is None:
             assert frame.fault is not None
             raise frame.fault
-        plan = Plan(self._current_detector(), self._query.options, frame.deadline, self._camera)
+        detector = self._current_detector()
+        # a stream passes over frames that would come too late, so it needs no latency objective
+        plan = Plan(detector, self._query.options, frame.deadline, self._camera, asked=True)
         parts = [message_part(frame.content, self._query)]
         read = partial(read_frame, frame.index, parts, plan, self._query, self._server.settings.max_pixels)
         return await self._server.engine.answer(read, places, frame.timing, frame.deadline)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from service.engine.batching import LATEST_SHARE, Job, Queue
+from service.engine.batching import Job, Queue
 from service.errors import Reason, ServiceError
 
 NEVER = 1e9
@@ -22,7 +22,7 @@ def queue_of(
     queue.put(jobs)
     for key in {one.key for one in jobs}:
         queue.paces.learn(key, 1, 1)  # the first run is not counted
-        queue.paces.learn(key, pace / LATEST_SHARE, 1)
+        queue.paces.learn(key, pace, 1)
     return queue
 
 

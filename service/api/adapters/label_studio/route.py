@@ -70,7 +70,7 @@ async def _predict(request: Request, task: Task, controls: list[Control], images
     try:
         content = await images.read(address)
         with await enter(request) as places:
-            detector, detection = await detect_image(request, content, Options(), places)
+            detector, detection = await detect_image(request, content, Options(), places, is_patient=True)
     except ServiceError as fault:
         raise ServiceError(fault.reason, f"task {task.id}: {fault.detail}", fault.retry_after_s) from None
     same_image = [control for control in controls if control.field == field]

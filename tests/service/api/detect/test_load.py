@@ -27,6 +27,28 @@ def test_what_does_not_fit_is_refused_with_retry_after(start_server: StartServer
     assert client.post("/v1/detect", content=body).status_code == 200
 
 
+def test_a_request_whose_answer_would_come_too_late_is_refused_at_once(start_server: StartServer) -> None:
+    client = start_server(latency_objective_ms=200)
+    body = frames.png(make_scene(0, 256, 256).counts(8))
+    for _ in range(3):  # the service learns how long a frame takes
+        assert client.post("/v1/detect", content=body).status_code == 200
+
+    def burst(query: str) -> list[httpx.Response]:
+        with ThreadPoolExecutor(32) as pool:
+            return list(pool.map(lambda _: client.post(f"/v1/detect?mask=none{query}", content=body), range(32)))
+
+    answers = burst("")
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert {answer.status_code for answer in answers} == {200, 429}
+    assert {answer.json()["reason"] for answer in refused} == {"too_slow"}
+    assert "timeout_ms" in refused[0].json()["detail"]
+    assert {int(answer.headers["retry-after"]) for answer in refused} == {1}
+    assert {answer.status_code for answer in burst("&timeout_ms=60000")} == {200}
+    metrics = client.get("/metrics").text
+    assert f'rrcanet_rejected_total{{reason="too_slow"}} {len(refused)}.0' in metrics
+    assert "rrcanet_latency_objective_seconds 0.2" in metrics
+
+
 def test_frames_that_wait_run_together_and_are_answered_alike(client: httpx.Client) -> None:
     scenes = [make_scene(seed, 96, 96) for seed in range(6)]
     bodies = [frames.png(scene.counts(8)) for scene in scenes]
