@@ -19,8 +19,8 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 
 from service.detection.detector import Detection, Detector
-from service.engine.admission import Admission, Backlog, Limit, Places
-from service.engine.batching import Done, Job, Queue, Worker
+from service.engine.admission import Admission, Places
+from service.engine.batching import Done, Job, Limit, Queue, Worker
 from service.engine.warm_up import warm_up
 from service.engine.work import Key, Tensor, Work
 from service.errors import Reason, ServiceError
@@ -144,9 +144,8 @@ class Request(Generic[A]):
             for tensor in frame.inputs
         ]
         if self.jobs:
-            self.engine.accept(self.jobs, Limit(deadline, work.plan.asked))
             alone = self.engine.admission.inside == 1 and not detector.runtime.needs_warm_up
-            self.engine.worker.submit(self.jobs, here=alone)
+            self.engine.worker.submit(self.jobs, alone, Limit(deadline, work.plan.asked))
         if self.is_over:  # ``end`` may have come before the jobs were there
             raise CancelledError
 
@@ -214,9 +213,8 @@ class Engine:
         cpus = available_cpus()
         self._threads = ThreadPoolExecutor(cpus + 2 * settings.max_batch, "request")
         queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, lambda key: key[0].runtime.batch_pixels)
-        self._paces = queue.paces
-        self.worker = Worker(self._infer, queue, time.monotonic, metrics.batch_frames.observe)
-        self.backlog = Backlog(settings.latency_objective_ms / 1e3, lambda: self.worker.running_since, time.monotonic)
+        objective_s, observe = settings.latency_objective_ms / 1e3, metrics.batch_frames.observe
+        self.worker = Worker(self._infer, queue, time.monotonic, observe, objective_s)
         self.ahead = ReadAhead(cpus, READ_AHEAD)
         self.answering = SimpleQueue[None]()  # turns: if more threads run Python code, the event loop waits for long
         for _ in range(cpus):
@@ -241,20 +239,6 @@ class Engine:
     def warm_up(self, detectors: Sequence[Detector]) -> None:
         """Run what the first requests would otherwise wait for, in the device's thread."""
         warm_up(detectors, self.settings.max_batch, self.worker.submit)
-
-    def accept(self, jobs: Sequence[Job[Key, Tensor, Tensor]], limit: Limit) -> None:
-        """Accept the jobs of a request, or refuse all of them.
-
-        Raises:
-            ServiceError: ``too_slow``.
-        """
-        costs = [self._paces.likely(job.key) * job.size for job in jobs]
-        try:
-            self.backlog.accept(limit, [(job.end, seconds) for job, seconds in zip(jobs, costs, strict=True)])
-        except ServiceError:
-            if limit.asked and sum(costs) > limit.deadline - time.monotonic():
-                self._paces.forget(jobs[0].key)  # one slow run must not refuse every request that follows
-            raise
 
     async def answer(self, read: Callable[[Budget], Work[A]], places: Places, timing: Timing, latest: float) -> A:
         """The answer to one request.

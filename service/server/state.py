@@ -68,7 +68,7 @@ class ServerState:
         self._models_requested, self._keys_requested = asyncio.Event(), asyncio.Event()
         self._folder = ModelFolder(settings.models, settings.device)
         self.metrics.watch(lambda: self.engine.admission.inside, settings.queue_size, lambda: self._is_ready)
-        self.metrics.watch_backlog(lambda: self.engine.backlog.seconds, settings.latency_objective_ms / 1e3)
+        self.metrics.watch_backlog(lambda: self.engine.worker.backlog.seconds, settings.latency_objective_ms / 1e3)
         running = self.engine.running
         self.metrics.watch_threads(lambda: len(running), lambda: len(stuck(running)))
 

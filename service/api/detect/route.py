@@ -16,7 +16,7 @@ from service.api.openapi.errors import OF_FRAMES, Responses, problems
 from service.api.openapi.headers import SERVER_TIMING, refer
 from service.api.openapi.schemas import DetectAnswer
 from service.api.openapi.tags import Tag
-from service.engine.admission import Limit
+from service.engine.batching import Limit
 from service.engine.work import Plan
 from service.errors import Reason
 from service.frames import ACCEPTED
@@ -99,7 +99,7 @@ async def detect(request: Request) -> Response:
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
     late = Reason.REQUEST_TIMEOUT if deadline == latest else Reason.DEADLINE_EXCEEDED
     plan = Plan(detector, query.options, deadline, request.headers.get(HEADER), query.timeout_ms is not None)
-    server.engine.backlog.check(Limit(deadline, plan.asked))
+    server.engine.worker.backlog.check(Limit(deadline, plan.asked))
     if media_type is MediaType.LINES:
         from service.api.detect.lines import answer_lines  # few requests ask for it
 

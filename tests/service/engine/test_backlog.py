@@ -1,12 +1,13 @@
 """Which requests are accepted by the time that they would take."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
-from service.engine.admission import Backlog, Limit
+from service.engine.batching import Backlog, Job, Limit, Paces
 from service.errors import Reason, ServiceError
 from tests.support.clock import Clock
 
@@ -20,25 +21,32 @@ class Device:
     clock: Clock = field(default_factory=Clock)
     running_since: float | None = None
 
-    def backlog(self, objective_s: float = 1.0) -> Backlog:
-        return Backlog(objective_s, lambda: self.running_since, self.clock)
+    def backlog(self, objective_s: float = 1.0) -> Backlog[str]:
+        return Backlog(objective_s, a_pixel_in_a_millisecond(), lambda: self.running_since, self.clock)
 
 
-def jobs(*seconds: float) -> list[tuple[Future[None], float]]:
-    return [(Future(), one) for one in seconds]
+def a_pixel_in_a_millisecond() -> Paces[str]:
+    paces = Paces[str]()
+    for _ in range(2):  # the first run is not counted
+        paces.learn("a", 1.0, 1000)
+    return paces
 
 
-def refusal(backlog: Backlog, limit: Limit, *seconds: float) -> ServiceError:
+def jobs(*seconds: float, key: str = "a") -> list[Job[str, int, None]]:
+    return [Job(key, 0, round(one * 1000), 0.0, FAR) for one in seconds]
+
+
+def refusal(backlog: Backlog[str], limit: Limit, *seconds: float) -> ServiceError:
     with pytest.raises(ServiceError) as caught:
         backlog.accept(limit, jobs(*seconds))
     assert caught.value.reason is Reason.TOO_SLOW
     return caught.value
 
 
-def accepted(backlog: Backlog, *seconds: float, limit: Limit = Limit(FAR)) -> Sequence[Future[None]]:
+def accepted(backlog: Backlog[str], *seconds: float, limit: Limit = Limit(FAR)) -> list[Future[Any]]:
     taken = jobs(*seconds)
     backlog.accept(limit, taken)
-    return [end for end, _ in taken]
+    return [job.end for job in taken]
 
 
 def test_requests_are_accepted_until_their_answers_would_come_after_the_objective() -> None:
@@ -82,7 +90,7 @@ def test_a_long_request_may_wait_as_long_as_it_takes_but_no_longer_than_the_obje
 
 
 @pytest.mark.parametrize("end", [lambda one: one.cancel(), lambda one: one.set_exception(ValueError("a fault"))])
-def test_a_job_leaves_the_backlog_however_it_ends(end: Callable[[Future[None]], object]) -> None:
+def test_a_job_leaves_the_backlog_however_it_ends(end: Callable[[Future[Any]], object]) -> None:
     backlog = Device().backlog()
     first, second = accepted(backlog, 0.6, 0.3)
     end(first)
@@ -108,3 +116,23 @@ def test_all_jobs_of_a_request_are_refused_together() -> None:
     accepted(backlog, 0.8)
     refusal(backlog, Limit(FAR), *[0.1] * 4)
     assert backlog.seconds == pytest.approx(0.8)
+
+
+def test_a_size_that_was_never_run_is_expected_to_take_what_others_take() -> None:
+    backlog = Device().backlog()
+    accepted(backlog, 0.8)
+    with pytest.raises(ServiceError):
+        backlog.accept(Limit(FAR), jobs(0.4, key="unknown"))
+
+
+def test_one_slow_run_does_not_refuse_every_request_that_follows() -> None:
+    device = Device()
+    paces = a_pixel_in_a_millisecond()
+    paces.learn("slow", 1, 1)
+    paces.learn("slow", 50, 1)  # the machine was asleep
+    paces.learn("a", 1e-3, 1)
+    backlog = Backlog(1.0, paces, lambda: None, device.clock)
+    accepted(backlog, 0.1)
+    with pytest.raises(ServiceError):
+        backlog.accept(Limit(2.0, asked=True), jobs(0.1, key="slow"))
+    backlog.accept(Limit(2.0, asked=True), jobs(0.1, key="slow"))
