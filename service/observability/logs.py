@@ -1,19 +1,21 @@
 """Log lines on standard error: text for people, or one JSON object per line.
 
-A pipe that nobody reads costs lines, and never stops a request.
+Whatever standard error is, a reader that stalls or goes away costs lines, and never stops a request.
 """
 
 import io
 import json
 import logging
 import os
-import select
+import socket
+import stat
 import sys
 import time
-from collections.abc import Mapping, Set
+import traceback
+from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from threading import Lock, Thread
 from types import MappingProxyType
@@ -26,7 +28,7 @@ REQUESTS: Final = "service.requests"  # the logger of requests
 UNMATCHED: Final = "unmatched"  # one label for every path without a route
 IN_MESSAGE: Final = ("method", "route", "status")  # a line of text has them once
 EXTRA: Final = ("request_id", "duration_ms")
-MOST_CHARACTERS: Final = 1 << 20  # that wait to be written; further lines are dropped
+MOST_BYTES: Final = 1 << 20  # that wait to be written; further lines are dropped
 GATHER_S: Final = 0.02  # lines of so short a time are written together: waking the thread costs more than a line
 LAST_LINES_S: Final = 1.0  # at the end of the process
 
@@ -97,8 +99,8 @@ class LogWriter:
 
     def __init__(self) -> None:
         self.dropped = 0
-        self._lines: list[str] = []
-        self._characters = 0
+        self._lines: list[bytes] = []
+        self._bytes = 0
         self._lock = Lock()
         self._wake = Lock()  # the thread sleeps in ``acquire``
         self._wake.acquire()
@@ -108,17 +110,18 @@ class LogWriter:
     def write(self, line: str) -> None:
         """Write one line, which ends with a line break. Never waits.
 
-        A line is written at once if no other waits and the stream takes it: to wake the thread would cost a request
-        0.2 ms of CPU. Else it is queued for the thread.
+        What standard error takes at once is written here: to wake the thread would cost a request 0.2 ms of CPU. The
+        rest, and every line while others wait, is queued for the thread.
         """
+        content = line.encode(errors="backslashreplace")
         with self._lock:
-            if self._idle and _write_at_once(line):
+            if self._idle and not (content := _write_at_once(content)):
                 return
-            if self._characters + len(line) > MOST_CHARACTERS:
+            if self._bytes + len(content) > MOST_BYTES:
                 self.dropped += 1
                 return
-            self._lines.append(line)
-            self._characters += len(line)
+            self._lines.append(content)
+            self._bytes += len(content)
             if self._idle:
                 self._idle = False
                 self._start_thread()
@@ -139,15 +142,15 @@ class LogWriter:
         while True:
             self._wake.acquire()
             while lines := self._take():
-                if not _write("".join(lines)):
+                if not _write(b"".join(lines)):
                     with self._lock:
                         self.dropped += len(lines)
 
-    def _take(self) -> list[str]:
+    def _take(self) -> list[bytes]:
         """The lines that wait; none makes the thread idle."""
         time.sleep(GATHER_S)
         with self._lock:
-            lines, self._lines, self._characters = self._lines, [], 0
+            lines, self._lines, self._bytes = self._lines, [], 0
             self._idle = not lines
             return lines
 
@@ -155,36 +158,46 @@ class LogWriter:
 STANDARD_ERROR: Final = LogWriter()
 
 
-def _write_at_once(text: str) -> bool:
-    """Whether a short text was written. A pipe that polls as writable has room for PIPE_BUF bytes (POSIX, write)."""
-    content = text.encode(errors="backslashreplace")
-    if len(content) > select.PIPE_BUF:
-        return False
+def _write_at_once(content: bytes) -> bytes:
+    """Write what standard error takes without waiting, and return the rest."""
     try:
         descriptor = sys.stderr.fileno()
-        is_writable = _poll_of(descriptor).poll(0) == [(descriptor, select.POLLOUT)]
-        return is_writable and os.write(descriptor, content) == len(content)
-    except (OSError, ValueError, AttributeError):  # closed, or there is none: the thread counts the line
-        return False
+        state = os.fstat(descriptor)
+        write = _without_waiting(descriptor, state.st_dev, state.st_ino, state.st_mode)
+        return content[write(content) :] if write else content
+    except (OSError, ValueError, AttributeError):  # full, closed, or there is none: the thread counts the line
+        return content
 
 
 @lru_cache(1)
-def _poll_of(descriptor: int) -> select.poll:
-    """Whether the descriptor can be written to."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
-    return poll
+def _without_waiting(descriptor: int, device: int, inode: int, mode: int) -> Callable[[bytes], int] | None:
+    """A write to this file that never waits; None if there is none, as for a file on a disk.
+
+    A pipe or a terminal is opened once more: O_NONBLOCK on the descriptor itself would be set for every process that
+    shares it. To ask ``poll`` first is not enough: another process may fill the pipe, a terminal may take half a line.
+    """
+    with suppress(OSError):  # no /proc, or the pipe belongs to another user
+        if stat.S_ISSOCK(mode):
+            return partial(_send, socket.socket(fileno=os.dup(descriptor)))
+        if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+            flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY
+            return partial(os.write, os.open(f"/proc/self/fd/{descriptor}", flags))
+    return None
 
 
-def _write(text: str) -> bool:
-    """Whether the text was written. The buffer of ``sys.stderr`` is avoided: a thread in it would abort the exit."""
+def _send(reader: socket.socket, content: bytes) -> int:
+    return reader.send(content, socket.MSG_DONTWAIT)
+
+
+def _write(content: bytes) -> bool:
+    """Whether it was written. The buffer of ``sys.stderr`` is avoided: a thread in it would abort the exit."""
     with suppress(OSError, ValueError, AttributeError):  # closed, nobody reads it any more, or there is none
         try:
             descriptor = sys.stderr.fileno()
         except io.UnsupportedOperation:
-            sys.stderr.write(text)
+            sys.stderr.write(content.decode())
             return True
-        rest = memoryview(text.encode(errors="backslashreplace"))
+        rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
         return True
@@ -270,8 +283,8 @@ class _ToWriter(logging.Handler):
         """Queue the line of a record."""
         try:
             STANDARD_ERROR.write(f"{self.format(record)}\n")
-        except Exception:
-            self.handleError(record)
+        except Exception:  # the method of ``logging`` would print to standard error, and wait
+            STANDARD_ERROR.write(f"a record of {record.name} is no line\n{traceback.format_exc()}")
 
     def flush(self) -> None:
         """Wait for the last lines; ``logging`` calls it when the process ends."""

@@ -12,7 +12,9 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 LARGE: Final = 2**20  # pixels; after a larger run the arena's memory is freed, since it would keep gigabytes
-SHRINK: Final = ort.RunOptions()
+FATAL: Final = 4  # ONNX Runtime would write a failed run to standard error, and wait there for whoever reads it
+PLAIN, SHRINK = ort.RunOptions(), ort.RunOptions()
+PLAIN.log_severity_level = SHRINK.log_severity_level = FATAL
 SHRINK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 Frames = NDArray[np.float32]
@@ -54,6 +56,6 @@ class CpuRuns:
         return [run.result() for run in runs]
 
     def _run(self, session: ort.InferenceSession, intensities: Frames) -> Frames:
-        options = SHRINK if intensities.size > LARGE else None
+        options = SHRINK if intensities.size > LARGE else PLAIN
         answer: Frames = session.run([self._output], {self._input: intensities}, options)[0]
         return answer

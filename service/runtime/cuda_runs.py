@@ -10,6 +10,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from service.runtime.cpu_runs import FATAL
+
 GRAPHS: Final = 128  # at most so many shapes get a graph; ONNX Runtime keeps it and its buffers with the session
 NO_GRAPH: Final = "-1"
 # Only one thread of the process may use CUDA at a time. While a graph is captured (in CUDA's global mode), memory that
@@ -101,5 +103,6 @@ class CudaRuns:
         binding.bind_ortvalue_input(self._input, given)
         binding.bind_ortvalue_output(self._output, found)
         options = ort.RunOptions()
+        options.log_severity_level = FATAL
         options.add_run_config_entry("gpu_graph_id", graph)
         return Slot(given, found, binding, options)
