@@ -33,9 +33,18 @@ COPY . .
 RUN /venv/bin/pip install --no-cache-dir --no-compile --no-deps --no-build-isolation --root /package .
 RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash -s /package -p / /package/venv/lib
 
+# what the image consists of, read from what is installed, as CycloneDX; the tool that reads it stays outside
+FROM dependencies AS sbom
+COPY requirements/supply.txt requirements/
+RUN --mount=type=cache,target=/pip-cache \
+    python3 -m venv /supply && /supply/bin/pip install --cache-dir /pip-cache --require-hashes -r requirements/supply.txt
+COPY --from=package /package /
+RUN /supply/bin/cyclonedx-py environment --output-reproducible --of JSON -o /sbom.json /venv/bin/python
+
 FROM ${BASE}
 COPY --from=dependencies /venv /venv
 COPY --from=package /package /
+COPY --from=sbom /sbom.json /usr/share/doc/rrcanet-serve/sbom.json
 # ONNX Runtime's own builds report to Microsoft unless told not to
 ENV PATH="/venv/bin:${PATH}" \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -46,9 +55,9 @@ ENV PATH="/venv/bin:${PATH}" \
     RRCANET_LOG_FORMAT=json
 USER 10001:10001
 EXPOSE 8000
-# no proxy: Docker hands the client's proxy settings to containers
+# no proxy: Docker hands the client's proxy settings to containers. Addresses: localhost has no ::1 in every /etc/hosts
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python3", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://localhost:' + os.environ['RRCANET_PORT'] + '/readyz', timeout=4)"]
+    CMD ["python3", "-c", "import os, sys, urllib.request as r\ndef ask(host):\n try: return r.build_opener(r.ProxyHandler({})).open('http://' + host + ':' + os.environ['RRCANET_PORT'] + '/readyz', timeout=2)\n except OSError: return None\nsys.exit(not any(map(ask, ('127.0.0.1', '[::1]'))))"]
 ENTRYPOINT ["rrcanet"]
 CMD ["serve"]
 # last: they change with every build

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,3 +30,12 @@ def dashboard() -> dict[str, Any]:
     """The dashboard as Grafana reads it."""
     content: dict[str, Any] = json.loads(DASHBOARD.read_text())
     return content
+
+
+def health_check() -> list[str]:
+    """The health check of the image, with the Python of the tests."""
+    command = re.search(r"HEALTHCHECK .*?CMD (\[.*?\])$", DOCKERFILE.read_text(), re.DOTALL | re.MULTILINE)
+    assert command is not None
+    program, *arguments = json.loads(command[1])
+    assert program == "python3"
+    return [sys.executable, *arguments]

@@ -1,17 +1,15 @@
 """The Dockerfile: what a build installs, in which layers, and the health check of the image."""
 
-import json
 import os
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.deploy.files import DOCKERFILE
+from tests.deploy.files import DOCKERFILE, health_check
 from tests.support.paths import ROOT
 from tests.support.wire import free_port
 
@@ -52,7 +50,7 @@ def test_packages_are_installed_by_their_hashes_before_any_code_is_there() -> No
 def test_every_install_is_by_hashes_or_of_the_package_alone() -> None:
     installs = [step.split() for steps in _stages().values() for step in steps if "pip install" in step]
 
-    assert len(installs) == 3
+    assert len(installs) == 4
     assert all(
         {"--require-hashes"} <= set(one) or {"--no-deps", "--no-build-isolation"} <= set(one) for one in installs
     )
@@ -64,7 +62,20 @@ def test_code_comes_into_the_image_in_a_layer_of_its_own() -> None:
     layers = [step for step in stages[""] if step.startswith(("COPY", "RUN"))]
 
     assert {"--no-deps", "--root"} <= set(install.split())
-    assert layers == ["COPY --from=dependencies /venv /venv", "COPY --from=package /package /"]
+    assert layers == [
+        "COPY --from=dependencies /venv /venv",
+        "COPY --from=package /package /",
+        "COPY --from=sbom /sbom.json /usr/share/doc/rrcanet-serve/sbom.json",
+    ]
+
+
+def test_the_bill_of_materials_is_read_from_what_is_installed_by_a_tool_that_stays_outside() -> None:
+    steps = _stages()["sbom"]
+
+    assert steps[0] == "FROM dependencies"
+    assert steps.index("COPY --from=package /package /") == len(steps) - 2
+    assert steps[-1].endswith(" -o /sbom.json /venv/bin/python")
+    assert not [step for step in steps if "/venv/bin/pip" in step]
 
 
 def test_what_changes_with_every_build_is_said_after_the_layers() -> None:
@@ -134,11 +145,7 @@ def _run_dependencies(runtime: str, folder: Path) -> subprocess.CompletedProcess
 
 def _check_health(port: int | None, **environment: str) -> int:
     """Exit code of the image's health check, asking the server at ``port``."""
-    command = re.search(r"HEALTHCHECK .*?CMD (\[.*?\])$", DOCKERFILE.read_text(), re.DOTALL | re.MULTILINE)
-    assert command is not None
-    program, *arguments = json.loads(command[1])
-    assert program == "python3"
     environment = os.environ | {"RRCANET_PORT": str(port)} | environment
     return subprocess.run(
-        [sys.executable, *arguments], env=environment, stderr=subprocess.DEVNULL, timeout=30, check=False
+        health_check(), env=environment, stderr=subprocess.DEVNULL, timeout=30, check=False
     ).returncode
