@@ -1,1 +1,1 @@
-"""Many frames at once: ``rrcanet bulk``, on the processes of one machine or on a Ray cluster."""
+"""Past one process: ``rrcanet bulk`` on processes or on a Ray cluster, and the service on Ray Serve."""

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 
 from service.api.app import create_app, lifespan
 from service.api.disconnect import NoticeDisconnect
@@ -22,20 +22,29 @@ from service.settings import Settings, load_settings
 LOOK_EVERY_S: Final = 0.5
 
 
-def portable_app(settings: Settings) -> ASGIApp:
-    """The application. Its lifespan begins with models that are loaded and checked, or fails with the reason."""
-    set_up_logs(settings.log_format)
-    state = ServerState(settings, reread=load_settings)
+class PortableApp:
+    """The application of one process. Its lifespan begins with models that are loaded and checked, or fails.
+
+    Attributes:
+        state: of this process.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        set_up_logs(settings.log_format)
+        self.state = ServerState(settings, reread=load_settings)
+        self._app = NoticeDisconnect(create_app(self.state, around=self._loaded))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, a stream or the lifespan."""
+        await self._app(scope, receive, send)
 
     @asynccontextmanager
-    async def loaded(shared: dict[str, object]) -> AsyncIterator[dict[str, object]]:
-        async with lifespan(state, shared) as known:
-            await _until_loaded(state)
-            watch = asyncio.create_task(_end_without_device(state))
+    async def _loaded(self, shared: dict[str, object]) -> AsyncIterator[dict[str, object]]:
+        async with lifespan(self.state, shared) as known:
+            await _until_loaded(self.state)
+            watch = asyncio.create_task(_end_without_device(self.state))
             yield known
             watch.cancel()
-
-    return NoticeDisconnect(create_app(state, around=loaded))
 
 
 async def _until_loaded(state: ServerState) -> None:
@@ -52,4 +61,4 @@ async def _end_without_device(state: ServerState) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-app = portable_app(load_settings())
+app = PortableApp(load_settings())

@@ -14,6 +14,7 @@ DOCKER_PAGE: Final = ROOT / "docs" / "how-to" / "docker.md"
 MONITORING_PAGE: Final = ROOT / "docs" / "how-to" / "monitoring.md"
 COMPOSE_WITH_KEYS: Final = ROOT / "docker-compose.keys.yml"
 KUBERNETES: Final = ROOT / "deploy" / "kubernetes"
+RAY: Final = ROOT / "deploy" / "ray"
 KUBERNETES_PAGE: Final = ROOT / "docs" / "how-to" / "kubernetes.md"
 PROMETHEUS: Final = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 ALERTS: Final = PROMETHEUS.with_name("alerts.yml")

@@ -1,0 +1,1 @@
+"""The service on Ray Serve: ``serve run distributed.serving.replica:app``."""
