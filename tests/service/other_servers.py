@@ -1,4 +1,4 @@
-"""``service.asgi:app`` under ASGI servers of others, each a process of its own on a real port."""
+"""``service.asgi:app`` under servers of others, each a process of its own on a real port; or a server that runs."""
 
 import os
 import subprocess
@@ -17,12 +17,23 @@ APP: Final = "service.asgi:app"
 COMMANDS: Final = {
     "hypercorn": ["-m", "hypercorn", "--bind", "127.0.0.1:{port}", APP],
     "granian": ["-m", "granian", "--interface", "asgi", "--port", "{port}", APP],
+    "ray": ["-m", "tests.distributed.two_nodes", "{port}"],
 }
 
 
 @contextmanager
 def serving_under(server: str, **settings: Any) -> Iterator[httpx.Client]:
-    """Run the application under ``server``, and give a client of it once it is ready."""
+    """Run the application under ``server``, and give a client of it once it is ready.
+
+    Args:
+        server: one of ``COMMANDS``, or the address of a server that runs already, which keeps its settings.
+        settings: as ``Settings`` names them.
+    """
+    if server.startswith("http"):
+        assert not settings, f"{server} keeps its settings"
+        with httpx.Client(base_url=server, timeout=60) as client:
+            yield client
+        return
     port = free_port()
     process = start_under(server, port, subprocess.DEVNULL, **settings)
     try:

@@ -1,0 +1,61 @@
+"""``python -m tests.distributed.two_nodes PORT``: a Ray cluster of two nodes, with the service on both of them.
+
+The configuration is ``deploy/ray/serve.yaml`` with another address and a fixed number of replicas. Settings come from
+the environment. The first line on standard output is the address of the cluster; the second one comes when all replicas
+are ready.
+"""
+
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from tests.support.paths import ROOT
+
+CONFIG = ROOT / "deploy" / "ray" / "serve.yaml"
+NODE: dict[str, Any] = {"num_cpus": 2, "object_store_memory": 100 * 2**20}
+ENVIRONMENT = {"RAY_SERVE_PROXY_PREFER_LOCAL_NODE_ROUTING": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+REPLICAS = 2
+
+
+def main(port: int) -> None:
+    """Serve until SIGTERM."""
+    os.environ |= ENVIRONMENT
+    import ray
+    from ray.cluster_utils import Cluster
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # later Ray's own handler does the same
+    cluster = Cluster(initialize_head=True, head_node_args=NODE | {"include_dashboard": False})
+    try:
+        cluster.add_node(**NODE)
+        print(cluster.address, flush=True)  # noqa: T201
+        _serve(cluster.address, port)
+        print("ready", flush=True)  # noqa: T201
+        signal.pause()
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def _serve(address: str, port: int) -> None:
+    """As ``serve run`` does, but with the number of replicas that a test counts on."""
+    import ray
+    from ray import serve
+
+    from distributed.serving.replica import Detection
+
+    config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+    ((application,), http) = (config["applications"], config["http_options"])
+    (options,) = application["deployments"]
+    scaling = options["autoscaling_config"] | {"min_replicas": REPLICAS, "max_replicas": REPLICAS}
+    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    serve.start("HeadOnly", http | {"host": "127.0.0.1", "port": port}, logging_config=config["logging_config"])
+    deployment = Detection.options(**options | {"autoscaling_config": scaling})
+    serve.run(deployment.bind(), name=application["name"], route_prefix=application["route_prefix"])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
