@@ -1,13 +1,16 @@
 """``python -m benchmarks.bulk``: kills a bulk run half-way, resumes it, counts its rows, and compares its rate.
 
-The rate is that of the resumed run from its first rows on, against a bare loop: one process that reads a file and
-detects in it with all threads, frame after frame.
+The rate is that of both runs together, start included, against a bare loop: one process that reads a file and detects
+in it with all threads, frame after frame.
 """
 
+import os
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -21,48 +24,88 @@ from service.frames import Frame
 from service.models.repository import load_detector
 from service.pretrained import DEFAULT
 from service.runtime import Device
-from service.simulation.dataset import still_frames, write_dataset
+from service.simulation.dataset import write_dataset
+from service.simulation.scene import Scene, make_scene
 
 BULK = "from distributed.command import bulk_command; bulk_command()"
+OBJECT_STORE_BYTES = 100 * 2**20  # of each node: rows are small
 
 
 @click.command(epilog="Example: python -m benchmarks.bulk work --frames 1000")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--frames", default=1000, show_default=True, help="Simulated frames; those of an earlier run are taken.")
+@click.option("--height", default=128, show_default=True)
+@click.option("--width", default=160, show_default=True)
 @click.option("--loop-frames", default=100, show_default=True, help="Frames of the bare loop.")
 @click.option("--part-frames", default=100, show_default=True)
 @click.option("--model", type=click.Path(path_type=Path), default=DEFAULT)
 @click.option("--address", help="Of a Ray cluster; without it, processes of this machine.")
-def main(folder: Path, frames: int, loop_frames: int, part_frames: int, model: Path, address: str | None) -> None:
+@click.option("--nodes", type=int, help="Start a Ray cluster of so many nodes with a CPU each on this machine.")
+def main(
+    folder: Path,
+    frames: int,
+    height: int,
+    width: int,
+    loop_frames: int,
+    part_frames: int,
+    model: Path,
+    address: str | None,
+    nodes: int | None,
+) -> None:
     """Measure in FOLDER."""
-    images = folder / "frames" / "images"
+    images = folder / f"frames-{frames}-{width}x{height}" / "images"
     if len(list(images.glob("*.png"))) != frames:
-        write_dataset(folder / "frames", still_frames(frames, 0), 8)
+        write_dataset(images.parent, _scenes(frames, height, width), 8)
     out = folder / f"out-{time.time_ns()}"
-    where = [] if address is None else ["--address", address]
-    command = [str(images), "--out", str(out), "--model", str(model), "--part-frames", str(part_frames), *where]
-    killed = _kill_half_way(command, out, frames)
-    seconds = _run(command)
-    rows = Counter(_paths(out))
+    with _cluster(nodes, address) as where:
+        command = [str(images), "--out", str(out), "--model", str(model), "--part-frames", str(part_frames), *where]
+        killed, until_killed = _kill_half_way(command, out, frames)
+        resumed = _run(command)
+    rows = Counter(path for part in _parts(out) for path in _paths(part))
     missing, twice = frames - len(rows), sum(count > 1 for count in rows.values())
     loop = _loop(images, model, loop_frames)
     machine = describe_machine()
-    click.echo(f"{machine['cores']} cores of {machine['cpu']}, load {machine['load_average']}")
-    click.echo(f"{frames} frames, model {model.name}")
+    click.echo(f"{machine['cores']} cores of {machine['cpu']}, load {machine['load_average']}, nice {os.nice(0)}")
+    click.echo(f"{frames} frames of {width}x{height}, model {model.name}")
     click.echo(f"killed at {killed} rows; after the resumed run {missing} rows are missing, {twice} are twice")
-    click.echo(f"resumed run, start included: {(frames - killed) / seconds:.2f} frames a second")
+    click.echo(f"first run until the kill, start included: {killed / until_killed:.2f} frames a second")
+    click.echo(f"resumed run, start included: {(frames - killed) / resumed:.2f} frames a second")
     click.echo(f"bare loop: {loop:.2f} frames a second")
     sys.exit(missing or twice)
 
 
-def _kill_half_way(command: list[str], out: Path, frames: int) -> int:
-    """The number of rows that a run had written when it was killed."""
+def _scenes(count: int, height: int, width: int) -> Iterator[tuple[str, Scene]]:
+    for seed in range(count):
+        yield f"scene_{seed:06d}", make_scene(seed, height, width)
+
+
+@contextmanager
+def _cluster(nodes: int | None, address: str | None) -> Iterator[list[str]]:
+    """The options of the command for its cluster, if it has one."""
+    if nodes is None:
+        yield [] if address is None else ["--address", address]
+        return
+    from ray.cluster_utils import Cluster
+
+    each = {"num_cpus": 1, "object_store_memory": OBJECT_STORE_BYTES}
+    cluster = Cluster(initialize_head=True, head_node_args=each | {"include_dashboard": False})
+    try:
+        for _ in range(nodes - 1):
+            cluster.add_node(**each)
+        yield ["--address", cluster.address]
+    finally:
+        cluster.shutdown()
+
+
+def _kill_half_way(command: list[str], out: Path, frames: int) -> tuple[int, float]:
+    """The number of rows that a run had written when it was killed, and the seconds until then."""
+    began = time.monotonic()
     process = subprocess.Popen([sys.executable, "-c", BULK, *command])
-    while process.poll() is None and len(_paths(out)) < frames // 2:
-        time.sleep(0.5)
+    while process.poll() is None and _count(out) < frames // 2:
+        time.sleep(1)
     process.kill()
     process.wait()
-    return len(_paths(out))
+    return _count(out), time.monotonic() - began
 
 
 def _run(command: list[str]) -> float:
@@ -71,10 +114,16 @@ def _run(command: list[str]) -> float:
     return time.monotonic() - began
 
 
-def _paths(out: Path) -> list[str]:
-    return [
-        path for part in out.glob("part-*.parquet") for path in pq.read_table(part, columns=["path"])[0].to_pylist()
-    ]
+def _count(out: Path) -> int:
+    return sum(pq.read_metadata(part).num_rows for part in _parts(out))
+
+
+def _parts(out: Path) -> list[Path]:
+    return sorted(out.glob("part-*.parquet"))
+
+
+def _paths(part: Path) -> list[str]:
+    return [str(path) for path in pq.read_table(part, columns=["path"])[0].to_pylist()]
 
 
 def _loop(images: Path, model: Path, frames: int) -> float:

@@ -123,7 +123,7 @@ def _detect(job: Job, tasks: Sequence[list[File]], most: int, is_gpu: bool) -> I
         fn_constructor_args=(job, job.model.read_bytes()),
         num_cpus=1,
         num_gpus=1 if is_gpu else 0,
-        ray_remote_args_fn=_retries,
+        max_task_retries=1,  # by default Ray repeats a task that kills its actor without end
     )
     try:
         for row in done.iter_rows():
@@ -132,8 +132,3 @@ def _detect(job: Job, tasks: Sequence[list[File]], most: int, is_gpu: bool) -> I
         if "ModelFault" in str(error):
             raise ModelFault(str(error).strip().splitlines()[-1]) from error
         raise ClusterFault(f"the cluster cannot run the job: {error}") from error
-
-
-def _retries() -> dict[str, int]:
-    """By default Ray repeats a task that kills its actor without end."""
-    return {"max_task_retries": 1}
