@@ -38,7 +38,7 @@ class OverRay:
 async def _serve(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Ray cancels a request whose client has left; the application hears it as the ASGI specification says it."""
     incoming = _Incoming(receive)
-    task = asyncio.create_task(app(scope, incoming.receive, send))  # type: ignore[arg-type]  # it is a coroutine
+    task = asyncio.ensure_future(app(scope, incoming.receive, send))
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:

@@ -30,18 +30,7 @@ AUTOSCALING: Final = {
 }
 
 
-@serve.deployment(
-    name="detection",
-    max_ongoing_requests=MAX_ONGOING_REQUESTS,
-    max_queued_requests=MAX_QUEUED_REQUESTS,
-    autoscaling_config=AUTOSCALING,
-    health_check_period_s=5,
-    graceful_shutdown_timeout_s=40,  # longer than RRCANET_REQUEST_TIMEOUT_S
-    logging_config={"enable_access_log": False},  # the service logs requests itself
-    ray_actor_options={"num_cpus": 1},
-)
-@serve.ingress()
-class Detection:
+class Replica:
     """One process with its models, its queue and its metrics."""
 
     def __init__(self) -> None:
@@ -69,4 +58,14 @@ class Detection:
         return exposition(answer for answer in answers if not isinstance(answer, BaseException))
 
 
-app = Detection.bind()
+detection: Any = serve.deployment(
+    name="detection",
+    max_ongoing_requests=MAX_ONGOING_REQUESTS,
+    max_queued_requests=MAX_QUEUED_REQUESTS,
+    autoscaling_config=AUTOSCALING,
+    health_check_period_s=5,
+    graceful_shutdown_timeout_s=40,  # longer than RRCANET_REQUEST_TIMEOUT_S
+    logging_config={"enable_access_log": False},  # the service logs requests itself
+    ray_actor_options={"num_cpus": 1},
+)(serve.ingress()(Replica))
+app = detection.bind()

@@ -19,10 +19,10 @@ import json, sys, yaml
 from ray.serve.schema import ServeDeploySchema
 config = ServeDeploySchema.model_validate(yaml.safe_load(open(sys.argv[1])))
 (application,) = config.applications
-from distributed.serving.replica import Detection
+from distributed.serving.replica import detection
 (named,) = [deployment.name for deployment in application.deployments]
-assert application.import_path == "distributed.serving.replica:app" and named == Detection.name
-print(json.dumps(Detection._deployment_config.graceful_shutdown_timeout_s))
+assert application.import_path == "distributed.serving.replica:app" and named == detection.name
+print(json.dumps(detection._deployment_config.graceful_shutdown_timeout_s))
 """
 
 

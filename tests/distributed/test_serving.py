@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import NamedTuple
@@ -28,7 +28,7 @@ CONTRACT = (
     "tests/service/api/stream/test_stream.py",
 )
 SMALL = png(make_scene(0, 64, 64).counts(8))
-LARGE = npy(np.zeros((2048, 2048), np.uint8))  # seconds of work
+LARGE = npy(np.tile(np.arange(256, dtype=np.uint8), (2048, 8)))  # seconds of work; a constant frame would be none
 MORE_THAN_HALF_A_QUEUE = npy(np.stack([make_scene(1, 160, 160).counts(8)] * 40))
 CLIENTS = 4
 
@@ -43,7 +43,7 @@ class Sent(NamedTuple):
 
 def values(client: httpx.Client, name: str, **labels: str) -> dict[str, float]:
     """The sum of the series with these labels, for each replica."""
-    found: Counter[str] = Counter()
+    found: defaultdict[str, float] = defaultdict(float)
     for family in text_string_to_metric_families(client.get("/metrics").text):
         for sample in family.samples:
             if sample.name == name and labels.items() <= sample.labels.items():

@@ -45,7 +45,7 @@ def _serve(address: str, port: int) -> None:
     import ray
     from ray import serve
 
-    from distributed.serving.replica import Detection
+    from distributed.serving.replica import detection
 
     config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     ((application,), http) = (config["applications"], config["http_options"])
@@ -53,7 +53,7 @@ def _serve(address: str, port: int) -> None:
     scaling = options["autoscaling_config"] | {"min_replicas": REPLICAS, "max_replicas": REPLICAS}
     ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     serve.start("HeadOnly", http | {"host": "127.0.0.1", "port": port}, logging_config=config["logging_config"])
-    deployment = Detection.options(**options | {"autoscaling_config": scaling})
+    deployment = detection.options(**options | {"autoscaling_config": scaling})
     serve.run(deployment.bind(), name=application["name"], route_prefix=application["route_prefix"])
 
 

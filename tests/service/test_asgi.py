@@ -26,7 +26,7 @@ CONTRACT = (
 )
 OTHERS = sorted(COMMANDS.keys() - {"ray"})  # tests/distributed/test_serving.py
 BLANK = png(np.zeros((8, 8), np.uint8))
-LARGE = npy(np.zeros((2048, 2048), np.uint8))  # seconds of work
+LARGE = npy(np.tile(np.arange(256, dtype=np.uint8), (2048, 8)))  # seconds of work; a constant frame would be none
 
 
 @pytest.mark.parametrize("server", OTHERS)
