@@ -70,6 +70,12 @@ class Settings(BaseSettings):
         Device.AUTO,
         description="Where models run: `auto` (CUDA if available, else CPU), `cuda` (no start without it) or `cpu`.",
     )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="CPUs to use: threads of a model on the CPU, and frames decoded at once. By default all there are.",
+    )
     models: Path = Field(SHIPPED, description="Folder of model files (`.onnx` with a card).")
     canary: Annotated[Canary | None, NoDecode] = Field(
         None, description="`NAME@VERSION:SHARE`: this version answers that share of the requests that name no version."

@@ -1,14 +1,23 @@
-"""The number of CPUs that this process may use; in a container this can be less than the host has."""
+"""The number of CPUs that this process uses: a setting, or as many as it may use, which containers limit."""
 
 import math
 import os
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
+_chosen: int | None = None
+
+
+def use_cpus(number: int | None) -> None:
+    """What ``available_cpus`` gives from now on; None for as many as the process may use."""
+    global _chosen
+    _chosen = number
 
 
 def available_cpus(cgroup: Path = CGROUP) -> int:
-    """The smaller of the affinity mask and the cgroup quota (v2 ``cpu.max``, v1 ``cpu.cfs_quota_us``)."""
+    """What ``use_cpus`` says, or the smaller of affinity and quota (cgroup v2 ``cpu.max``, v1 ``cpu.cfs_quota_us``)."""
+    if _chosen is not None:
+        return _chosen
     allowed = len(os.sched_getaffinity(0))
     quota = _quota(cgroup)
     return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))

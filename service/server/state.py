@@ -15,6 +15,7 @@ from service.models.reload import ModelFolder
 from service.models.repository import Repository, load_folder
 from service.observability.metrics import Metrics
 from service.runtime import ModelFault
+from service.runtime.cpus import use_cpus
 from service.server.background import Background
 from service.server.memory import return_free_pages
 from service.server.streams import Streams
@@ -55,6 +56,7 @@ class ServerState:
         reread: Callable[[], Settings] | None = None,
     ) -> None:
         self.settings, self._reread = settings, reread or (lambda: settings)
+        use_cpus(settings.threads)
         self.metrics = Metrics()
         self.keys = Keys(settings.api_keys_file) if settings.api_keys_file is not None else None
         self.engine = Engine(settings, self.metrics, self._lose_device)

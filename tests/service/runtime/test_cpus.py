@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from service.runtime.cpus import available_cpus
+from tests.support.server import running
+from tests.support.small_models import write_small_model
 
 ALLOWED = len(os.sched_getaffinity(0))
 
@@ -38,3 +40,14 @@ def test_without_a_quota_the_affinity_decides(tmp_path: Path) -> None:
 
 def test_a_quota_without_its_period_is_no_quota(tmp_path: Path) -> None:
     assert available_cpus(write(tmp_path, cpu__cpu_DOT_cfs_quota_us="50000")) == ALLOWED
+
+
+def test_a_server_has_as_many_threads_as_the_setting_says(tmp_path: Path) -> None:
+    models = str(write_small_model(tmp_path / "a.onnx").parent)
+    few, many = (threads_of_a_server(models, number) for number in ("1", "6"))
+    assert many - few >= 5
+
+
+def threads_of_a_server(models: str, number: str) -> int:
+    with running(MODELS=models, THREADS=number) as (process, _):
+        return len(os.listdir(f"/proc/{process.pid}/task"))
