@@ -10,10 +10,10 @@ import yaml  # type: ignore[import-untyped]
 
 from service.settings import PREFIX, Settings
 from tests.deploy.files import KUBERNETES, RAY
+from tests.distributed.cluster import ENVIRONMENT
 from tests.support.paths import ROOT
 
 Manifest = dict[str, Any]
-ROUTING = {"name": "RAY_SERVE_PROXY_PREFER_LOCAL_NODE_ROUTING", "value": "0"}
 PRINT_DEPLOYMENT = """
 import json, sys, yaml
 from ray.serve.schema import ServeDeploySchema
@@ -74,7 +74,7 @@ def test_every_pod_follows_the_schema_and_may_do_no_more_than_it_needs(service: 
         (container,) = template["spec"]["containers"]
         assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
         assert container["resources"]["limits"] == container["resources"]["requests"]
-        assert ROUTING in container["env"]
+        assert ENVIRONMENT.items() <= {one["name"]: one["value"] for one in container["env"]}.items()
 
 
 def test_every_variable_is_a_setting_and_the_keys_lie_where_it_says(service: Manifest) -> None:

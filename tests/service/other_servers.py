@@ -17,7 +17,7 @@ APP: Final = "service.asgi:app"
 COMMANDS: Final = {
     "hypercorn": ["-m", "hypercorn", "--bind", "127.0.0.1:{port}", APP],
     "granian": ["-m", "granian", "--interface", "asgi", "--port", "{port}", APP],
-    "ray": ["-m", "tests.distributed.two_nodes", "{port}"],
+    "ray": ["-m", "tests.distributed.cluster", "{port}"],
 }
 
 
