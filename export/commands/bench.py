@@ -8,6 +8,9 @@ from typing import Final
 
 import click
 
+from export.bench.capacity.knee import TooSlow, find_knee
+from export.bench.capacity.report import Capacity, line
+from export.bench.capacity.service import Target
 from export.bench.cases import Case, Refused, Shape, Unreachable, model_case, service_case
 from export.bench.floor import find_floors
 from export.bench.report import BenchReport, Row
@@ -67,6 +70,13 @@ class SizeType(click.ParamType[tuple[int, int]]):
     "--turns", type=click.IntRange(1), default=3, show_default=True, help="Turns per case; rates are medians."
 )
 @click.option("--clients", type=click.IntRange(1), default=1, show_default=True, help="Concurrent calls.")
+@click.option(
+    "--plan", "plans", is_flag=True, help="Find the load that the service at URL takes, and the replicas for --rate."
+)
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Requests a second that --plan plans for.")
+@click.option(
+    "--deadline", "deadline_ms", type=click.FloatRange(0, min_open=True), help="Milliseconds of a request, for --plan."
+)
 @device_option
 @json_option
 @key_option
@@ -78,6 +88,9 @@ def bench_command(
     seconds: float,
     turns: int,
     clients: int,
+    plans: bool,
+    rate: float | None,
+    deadline_ms: float | None,
     device: str,
     json_file: Path | None,
     key: str | None,
@@ -89,13 +102,19 @@ def bench_command(
     from the request, which holds a .npy file, to the response. A query in URL is added to every request:
     'http://localhost:8000/?model=nuaa-sirst' times that model.
 
-    Exit code 1: the service does not answer, the model file cannot be used, or every case was refused. The message
-    names the cause.
+    With --plan, requests with one frame of the first --size arrive at random, for --seconds at each of several rates.
+    The knee is the highest rate at which 99 % are answered within --deadline.
+
+    Exit code 1: the service does not answer, the model file cannot be used, every case was refused, or no rate meets
+    the deadline. The message names the cause.
     """
     if url and model:
         raise click.UsageError("use either URL or --model")
     if url and not is_address(url):
         raise click.UsageError(f"{url!r} is no http:// or https:// address; use --model for a model file")
+    if plans:
+        _plan(url, sizes, seconds, rate, deadline_ms, json_file, key)
+        return
     plan = Plan(seconds, turns, clients)
     try:
         report = (
@@ -110,6 +129,43 @@ def bench_command(
         write_json(json_file, report.as_json())
     if all(row.timing is None for row in report.rows):
         raise click.ClickException("every case was refused")
+
+
+def _plan(
+    url: str | None,
+    sizes: Sequence[tuple[int, int]],
+    seconds: float,
+    rate: float | None,
+    deadline_ms: float | None,
+    json_file: Path | None,
+    key: str | None,
+) -> None:
+    if url is None or rate is None or deadline_ms is None:
+        raise click.UsageError("--plan needs URL, --rate and --deadline")
+    try:
+        found = plan_service(url, _shapes(sizes, (1,))[0], seconds, rate, deadline_ms / 1e3, key)
+    except (AddressError, Unreachable, Refused, TooSlow) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(found.text())
+    if json_file is not None:
+        write_json(json_file, found.as_json())
+
+
+def plan_service(
+    url: str, shape: Shape, seconds: float, rate: float, deadline_s: float, key: str | None = None
+) -> Capacity:
+    """Find how many servers such as the one at ``url`` answer ``rate`` requests a second within a deadline.
+
+    Raises:
+        AddressError: no request can be sent there.
+        Unreachable, Refused: there is no such service, or it refuses these frames.
+        TooSlow: no rate meets the deadline.
+    """
+    target = Target(url, shape, key)
+    service_s = target.service_s()
+    measure = target.measure(seconds, deadline_s, lambda load: click.echo(line(load, deadline_s), err=True))
+    knee, loads = find_knee(measure, service_s, deadline_s)
+    return Capacity(url, shape, rate, deadline_s, service_s, knee, tuple(loads))
 
 
 def bench_service(address: Address, shapes: Sequence[Shape], plan: Plan, key: str | None = None) -> BenchReport:
