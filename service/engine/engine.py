@@ -99,7 +99,9 @@ class Request(Generic[A]):
             work = self._read_frames()
             self._submit(work)
             parts = [replace(work, ready=[frame]) for frame in work.ready] if work.frame_by_frame else [work]
-            return [self._answer(part, self._infer(part)) for part in parts][-1]
+            answers = [self._answer(part, self._infer(part)) for part in parts]
+            self.timing.ended = self.timing.ended or time.monotonic()  # an answer with its own timing has set it
+            return answers[-1]
         except Exception as fault:
             clear_frames(fault.__traceback__)  # the traceback must not keep the frames while the refusal is sent
             raise
@@ -174,7 +176,6 @@ class Request(Generic[A]):
             answer = work.answer(probabilities, lambda: self._detect(work, probabilities), self.timing)
         finally:
             self.engine.answering.put(turn)
-        self.timing.ended = self.timing.ended or time.monotonic()  # an answer with its own timing has set it
         self.engine.metrics.frames_ok.inc(len(probabilities))
         return answer
 

@@ -192,14 +192,13 @@ class Writer:
         self._left = deque(enumerate(entries))
         self._query, self._lines = query, lines
 
-    def answer(self, _: Sequence[Tensor], detect: Callable[[], Sequence[Detection]], timing: Timing) -> None:
+    def answer(self, _: Sequence[Tensor], detect: Callable[[], Sequence[Detection]], __: Timing) -> None:
         """Write the line of the next frame that could be read."""
         self._write_faults()
         index, entry = self._left.popleft()
         self._write(index, entry, detect()[0])
         if not any(isinstance(entry, Prepared) for _, entry in self._left):
             self._write_faults()
-        timing.ended = None  # the request ends with its last frame
 
     def _write_faults(self) -> None:
         while self._left and isinstance(self._left[0][1], Bad):

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.api.body import enter, read_parts
 from service.api.detect.query import PARAMETERS, MediaType, negotiate, parse_query
 from service.api.detect.work import read_work
-from service.api.middleware.envelope import FOUND, REQUEST_ID, STAGES
+from service.api.middleware.envelope import MODEL, REQUEST_ID, TIMING
 from service.api.multipart import MULTIPART, PART_NAMES
 from service.api.openapi.errors import OF_FRAMES, Responses, problems
 from service.api.openapi.headers import SERVER_TIMING, refer
@@ -21,7 +21,7 @@ from service.engine.work import Plan
 from service.errors import Reason
 from service.frames import ACCEPTED
 from service.observability.cameras import HEADER, MOST_CAMERAS
-from service.observability.metrics import MODEL
+from service.observability.metrics import MODEL as MODEL_LABELS
 from service.observability.timing import Timing
 from service.server.state import ServerState
 
@@ -93,7 +93,7 @@ async def detect(request: Request) -> Response:
     query = parse_query(request.scope["query_string"])
     media_type = negotiate(", ".join(request.headers.getlist("accept")))
     detector = server.repository.find(query.model, state[REQUEST_ID])
-    state[FOUND] = found = dict(zip(MODEL, detector.key, strict=True))
+    state[MODEL], state[TIMING] = dict(zip(MODEL_LABELS, detector.key, strict=True)), timing
     detector.check(query.options)
     latest = timing.began + settings.request_timeout_s
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
@@ -109,6 +109,4 @@ async def detect(request: Request) -> Response:
         parts = await read_parts(request, places, *limits, deadline, query.raw, late)
         read = partial(read_work, parts, plan, media_type, query)
         content = await server.engine.answer(read, places, timing, deadline)
-    state[STAGES] = timing.finish()
-    state[FOUND] = {**found, "frames": timing.frames, "targets": timing.targets}
     return Response(content, media_type=media_type)

@@ -18,12 +18,13 @@ from service.api.middleware import api_keys
 from service.api.problems import problem
 from service.errors import NO_MEMORY, Reason, ServiceError
 from service.observability.logs import UNMATCHED, RequestLog
+from service.observability.timing import Timing
 
 ACCEPTABLE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 REQUEST_LOG: Final = "request_log"  # in the state that the server shares with the application
 REQUEST_ID: Final = "request_id"  # in the state of a request
-STAGES: Final = "stages"  # likewise, the milliseconds of its stages
-FOUND: Final = "found"  # likewise, the model, and how much it found: fields of the log
+TIMING: Final = "timing"  # likewise, its Timing: for the header, and for how much was found in the log
+MODEL: Final = "model"  # likewise, name and version of its model: fields of the log
 LENGTH: Final = b"content-length"
 LEFT: Final = "left"  # likewise, a future that is done when the connection is lost
 POLICY: Final = b"content-security-policy"
@@ -102,9 +103,9 @@ class _Exchange:
                 *message["headers"],
                 (b"x-request-id", str(self._state[REQUEST_ID]).encode()),
             ]
-            stages = self._state.get(STAGES)
-            if isinstance(stages, dict):
-                durations = ", ".join([f"{name};dur={value:.3f}" for name, value in stages.items()])
+            timing = self._state.get(TIMING)
+            if isinstance(timing, Timing) and timing.ended is not None:
+                durations = ", ".join([f"{name};dur={value:.3f}" for name, value in timing.finish().items()])
                 headers.append((b"server-timing", durations.encode()))
             restrict(headers)
         await self._send(message)
@@ -124,12 +125,15 @@ class _Exchange:
 
 def known_of(scope: Scope, state: Mapping[str, object]) -> dict[str, object]:
     """Further fields of a request for the log; None for what is not known."""
-    found, client = state.get(FOUND), scope.get("client")
+    model, timing, client = state.get(MODEL), state.get(TIMING), scope.get("client")
     return {
         "path": scope["path"],
         "client": client[0] if client else None,
         "bytes": next((int(value) for name, value in scope["headers"] if name == LENGTH and value.isdigit()), None),
-        **(found if isinstance(found, dict) else {}),
+        **(model if isinstance(model, dict) else {}),
+        **(
+            {"frames": timing.frames, "targets": timing.targets} if isinstance(timing, Timing) and timing.frames else {}
+        ),
         "key": state.get(api_keys.KEY),
     }
 

@@ -11,13 +11,15 @@ from service.keys import hash_of
 from service.observability.logs import STANDARD_ERROR, RequestLog
 from service.observability.metrics import Metrics
 from service.settings import LogFormat
+from service.simulation.scene import make_scene
 from tests.service.api.test_health import value
-from tests.support.frames import png
+from tests.support.frames import npy, png
 from tests.support.server import StartServer
 from tests.support.waiting import WITHIN_S
 
 PROBES = ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics")
 KEY = {"X-API-Key": "secret"}
+TWO = np.stack([make_scene(seed, 64, 96).counts(14) for seed in range(2)])
 
 
 def test_a_probe_that_goes_well_is_counted_and_not_logged(
@@ -69,10 +71,12 @@ def test_a_line_of_json_has_what_operators_filter_by(
     client, frame = start_server(log_format=LogFormat.JSON), png(np.full((40, 40), 7, np.uint8))
     capsys.readouterr()
     assert client.post("/v1/detect", content=frame, headers={"X-Request-Id": "r-1"}).status_code == 200
+    lines = client.post("/v1/detect?range=minmax", content=npy(TWO), headers={"Accept": "application/x-ndjson"})
+    assert len(lines.text.splitlines()) == 3
     assert client.post("/v1/detect?threshold=2", content=frame).status_code == 400
     assert client.get("/nowhere/at-all").status_code == 404
     STANDARD_ERROR.flush(WITHIN_S)
-    answered, refused, unmatched = [
+    answered, in_lines, refused, unmatched = [
         json.loads(line) for line in capsys.readouterr().err.splitlines() if "GET" in line or "POST" in line
     ]
     assert answered.pop("duration_ms") > 0
@@ -93,6 +97,9 @@ def test_a_line_of_json_has_what_operators_filter_by(
         "frames": 1,
         "targets": 0,
     }
+    found = sum(len(json.loads(line).get("targets", [])) for line in lines.text.splitlines())
+    assert (in_lines["model"], in_lines["frames"], in_lines["targets"]) == ("rrcanet", 2, found)
+    assert found > 0
     assert refused["reason"] == "bad_parameter"
     assert "model" not in refused
     assert (unmatched["route"], unmatched["path"]) == ("unmatched", "/nowhere/at-all")
