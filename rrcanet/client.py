@@ -1,7 +1,7 @@
 """A client of a server, for programs with threads. ``AsyncClient`` is the one for asyncio."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 from threading import Event
@@ -11,14 +11,16 @@ from weakref import WeakSet
 import httpx
 
 from rrcanet.detections import Detections
-from rrcanet.errors import RrcanetError, Unreachable
+from rrcanet.errors import Refusal, RrcanetError, Unreachable
 from rrcanet.frames import Frames, Item, read_items, suffixes_for
+from rrcanet.http.answers import read_answer
 from rrcanet.http.batches import batches_of
 from rrcanet.http.exchanges import detect, fetch_limits, numbered, raise_if_all_failed, refuse_unknown
 from rrcanet.http.limits import Limits
+from rrcanet.http.lines import LineReader, apart, open_lines
 from rrcanet.http.retry import RETRIES
 from rrcanet.http.steps import Exchange, Reply, Send, Wait
-from rrcanet.http.wire import IN_FLIGHT, TIMEOUT_S, Wire, reply_of
+from rrcanet.http.wire import IN_FLIGHT, TIMEOUT_S, Wire, answers_in_lines, reply_in_lines, reply_of
 from rrcanet.options import Options, encode
 
 T = TypeVar("T")
@@ -86,17 +88,22 @@ class Client:
 
         A frame that cannot be read has an ``error``, also if it is the only one.
         """
-        query = encode(options)
-        items = read_items(frames, suffixes_for(query))
-        first = list(islice(items, 2))
-        limits = self.limits() if len(first) > 1 else self._limits or Limits()
-        refuse_unknown(query, limits)
-        if len(first) > 1:
-            query = limits.patient(query)
+        query, batches = self._requests(frames, options, self._in_flight)
         count = 0
-        for batch in self._answers(batches_of(chain(first, items), limits, self._in_flight), query):
+        for batch in self._answers(batches, query):
             yield from numbered(batch, count)
             count += len(batch)
+
+    def lines(self, frames: Frames, **options: Unpack[Options]) -> Iterator[Detections]:
+        """As ``each``, but a frame comes as soon as the server has answered it, before the others of its request.
+
+        One request is sent after the other. ``model`` and ``timing_ms`` are None, because the server says them at the
+        end of a request. If it cannot answer all frames of a request, its error is raised after those that it answered.
+        """
+        query, batches = self._requests(frames, options, 1)
+        found = (one for batch in batches for one in self._lines(batch, query))
+        for count, one in enumerate(found):
+            yield one.at(count)
 
     def stream(self, frames: Frames, *, lossless: bool = False, **options: Unpack[Options]) -> Iterator[Detections]:
         """Send frames through a WebSocket, and get the detections of each as soon as they are there, in order.
@@ -144,6 +151,42 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _requests(
+        self, frames: Frames, options: Mapping[str, Any], in_flight: int
+    ) -> tuple[dict[str, str], Iterator[list[Item]]]:
+        """The query, and the items of each request. The server is asked for its limits if there are several frames."""
+        query = encode(options)
+        items = read_items(frames, suffixes_for(query))
+        first = list(islice(items, 2))
+        is_many = sum(item.frames for item in first) > 1
+        limits = self.limits() if is_many else self._limits or Limits()
+        refuse_unknown(query, limits)
+        return limits.patient(query) if is_many else query, batches_of(chain(first, items), limits, in_flight)
+
+    def _lines(self, items: Sequence[Item], query: dict[str, str]) -> Iterator[Detections]:
+        """The detections of one request, as its lines come."""
+        try:
+            reply = self._run(open_lines(items, query, self._retries), self._new_stop())
+        except Refusal as error:
+            known, smaller = apart(items, error)
+            yield from known
+            for some in smaller:
+                yield from self._lines(some, query)
+            return
+        if reply.lines is None:
+            yield from read_answer(reply, items)
+            return
+        reader = LineReader(items, reply)
+        try:
+            for line in reply.lines.iter_lines():
+                if (one := reader.read(line)) is not None:
+                    yield one
+        except httpx.HTTPError as error:
+            raise self._wire.unreachable(error) from error
+        finally:
+            reply.lines.close()
+        reader.end()
+
     def _answers(self, batches: Iterator[list[Item]], query: dict[str, str]) -> Iterator[list[Detections]]:
         """The answers to all batches, in order; a batch is read when it is its turn to be sent."""
         running: deque[Future[list[Detections]]] = deque()
@@ -189,6 +232,17 @@ class Client:
                 raise Unreachable(CANCELLED)
             return None
         try:
-            return reply_of(self._http.request(**self._wire.request(step)))
+            return self._send(step)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._wire.unreachable(error) from error
+
+    def _send(self, step: Send) -> Reply:
+        """The reply to a request; its content is not read yet if it comes in lines."""
+        response = self._http.send(self._http.build_request(**self._wire.request(step)), stream=True)
+        if answers_in_lines(response):
+            return reply_in_lines(response)
+        try:
+            response.read()
+        finally:
+            response.close()
+        return reply_of(response)

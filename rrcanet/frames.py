@@ -3,7 +3,7 @@
 import io
 import os
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,6 +124,17 @@ def _from_picture(picture: Image.Image) -> Item:
     buffer = io.BytesIO()
     picture.save(buffer, "TIFF")
     return Item(buffer.getvalue(), None, picture, (picture.size,))
+
+
+def single_frames(item: Item) -> Iterator[Item]:
+    """Each frame of a ``.npy`` file as an item; the item itself if it is another file, or one that cannot be read."""
+    if item.frames < 2 or not item.content.startswith(NPY):
+        return iter([item])
+    try:
+        frames = frames_of(np.load(io.BytesIO(item.content), allow_pickle=False))
+    except (ValueError, TypeError, EOFError):  # the server says what is wrong with it
+        return iter([item])
+    return (replace(_from_array(frame), name=item.name) for frame in frames)
 
 
 def sides_of(content: bytes) -> tuple[tuple[int, int], ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rrcanet.detections import Detections
-from rrcanet.errors import AnswerError, Refusal
+from rrcanet.errors import AnswerError, Refusal, TooLarge
 from rrcanet.frames import Item
 from rrcanet.http.steps import Reply
 
@@ -38,7 +38,7 @@ def read_answer(reply: Reply, items: Sequence[Item]) -> list[Detections]:
     rest = {"model": answer.get("model"), "timing_ms": answer.get("timing_ms")}
     request_id = reply.headers.get("x-request-id")
     return [
-        read_frame(entry, f"frames.{number}", _item_of(entry, items), rest, request_id)
+        read_frame(entry, f"frames.{number}", item_of(entry, items), rest, request_id)
         for number, entry in enumerate(frames)
     ]
 
@@ -75,12 +75,19 @@ def read_frame(
 
 
 def failed(item: Item, error: Refusal) -> Detections:
-    """The detections of an item that was refused while others were answered."""
-    entry = {"index": 0, "name": item.name, "error": {"reason": error.reason, "detail": error.detail}}
-    return Detections(entry, request_id=error.request_id, source=item.source, refusal=error)
+    """The detections of an item that was refused while others were answered.
+
+    Of a file that is too large only because of its many frames, the error says what to do.
+    """
+    detail = error.detail
+    if isinstance(error, TooLarge) and item.frames > 1:
+        detail += f"; {item.name or 'the file'} has {item.frames} frames: split it, or pass its frames one by one"
+    entry = {"index": 0, "name": item.name, "error": {"reason": error.reason, "detail": detail}}
+    refused = type(error)(error.reason, error.status, detail, error.request_id, error.retry_after_s)
+    return Detections(entry, request_id=error.request_id, source=item.source, refusal=refused)
 
 
-def _item_of(entry: Any, items: Sequence[Item]) -> Item:
+def item_of(entry: Any, items: Sequence[Item]) -> Item:
     """The item that a frame belongs to: the parts of a request are named by their numbers."""
     if len(items) == 1 or not isinstance(entry, dict):
         return items[0]

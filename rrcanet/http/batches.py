@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from rrcanet.frames import Item
+from rrcanet.frames import Item, single_frames
 from rrcanet.http.limits import Limits
 
 PART_BYTES: Final = 512  # the boundary and the headers of a part need less
@@ -11,7 +11,7 @@ FAVOURED: Final = 16  # frames; larger requests only wait longer, since the serv
 
 
 def batches_of(items: Iterable[Item], limits: Limits, in_flight: int) -> Iterator[list[Item]]:
-    """Requests of one item or more, in order. An item that is too large goes alone.
+    """Requests of one item or more, in order. An item that is too large goes alone, and a ``.npy`` file is cut.
 
     Args:
         items: are read one by one, when they are due.
@@ -21,13 +21,19 @@ def batches_of(items: Iterable[Item], limits: Limits, in_flight: int) -> Iterato
     """
     most_frames = max(1, min(FAVOURED, limits.max_frames // in_flight))
     batch: list[Item] = []
-    for item in items:
+    for item in _cut(items, limits):
         if batch and not _fits([*batch, item], limits, most_frames):
             yield batch
             batch = []
         batch.append(item)
     if batch:
         yield batch
+
+
+def _cut(items: Iterable[Item], limits: Limits) -> Iterator[Item]:
+    """The same frames; the frames of a ``.npy`` file that one request cannot hold become an item each."""
+    for item in items:
+        yield from [item] if _fits([item], limits, limits.max_frames) else single_frames(item)
 
 
 def _fits(items: Sequence[Item], limits: Limits, most_frames: int) -> bool:

@@ -46,9 +46,8 @@ def detect(items: Sequence[Item], query: Mapping[str, str], retries: int) -> Exc
         Refusal, Unreachable: the server gives no answer.
         AnswerError: the answer is something else.
     """
-    body = [item.content for item in items] if len(items) > 1 else items[0].content
     try:
-        reply = yield from answered(Send("POST", DETECT, query, body), retries)
+        reply = yield from answered(Send("POST", DETECT, query, body_of(items)), retries)
     except OF_THE_SIZE as error:
         if len(items) > 1:
             middle = len(items) // 2
@@ -58,6 +57,11 @@ def detect(items: Sequence[Item], query: Mapping[str, str], retries: int) -> Exc
             return [failed(items[0], error)]
         raise
     return read_answer(reply, items)
+
+
+def body_of(items: Sequence[Item]) -> bytes | list[bytes]:
+    """The body of a request with these items."""
+    return [item.content for item in items] if len(items) > 1 else items[0].content
 
 
 def answered(send: Send, retries: int) -> Exchange[Reply]:

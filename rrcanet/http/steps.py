@@ -5,7 +5,7 @@ So what is asked, in which order, and what an answer means is written once, for 
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +16,14 @@ class Send:
         method: of HTTP.
         path: with the query, below the address.
         body: a whole body, or the parts of a multipart one.
+        accept: media types of the answer; empty for the usual one.
     """
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes | list[bytes] = b""
+    accept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,18 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; names of headers are in lower case."""
+    """An answer; names of headers are in lower case.
+
+    Attributes:
+        content: the body; empty if ``lines`` has it.
+        lines: a response of httpx that answers in lines, which are not read yet; whoever takes it closes it.
+    """
 
     status: int
     phrase: str
     headers: Mapping[str, str]
     content: bytes
+    lines: Any = None
 
 
 T = TypeVar("T")

@@ -14,6 +14,7 @@ KEY_VARIABLE: Final = "RRCANET_API_KEY"
 TIMEOUT_S: Final = 120.0
 IN_FLIGHT: Final = 4
 OCTETS: Final = "application/octet-stream"
+LINES: Final = "application/x-ndjson"
 STALE: Final = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
 
 
@@ -44,16 +45,28 @@ class Wire:
 
     def request(self, send: Send) -> dict[str, Any]:
         """Arguments of ``request``. The parts of a body are named by their numbers, which tells their frames apart."""
+        headers = {"Accept": send.accept} if send.accept else {}
         made: dict[str, Any] = {"method": send.method, "url": self.address.url(send.path, send.query)}
         if isinstance(send.body, bytes):
-            return made | ({"content": send.body, "headers": {"Content-Type": OCTETS}} if send.body else {})
+            typed = {"content": send.body, "headers": headers | {"Content-Type": OCTETS}}
+            return made | (typed if send.body else {"headers": headers})
         parts = [("image", (str(number), content, OCTETS)) for number, content in enumerate(send.body)]
-        return made | {"files": parts}
+        return made | {"files": parts, "headers": headers}
 
     def unreachable(self, error: httpx.HTTPError | httpx.InvalidURL) -> Unreachable:
         """The error for a request without an answer."""
         why = str(error) or type(error).__name__
         return Unreachable(f"{self.address.text} does not answer: {why}", isinstance(error, STALE))
+
+
+def answers_in_lines(response: httpx.Response) -> bool:
+    """Whether a response that is not read yet has a line for each frame."""
+    return response.status_code == httpx.codes.OK and response.headers.get("content-type", "").startswith(LINES)
+
+
+def reply_in_lines(response: httpx.Response) -> Reply:
+    """A response whose lines are still to be read."""
+    return Reply(response.status_code, response.reason_phrase, response.headers, b"", response)
 
 
 def reply_of(response: httpx.Response) -> Reply:

@@ -177,6 +177,19 @@ def test_a_list_is_cut_by_the_limits_of_the_server(detect: Detect, small: str) -
     assert places(found) == places(detect(COUNTS, mask="none")) * 8
 
 
+def test_a_file_of_more_frames_than_a_request_holds_is_cut_or_the_error_says_what_to_do(
+    detect: Detect, small: str, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "long.npy", np.stack([COUNTS] * 7))
+    found = detect(tmp_path / "long.npy", url=small, mask="none")
+    assert places(found) == places(detect(COUNTS, mask="none")) * 7
+    assert [(one.index, one.name) for one in found] == [(number, "long.npy") for number in range(7)]
+    (tmp_path / "long.tif").write_bytes(tiff(*[(COUNTS >> 8).astype(np.uint8)] * 5))
+    with pytest.raises(TooLarge, match=r"long\.tif has 5 frames: split it, or pass its frames one by one") as large:
+        detect(tmp_path / "long.tif", url=small)
+    assert large.value.reason == "too_many_frames"
+
+
 def test_a_frame_that_cannot_be_read_does_not_lose_the_others(detect: Detect, small: str) -> None:
     large = np.zeros((200, 100), np.uint8)
     frames = [COUNTS, b"no frame", COUNTS, tiff(COUNTS)[:500], b"neither", b"", large, COUNTS]
