@@ -18,7 +18,7 @@ ifeq ($(RUNTIME),)
 $(error device $(WANTED): must be auto, cuda or cpu)
 endif
 
-.PHONY: serve test check docs format fuzz lock sbom audit clean
+.PHONY: serve test test-fiftyone check docs format fuzz lock sbom audit clean
 .DEFAULT_GOAL := serve
 
 serve: .venv/installed-$(RUNTIME)
@@ -30,6 +30,10 @@ COVERAGE := $(if $(CI),--cov --cov-report=term-missing:skip-covered)
 
 test: .venv-dev/installed
 	.venv-dev/bin/python -m pytest -n 2 --dist worksteal $(COVERAGE) --durations=10
+
+# what needs an environment of its own; make test leaves it out
+test-fiftyone: .venv-dev/installed .venv-fiftyone/installed
+	.venv-dev/bin/python -m pytest -m fiftyone tests/rrcanet/test_fiftyone.py
 
 check: .venv-dev/installed
 	.venv-dev/bin/ruff format --check .
@@ -66,7 +70,7 @@ audit: .venv-supply/installed
 		$(INSTALLS:%=requirements/%.txt)
 
 clean:
-	rm -rf .venv .venv-dev .venv-gpu .venv-lock .venv-supply build *.egg-info
+	rm -rf .venv .venv-dev .venv-fiftyone .venv-gpu .venv-lock .venv-supply build *.egg-info
 
 # both builds are the same Python package, so a change of build starts from an empty environment
 .venv/installed-$(RUNTIME): pyproject.toml requirements/build.txt requirements/$(RUNTIME).txt
@@ -92,6 +96,11 @@ clean:
 	$(PYTHON) -m venv .venv-gpu
 	.venv-gpu/bin/python $(PINNED) -r requirements/dev-gpu.txt
 	.venv-gpu/bin/python $(EDITABLE)
+	touch $@
+
+.venv-fiftyone/installed: requirements/fiftyone.txt
+	test -d .venv-fiftyone || $(PYTHON) -m venv .venv-fiftyone
+	.venv-fiftyone/bin/python $(PINNED) -r requirements/fiftyone.txt
 	touch $@
 
 .venv-supply/installed: requirements/supply.txt

@@ -3,7 +3,7 @@
 Each time ``detect`` has done ``--every`` frames, it is stopped (SIGSTOP), and the network runs alone for some seconds,
 as ``rrcanet bench`` runs it: one frame in a call, and as many as there are CPUs. So each part of the video is compared
 with the network just before and just after it, because others may use the machine. ``ratio`` is the median over the
-parts.
+parts. CPU seconds do not depend on what others do.
 """
 
 import os
@@ -15,14 +15,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
+import numpy as np
 
 from benchmarks.serving.report import json_option, keep, show
-from export.bench.cases import Shape, model_case
+from export.bench.cases import Case, Shape, model_case
 from export.bench.timing import Clients, Plan, measure, warm_up
 from service.commands.detect.video.decoder import open_video
 from service.pretrained import DEFAULT
@@ -32,12 +33,19 @@ from service.runtime.cpus import available_cpus
 DETECT = "from service.cli import main; main()"
 
 
+class Speed(NamedTuple):
+    """Frames a second, and CPU seconds a frame."""
+
+    rate: float
+    cpu_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Frames a second in a part of a video, and of the network alone around it, by frames in a call."""
+    """A part of a video, and the network alone around it, by frames in a call."""
 
-    detect: float
-    alone: dict[int, float]
+    detect: Speed
+    alone: dict[int, Speed]
 
 
 @click.command(epilog="Example: python -m benchmarks.video flight.mkv --every 100")
@@ -52,21 +60,19 @@ def main(videos: tuple[Path, ...], every: int, seconds: float, model: Path, json
     for video in videos:
         parts = list(_parts(video, every, _Alone(runtime, video, seconds)))
         rows += _rows(video, parts)
-        results[video.name] = [{"detect": part.detect, "alone": part.alone} for part in parts]
-    show(("video", "parts", "detect", "frames in a call", "network alone", "ratio"), rows)
+        results[video.name] = [asdict(part) for part in parts]
+    show(("video", "parts", "detect", "CPU s", "frames in a call", "network alone", "CPU s", "ratio"), rows)
     keep(json_file, {"every": every, "seconds": seconds}, {"parts": results})
 
 
 def _rows(video: Path, parts: list[Part]) -> list[list[Any]]:
-    detect = statistics.median(part.detect for part in parts)
+    """A row for each case of the network alone, with medians over the parts."""
+    detect = Speed(*np.median([part.detect for part in parts], axis=0))
     return [
         [
-            video.name,
-            len(parts),
-            detect,
-            batch,
-            statistics.median(part.alone[batch] for part in parts),
-            statistics.median(part.detect / part.alone[batch] for part in parts),
+            *(video.name, len(parts), *detect, batch),
+            *np.median([part.alone[batch] for part in parts], axis=0),
+            statistics.median(part.detect.rate / part.alone[batch].rate for part in parts),
         ]
         for batch in parts[0].alone
     ]
@@ -82,29 +88,35 @@ class _Alone:
         self._cases = [model_case(runtime, Shape(*size, batch)) for batch in sorted({1, available_cpus()})]
         self._plan = Plan(seconds, turns=1)
 
-    def rates(self) -> dict[int, float]:
-        """Frames a second by frames in a call."""
+    def speeds(self) -> dict[int, Speed]:
+        """By frames in a call."""
         with Clients() as clients:
             for case in self._cases:
                 warm_up(case, clients)
-            timings = measure(self._cases, self._plan, clients)
-        return {case.shape.batch: one.frames_per_second for case, one in zip(self._cases, timings, strict=True)}
+            return {case.shape.batch: self._speed(case, clients) for case in self._cases}
+
+    def _speed(self, case: Case, clients: Clients) -> Speed:
+        cpu = time.process_time()
+        (timing,) = measure([case], self._plan, clients)
+        frames = timing.calls * case.shape.batch
+        return Speed(timing.frames_per_second, (time.process_time() - cpu) / frames)
 
 
 def _parts(video: Path, every: int, alone: _Alone) -> Iterator[Part]:
     """Run ``rrcanet detect`` and stop it after each part; the part with its start is not measured."""
-    before: dict[int, float] | None = None
+    before: dict[int, Speed] | None = None
     with tempfile.TemporaryDirectory() as out, _detecting(video, out) as process:
-        began, first = 0.0, 0
+        began, cpu, first = 0.0, 0.0, 0
         for done in _progress(process):
             if done % every:
                 continue
-            rate = (done - first) / (time.monotonic() - began)
+            frames, seconds = done - first, time.monotonic() - began
             process.send_signal(signal.SIGSTOP)
-            after = alone.rates()
+            speed = Speed(frames / seconds, (cpu_seconds(process.pid) - cpu) / frames)
+            after = alone.speeds()
             if before is not None:
-                yield Part(rate, {batch: (before[batch] + after[batch]) / 2 for batch in after})
-            before, first = after, done
+                yield Part(speed, {batch: Speed(*np.mean([before[batch], after[batch]], axis=0)) for batch in after})
+            before, first, cpu = after, done, cpu_seconds(process.pid)
             process.send_signal(signal.SIGCONT)
             began = time.monotonic()
     if process.returncode:
@@ -122,6 +134,12 @@ def _progress(process: "subprocess.Popen[str]") -> Iterator[int]:
     for line in process.stderr:
         if match := re.match(r"(\d+) (of \d+ )?frames", line):
             yield int(match[1])
+
+
+def cpu_seconds(process: int) -> float:
+    """What a process has used so far (proc_pid_stat(5), fields 14 and 15)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ def main() -> None:
     _lock(uv, ["gpu.txt"], [*_extras("gpu"), *_as("dev.txt")])
     _lock(uv, ["otel.txt"], [*_extras("server", "otel"), *_as("dev.txt")])
     _lock(uv, ["fits.txt"], [*_extras("server", "fits"), *_as("dev.txt")])
+    _lock(uv, ["fiftyone.txt"], [*_group("fiftyone"), *_extras(), *_as("build.txt")])
     _lock(uv, ["radiometric.txt"], [*_extras("server", "radiometric"), *_as("dev.txt")])
 
 
