@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def coco_results(found: "Detections", image_id: int | str, category_id: int) -> list[dict[str, Any]]:
-    """One entry for each target: box as x, y, width, height; with a segmentation if the answer has a mask."""
+    """One entry for each target: box as x, y, width, height; with a segmentation if the answer has a mask.
+
+    A target with a track has its ``track_id``.
+    """
     crops = found.crops if found.has_mask else [None] * len(found)
     return [
         _result(found, target.xyxy, target, crop, image_id, category_id)
@@ -36,6 +39,8 @@ def _result(
         "score": target.confidence,
         "area": target.area,
     }
+    if target.track is not None and "id" in target.track:
+        result["track_id"] = target.track["id"]
     if crop is not None:
         mask = np.zeros((found.height, found.width), np.bool_)
         mask[top:bottom, left:right] = crop

@@ -16,8 +16,12 @@ from export.commands.evaluate import evaluate_command
 from export.commands.export import export_command
 from model.recipe import Optimisation, Recipe, load_recipe
 from service.pretrained import DEFAULT
+from tests.export.conftest import SMALL_COLOUR
 from tests.support.markdown import read_document
 from tests.support.scenes import write_scenes
+from tests.support.tracing import traced_once
+
+__all__ = ["traced_once"]  # a fixture
 
 PAGE = read_document("how-to/reproduce-the-paper.md")
 COMMANDS: dict[str, click.Command] = {
@@ -30,13 +34,13 @@ COMMANDS: dict[str, click.Command] = {
 
 
 def short(name: str) -> Recipe:
-    """The recipe with two small steps of two crops, each of which keeps its weights.
+    """The recipe with a small network and two small steps of two crops, each of which keeps its weights.
 
     After two large steps logits are in the thousands, and rounding alone decides between 0 and 1 on some CPUs.
     """
     recipe = load_recipe(name).with_budget(2, 2, 32)
     steps = recipe.optimisation.model_copy(update={"keep_every": 1, "peak_learning_rate": 1e-4})
-    return recipe.model_copy(update={"optimisation": steps})
+    return recipe.model_copy(update={"optimisation": steps, "network": SMALL_COLOUR})
 
 
 def lines() -> list[str]:
@@ -47,6 +51,7 @@ def lines() -> list[str]:
     ]
 
 
+@pytest.mark.usefixtures("traced_once")
 def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_scenes(tmp_path / "datasets" / "NUAA-SIRST", count=4)
     (tmp_path / "service" / "pretrained").mkdir(parents=True)

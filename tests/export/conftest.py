@@ -1,21 +1,19 @@
 """A small network exported once, and scenes to score it on."""
 
-import sys
-from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import onnx
 import pytest
 import torch
 from click.testing import CliRunner, Result
 
 from export.commands.export import export_command
-from export.onnx import graph
-from model.network.checkpoint import Checkpoint, TrainingRecord, build_network, save_checkpoint
+from model.network.checkpoint import TrainingRecord, build_network, save_checkpoint
 from model.recipe import Network
 from tests.support.scenes import write_scenes
+from tests.support.tracing import traced_once
+
+__all__ = ["traced_once"]  # a fixture
 
 SMALL = Network(in_channels=1, widths=(8, 16), units=(1, 1), passes=2)
 SMALL_COLOUR = Network(in_channels=3, widths=(8, 16), units=(1, 1), passes=1)
@@ -48,43 +46,8 @@ def export(checkpoint: Path, output: Path, *options: str) -> Result:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _untraced_exporter() -> Iterator[None]:
-    """Measure no coverage inside ``torch.onnx.export``: its tens of millions of calls would take twice as long."""
-    exporter = torch.onnx.export
-
-    def untraced(*arguments: Any, **options: Any) -> Any:
-        tracer = sys.gettrace()
-        sys.settrace(None)
-        try:
-            return exporter(*arguments, **options)
-        finally:
-            sys.settrace(tracer)
-
-    torch.onnx.export = untraced
-    yield
-    torch.onnx.export = exporter
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _traced_once() -> Iterator[None]:
-    """Trace each network once: tracing takes seconds, and tests export the same weights again and again."""
-    trace, traced = graph._trace, dict[str, bytes]()
-
-    def traced_once(checkpoint: Checkpoint) -> onnx.ModelProto:
-        key = f"{_digest(checkpoint)} {checkpoint.record.network} {checkpoint.record.mean} {checkpoint.record.std}"
-        if key not in traced:
-            traced[key] = trace(checkpoint).SerializeToString()
-        return onnx.load_from_string(traced[key])
-
-    graph._trace = traced_once
-    yield
-    graph._trace = trace
-
-
-def _digest(checkpoint: Checkpoint) -> str:
-    """Of all weights."""
-    weights = sorted(checkpoint.network.state_dict().items())
-    return sha256(b"".join(name.encode() + value.numpy().tobytes() for name, value in weights)).hexdigest()
+def _traced_once(traced_once: None) -> None:
+    """Every test of exports."""
 
 
 @pytest.fixture(scope="session")

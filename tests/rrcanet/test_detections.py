@@ -181,6 +181,7 @@ def test_tracks_are_the_ids_of_supervision() -> None:
     some = with_targets({"track": {"id": 12, "age": 3}}, {"track": None})
     assert some.track_ids is not None
     assert some.track_ids.tolist() == [12, -1] == np.asarray(some.to_supervision().tracker_id).tolist()
+    assert [one.get("track_id") for one in some.to_coco()] == [12, None]
     assert with_targets({}).track_ids is None
 
 

@@ -16,6 +16,7 @@ from service.commands.detect.reading import read_frames
 from service.commands.detect.sources import Source, SourceFault, find_sources
 from service.commands.detect.tracks import tracking
 from service.commands.detect.types import ConfirmationType, SourceType
+from service.commands.detect.video.address import SUFFIXES as VIDEO_SUFFIXES
 from service.commands.detect.video.address import stream_name
 from service.commands.detect.writers import FILES, Format, Result, Writer, open_writer
 from service.commands.interruption import termination_interrupts
@@ -174,7 +175,7 @@ def _describe(error: BaseException) -> str:
 
 
 def _find(frames: Iterable[Path | str], raw: RawLayout | None, recursive: bool, out: Path | None) -> list[Source]:
-    suffixes = (*SUFFIXES, *RAW_SUFFIXES) if raw else SUFFIXES
+    suffixes = (*SUFFIXES, *VIDEO_SUFFIXES, *(RAW_SUFFIXES if raw else ()))
     streams = [one for one in frames if isinstance(one, str)]
     paths = [one for one in frames if isinstance(one, Path)]
     if streams and (paths or len(streams) > 1):

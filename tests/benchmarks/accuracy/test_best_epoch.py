@@ -2,14 +2,19 @@
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from benchmarks.accuracy.best_epoch import main
 from model.network.checkpoint import TrainingRecord, build_network, save_checkpoint
 from tests.export.conftest import SMALL
 from tests.support.scenes import write_scenes
+from tests.support.tracing import traced_once
+
+__all__ = ["traced_once"]  # a fixture
 
 
+@pytest.mark.usefixtures("traced_once")
 def test_all_weights_are_scored_and_the_best_is_named(tmp_path: Path) -> None:
     write_scenes(tmp_path / "data", count=2)
     network = build_network(SMALL)

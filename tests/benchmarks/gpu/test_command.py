@@ -16,6 +16,9 @@ from export.onnx.graph import PRECISIONS
 from service.runtime import Device
 from tests.export.conftest import SMALL, write_checkpoint
 from tests.support.small_models import write_small_model
+from tests.support.tracing import traced_once
+
+__all__ = ["traced_once"]  # a fixture
 
 TRAINED = ["plain loop with a data loader", "rrcanet train", "rrcanet train, bfloat16"]
 
@@ -51,6 +54,7 @@ def run(checkpoint: Path, *options: str) -> Result:
     return CliRunner().invoke(command.main, arguments, catch_exceptions=False)
 
 
+@pytest.mark.usefixtures("traced_once")
 def test_a_rehearsal_on_the_cpu_measures_every_part(checkpoint: Path) -> None:
     figures = checkpoint.with_suffix(".json")
     result = run(checkpoint, "--size", "32x16", "--batch", "2", "--seconds", "0.05", "--json", str(figures))

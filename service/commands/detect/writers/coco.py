@@ -18,6 +18,8 @@ from service.detection.targets import EIGHT_CONNECTED, Target
 class CocoWriter(Writer):
     """Writes COCO's list of results. ``image_id`` is the frame's name without suffix, as a number if it is one.
 
+    With tracks, a target also has ``track_id``, as TAO and other sets of tracks in COCO's form have it.
+
     Args:
         stream: the list is written to it when the writer is closed.
         ids: from an annotation file; if given, they are used instead of names.
@@ -41,19 +43,19 @@ class CocoWriter(Writer):
         self._frames[image_id] = result.frame
         mask = result.detection.found.mask
         labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
-        for target in result.detection.found.targets:
-            self._results.append(
-                {
-                    "image_id": image_id,
-                    "category_id": self._category,
-                    "bbox": list(target.bbox),
-                    "score": round(target.confidence, 4),
-                    "segmentation": {
-                        "size": list(mask.shape),
-                        "counts": encode_run_lengths(_own_pixels(labels, target)),
-                    },
-                }
-            )
+        targets = result.detection.found.targets
+        for target, track in zip(targets, result.tracks or (None,) * len(targets), strict=True):
+            entry = {
+                "image_id": image_id,
+                "category_id": self._category,
+                "bbox": list(target.bbox),
+                "score": round(target.confidence, 4),
+                "segmentation": {
+                    "size": list(mask.shape),
+                    "counts": encode_run_lengths(_own_pixels(labels, target)),
+                },
+            }
+            self._results.append(entry if track is None else entry | {"track_id": track.id})
 
     def close(self) -> None:
         """Write the list."""

@@ -129,9 +129,22 @@ def test_a_folder_of_frames_has_tracks_too(detect: Detect, tmp_path: Path) -> No
     assert [frame["targets"][0]["track"]["id"] for frame in document["frames"]] == [1] * 5
 
 
+def test_videos_and_frames_of_a_folder_are_read_in_the_order_of_their_names(
+    detect: Detect, video: Path, scene: Path
+) -> None:
+    (scene.parent / "flight.mkv").write_bytes(video.read_bytes())
+    (scene.parent / "notes.txt").write_text("no video")
+    found = lines(detect(scene.parent))
+    assert [line["name"] for line in found] == ["flight.mkv"] * COUNT + ["scene.png"]
+    assert [len(line["targets"]) for line in found] == [1] * COUNT + [2]
+
+
 def test_coco_and_masks_have_a_frame_number(detect: Detect, video: Path, tmp_path: Path) -> None:
     entries = json.loads(detect(video, "--format", "coco").stdout)
     assert [entry["image_id"] for entry in entries[:2]] == ["flight", "flight_0001"]
+    assert "track_id" not in entries[0]
+    tracked = json.loads(detect(video, "--format", "coco", "--track").stdout)
+    assert [entry["track_id"] for entry in tracked] == [1] * COUNT
     assert detect(video, "--format", "png", "--out", tmp_path / "masks", "--max-frames", 3).exit_code == 0
     assert len(list((tmp_path / "masks").iterdir())) == 3
 
