@@ -17,9 +17,9 @@ from export.commands.export import export_command
 from model.recipe import Optimisation, Recipe, load_recipe
 from service.pretrained import DEFAULT
 from tests.export.conftest import SMALL_COLOUR
+from tests.export.tracing import traced_once
 from tests.support.markdown import read_document
 from tests.support.scenes import write_scenes
-from tests.support.tracing import traced_once
 
 __all__ = ["traced_once"]  # a fixture
 

@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from export.commands.export import export_command
 from model.network.checkpoint import TrainingRecord, build_network, save_checkpoint
 from model.recipe import Network
+from tests.export.tracing import traced_once
 from tests.support.scenes import write_scenes
-from tests.support.tracing import traced_once
 
 __all__ = ["traced_once"]  # a fixture
 

@@ -36,10 +36,10 @@ assert [one.label for one in again.targets.detections] == ["drone"] * len(found)
 
 drawn = again.targets.to_segmentation(frame_size=(found.width, found.height)).mask
 assert np.array_equal(drawn > 0, found.mask)
-boxes = bare.to_fiftyone().to_segmentation(frame_size=(found.width, found.height)).mask
-for left, top, right, bottom in found.xyxy:
-    assert boxes[top:bottom, left:right].all()
-assert (boxes > 0).sum() <= sum((r - l) * (b - t) for l, t, r, b in found.xyxy)
+for one, box in zip(bare.to_fiftyone().detections, bare.xyxy.tolist()):
+    corners = np.multiply(one.to_polyline().points[0], (bare.width, bare.height))
+    assert np.allclose([*corners.min(axis=0), *corners.max(axis=0)], box)
+    assert one.mask is None
 
 first = again.targets.detections[0]
 assert first.confidence == found[0].confidence and first.area == found[0].area

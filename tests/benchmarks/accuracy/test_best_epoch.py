@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from benchmarks.accuracy.best_epoch import main
 from model.network.checkpoint import TrainingRecord, build_network, save_checkpoint
 from tests.export.conftest import SMALL
+from tests.export.tracing import traced_once
 from tests.support.scenes import write_scenes
-from tests.support.tracing import traced_once
 
 __all__ = ["traced_once"]  # a fixture
 

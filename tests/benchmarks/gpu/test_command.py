@@ -15,8 +15,8 @@ from benchmarks.train_throughput import ways
 from export.onnx.graph import PRECISIONS
 from service.runtime import Device
 from tests.export.conftest import SMALL, write_checkpoint
+from tests.export.tracing import traced_once
 from tests.support.small_models import write_small_model
-from tests.support.tracing import traced_once
 
 __all__ = ["traced_once"]  # a fixture
 
