@@ -6,21 +6,18 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.accuracy.best_epoch import main
-from model.network.checkpoint import TrainingRecord, build_network, save_checkpoint
-from tests.export.conftest import SMALL
+from tests.export.conftest import SMALL, write_checkpoint
 from tests.export.tracing import traced_once
 from tests.support.scenes import write_scenes
 
 __all__ = ["traced_once"]  # a fixture
+pytestmark = pytest.mark.usefixtures("traced_once")
 
 
-@pytest.mark.usefixtures("traced_once")
 def test_all_weights_are_scored_and_the_best_is_named(tmp_path: Path) -> None:
     write_scenes(tmp_path / "data", count=2)
-    network = build_network(SMALL)
     for steps, name in ((10, "weights-000010"), (20, "weights")):
-        record = TrainingRecord(steps=steps, network=SMALL)
-        save_checkpoint(tmp_path / f"{name}.safetensors", network.state_dict(), record)
+        write_checkpoint(tmp_path / f"{name}.safetensors", SMALL, steps=steps)
     result = CliRunner().invoke(main, [str(tmp_path), "--data", str(tmp_path / "data"), "--device", "cpu"])
     assert result.exit_code == 0, result.output
     rows = [line.split(" | ")[0].strip("| ") for line in result.output.splitlines() if line.startswith("| ")]
@@ -30,8 +27,7 @@ def test_all_weights_are_scored_and_the_best_is_named(tmp_path: Path) -> None:
 
 def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
     write_scenes(tmp_path / "data", count=2)
-    record = TrainingRecord(network=SMALL)
-    save_checkpoint(tmp_path / "weights.safetensors", build_network(SMALL).state_dict(), record)
+    write_checkpoint(tmp_path / "weights.safetensors", SMALL)
     result = CliRunner().invoke(main, [str(tmp_path), "--data", str(tmp_path / "data"), "--device", "cuda"])
     assert (result.exit_code, type(result.exception)) == (1, SystemExit)
     assert "device cuda: " in result.output
