@@ -67,6 +67,10 @@ class Detector:
                 yield found.at(count)
                 count += 1
 
+    def lines(self, frames: Frames, **options: Unpack[Options]) -> Iterator[Detections]:
+        """As ``each``, where no frame waits for another one either."""
+        return self.each(frames, **options)
+
     def close(self) -> None:
         """Nothing; so that a program can use a client in its place."""
 
