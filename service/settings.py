@@ -21,7 +21,8 @@ from pydantic_settings import (
 from service.keys import read_keys
 from service.models.canary import Canary, parse_canary
 from service.pretrained import SHIPPED
-from service.runtime import Device
+from service.runtime import Device, Engine, EngineChoice, Precision
+from service.runtime.choice import why_not
 from service.validation import reword
 
 PREFIX: Final = "RRCANET_"
@@ -75,6 +76,17 @@ class Settings(BaseSettings):
         ge=1,
         le=1024,
         description="CPUs to use: threads of a model on the CPU, and frames decoded at once. By default all there are.",
+    )
+    engine: Engine = Field(
+        Engine.AUTO,
+        description="Library that runs models on a CPU: `auto` (OpenVINO if installed), `onnxruntime` or `openvino`.",
+    )
+    precision: Precision = Field(
+        Precision.AUTO,
+        description="Precision on a CPU: `auto` (`bf16` if CPU and model card allow it), `f32` or `bf16`.",
+    )
+    engine_cache: Path | None = Field(
+        None, description="Folder where OpenVINO keeps compiled models for the next start; without it, none are kept."
     )
     models: Path = Field(SHIPPED, description="Folder of model files (`.onnx` with a card).")
     canary: Annotated[Canary | None, NoDecode] = Field(
@@ -157,12 +169,26 @@ class Settings(BaseSettings):
         env_settings.env_vars = {name: value for name, value in given if name not in hidden}
         return init_settings, env_settings, dotenv_settings, file_secret_settings
 
+    @property
+    def engine_choice(self) -> EngineChoice:
+        """The engine, its precision and its cache."""
+        return EngineChoice(self.engine, self.precision, self.engine_cache)
+
     @field_validator("host")
     @classmethod
     def _is_address(cls, host: str) -> str:
         if host != "localhost":
             ip_address(host)  # raises a ValueError that says what is wrong
         return host
+
+    @field_validator("engine", "precision")
+    @classmethod
+    def _is_possible(cls, asked: Engine | Precision, others: ValidationInfo) -> Engine | Precision:
+        engine = asked if isinstance(asked, Engine) else others.data.get("engine", Engine.AUTO)
+        precision = asked if isinstance(asked, Precision) else Precision.AUTO
+        if reason := why_not(engine, precision, others.data.get("device", Device.AUTO)):
+            raise ValueError(reason)
+        return asked
 
     @field_validator("models")
     @classmethod

@@ -10,6 +10,9 @@ import numpy as np
 from export.commands.options import (
     data_option,
     device_option,
+    engine_choice,
+    engine_option,
+    engine_precision_option,
     grid_option,
     json_option,
     key_option,
@@ -37,7 +40,7 @@ from rrcanet.http.address import is_address
 from service.commands.progress import progress
 from service.detection.options import RangeMode, range_text
 from service.extras import how_to_install
-from service.runtime import Device, ModelFault
+from service.runtime import REFERENCE, Device, EngineChoice, ModelFault
 
 EPILOG = "Example: rrcanet evaluate http://localhost:8000 --data datasets/NUAA-SIRST --split test --report report"
 REPORT_HELP = "Write curves, groups and the worst frames to index.html and report.md in this folder."
@@ -52,6 +55,8 @@ WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Details], None]
 @split_option
 @grid_option
 @device_option
+@engine_option
+@engine_precision_option
 @range_option
 @json_option
 @click.option("--record", is_flag=True, help="Write the scores into the card of the model file.")
@@ -65,6 +70,8 @@ def evaluate_command(
     split: str | None,
     grid: str,
     device: str,
+    engine: str,
+    engine_precision: str,
     span: RangeMode | Range,
     json_file: Path | None,
     record: bool,
@@ -99,7 +106,8 @@ def evaluate_command(
         if predictions is not None:
             name, results = str(predictions), _score_masks(predictions, folder, Grid(grid))
         else:
-            source = open_source(str(model), Device(device), key, span)
+            choice = engine_choice(engine, engine_precision, device)
+            source = open_source(str(model), Device(device), key, span, choice)
             name, results = source.name, _evaluate_all(source, folder, Grid(grid), details)
     except (AddressError, DataError, ModelFault, SourceError) as error:
         raise click.ClickException(str(error)) from error
@@ -135,9 +143,11 @@ def summarise(
     )
 
 
-def open_source(model: str, device: Device, key: str | None, span: RangeMode | Range) -> Source:
+def open_source(
+    model: str, device: Device, key: str | None, span: RangeMode | Range, choice: EngineChoice = REFERENCE
+) -> Source:
     """The source for MODEL: a service if it is a URL, otherwise a model file. Only a service uses the key."""
-    return HttpSource(model, key, span) if is_address(model) else FileSource(Path(model), device, span=span)
+    return HttpSource(model, key, span) if is_address(model) else FileSource(Path(model), device, True, span, choice)
 
 
 def _refuse_what_does_not_fit(

@@ -15,7 +15,7 @@ from service.detection.targets import Found
 from service.errors import ServiceError
 from service.frames import Budget, Frame, decode_file
 from service.models.repository import load_detector
-from service.runtime import CUDA, Device
+from service.runtime import CUDA, OPENVINO, REFERENCE, Device, EngineChoice
 from service.runtime.card import UNCALIBRATED
 from service.runtime.cpus import available_cpus
 
@@ -72,20 +72,28 @@ class FileSource:
         device: where the model runs.
         calibrated: whether confidences follow the card's calibration; if not, they are peak probabilities.
         span: how counts map to intensity.
+        choice: the engine and its precision.
     """
 
     def __init__(
-        self, path: Path, device: Device, calibrated: bool = True, span: RangeMode | Range = RangeMode.AUTO
+        self,
+        path: Path,
+        device: Device,
+        calibrated: bool = True,
+        span: RangeMode | Range = RangeMode.AUTO,
+        choice: EngineChoice = REFERENCE,
     ) -> None:
         self._options = Options(max_targets=MAX_TARGETS, range=span)
-        self.detector: Detector = load_detector(path, device)
+        self.detector: Detector = load_detector(path, device, choice=choice)
         card = self.detector.runtime.card
         if not calibrated:
             self.detector.runtime.card = card.model_copy(update={"calibration": UNCALIBRATED})
         self.concurrency = available_cpus()
         # on CUDA one thread is best, since each thread captures its own graphs; on a CPU one run does not use all cores
-        self._device = ThreadPoolExecutor(1 if self.detector.runtime.provider == CUDA else self.concurrency, "device")
-        self.name = f"{card.name} {card.version} ({path.name}, {self.detector.runtime.provider})"
+        runtime = self.detector.runtime
+        self._device = ThreadPoolExecutor(1 if runtime.provider == CUDA else self.concurrency, "device")
+        precision = f", {runtime.precision}" if runtime.provider == OPENVINO else ""
+        self.name = f"{card.name} {card.version} ({path.name}, {runtime.provider}{precision})"
 
     def find(self, frame: bytes, probabilities: bool = False) -> FrameAnswer:
         """Decode the frame, run the model and find the targets."""

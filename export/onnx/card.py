@@ -12,7 +12,16 @@ from export.onnx.graph import Precision, ServedNetwork
 from export.report.report import Report
 from model.files import write_atomically
 from model.network.checkpoint import Checkpoint
-from service.runtime.card import METADATA_KEY, UNCALIBRATED, Calibration, Card, CudaGate, Measurement, OperatingPoints
+from service.runtime.card import (
+    METADATA_KEY,
+    UNCALIBRATED,
+    Calibration,
+    Card,
+    CudaGate,
+    Measurement,
+    OperatingPoints,
+    PrecisionGate,
+)
 
 
 def make_card(checkpoint: Checkpoint, name: str, version: str, threshold: float, precision: Precision = "fp32") -> Card:
@@ -78,11 +87,18 @@ def record_calibration(path: Path, calibration: Calibration, points: OperatingPo
     write_model(path, graph, card.model_copy(update={"calibration": calibration, "operating_points": points}))
 
 
-def record_threshold(path: Path, threshold: float, rule: str | None) -> None:
-    """Write another decision threshold to the card. Measurements at another threshold are removed from it."""
+def record_precision_gate(path: Path, gate: PrecisionGate) -> None:
+    """Write to the card what bfloat16 changes. The graph stays the same."""
     graph, card = read_model(path)
-    kept = card.measurements if threshold == card.threshold else ()
-    update = {"threshold": threshold, "threshold_rule": rule, "measurements": kept}
+    write_model(path, graph, card.model_copy(update={"bf16": gate}))
+
+
+def record_threshold(path: Path, threshold: float, rule: str | None) -> None:
+    """Write another decision threshold to the card. What was measured at another threshold is removed from it."""
+    graph, card = read_model(path)
+    update: dict[str, object] = {"threshold": threshold, "threshold_rule": rule}
+    if threshold != card.threshold:
+        update |= {"measurements": (), "bf16": None}
     write_model(path, graph, card.model_copy(update=update))
 
 

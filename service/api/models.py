@@ -32,7 +32,14 @@ async def show_model(request: Request, name: Annotated[str, Path(examples=["rrca
 
 
 def _describe(detector: Detector, repository: Repository) -> ModelCard:
-    """The card without its golden frame, the device that the model runs on, and its share of the requests."""
+    """The card without its golden frame, what it runs on, and its share of the requests."""
     runtime = detector.runtime
     card = runtime.card.model_dump(exclude={"golden"})
-    return ModelCard(**card, sha256=runtime.sha256, provider=runtime.provider, share=repository.share(detector))
+    return ModelCard(
+        **card,
+        sha256=runtime.sha256,
+        provider=runtime.provider,
+        engine=runtime.engine.value,
+        engine_precision=runtime.precision,
+        share=repository.share(detector),
+    )

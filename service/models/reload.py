@@ -9,7 +9,7 @@ from typing import Final
 from service.detection.detector import Detector
 from service.files import FileState, NotRegular, read_file, state_of
 from service.models.repository import Repository, load_detector
-from service.runtime import Device, ModelFault, ModelUnreadable
+from service.runtime import REFERENCE, Device, EngineChoice, ModelFault, ModelUnreadable
 
 RETRY_S: Final = 5.0  # a file that could not be read is read again after this time, whether it has changed or not
 
@@ -22,8 +22,8 @@ class ModelFolder:
     States are noted before a file is read. A file that changes later has another state then.
     """
 
-    def __init__(self, folder: Path, device: Device) -> None:
-        self._folder, self._device = folder, device
+    def __init__(self, folder: Path, device: Device, choice: EngineChoice = REFERENCE) -> None:
+        self._folder, self._device, self._choice = folder, device, choice
         self._read = self._states()
         self._read_again_at = float("inf")
 
@@ -61,7 +61,7 @@ class ModelFolder:
         try:
             if before is not None and hashlib.sha256(read_file(path)[0]).hexdigest() == before.runtime.sha256:
                 return before
-            return load_detector(path, self._device)
+            return load_detector(path, self._device, choice=self._choice)
         except (ModelFault, OSError) as fault:
             if isinstance(fault, ModelUnreadable | OSError) and not isinstance(fault, NotRegular):
                 self.read_again_soon()

@@ -6,7 +6,8 @@ from pathlib import Path
 from service.detection.detector import Detector
 from service.errors import Reason, ServiceError
 from service.models.canary import Canary
-from service.runtime import Device, ModelFault, Runtime
+from service.runtime import REFERENCE, Device, EngineChoice, ModelFault
+from service.runtime.runtime import load_runtime
 
 
 class Repository:
@@ -94,7 +95,9 @@ class Repository:
         return ", ".join("@".join(key) for key in self._detectors)
 
 
-def load_folder(folder: Path, device: Device, canary: Canary | None = None) -> Repository:
+def load_folder(
+    folder: Path, device: Device, canary: Canary | None = None, choice: EngineChoice = REFERENCE
+) -> Repository:
     """Load every ``.onnx`` file of a folder in the order of file names, and check the golden frame of each.
 
     Raises:
@@ -107,7 +110,7 @@ def load_folder(folder: Path, device: Device, canary: Canary | None = None) -> R
     faults: list[str] = []
     for path in paths:
         try:
-            detectors.append(load_detector(path, device))
+            detectors.append(load_detector(path, device, choice=choice))
         except ModelFault as fault:
             faults.append(str(fault))
     if faults:
@@ -115,17 +118,16 @@ def load_folder(folder: Path, device: Device, canary: Canary | None = None) -> R
     return Repository(detectors, canary)
 
 
-def load_detector(path: Path, device: Device, threads: int | None = None) -> Detector:
+def load_detector(path: Path, device: Device, threads: int | None = None, choice: EngineChoice = REFERENCE) -> Detector:
     """Load one file and check its golden frame, which also warms the session up.
 
     Args:
         path: the model file.
         device: where it runs.
         threads: CPU threads of one inference; all that this process may use by default.
+        choice: the engine and its precision.
 
     Raises:
         ModelFault: the file cannot be served.
     """
-    runtime = Runtime(path, device, threads)
-    runtime.check_golden()
-    return Detector(runtime)
+    return Detector(load_runtime(path, device, threads, choice))

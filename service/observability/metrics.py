@@ -84,7 +84,7 @@ class Metrics:
         self.model_info = Gauge(
             "rrcanet_model_info",
             "Served models; the value is always 1.",
-            ["name", "version", "sha256", "provider"],
+            ["name", "version", "sha256", "provider", "engine", "precision"],
             registry=registry,
         )
         self.ready = Gauge("rrcanet_ready", "1 while this process takes requests.", registry=registry)
@@ -126,8 +126,11 @@ class Metrics:
         for task in BACKGROUND_TASKS:
             self.background_failures.labels(task)
 
-    def show_models(self, served: Iterable[tuple[str, str, str, str]]) -> None:
-        """Show these models: name, version, SHA-256 of the file, and provider. What others found is kept."""
+    def show_models(self, served: Iterable[tuple[str, str, str, str, str, str]]) -> None:
+        """Show these models: name, version, SHA-256 of the file, provider, engine, precision.
+
+        What others found is kept.
+        """
         self.model_info.clear()
         for model in served:
             self.model_info.labels(*model).set(1)

@@ -1,7 +1,22 @@
-"""Runs a model file with ONNX Runtime, checks the device it runs on, and compares its golden frame with PyTorch."""
+"""Runs a model file with ONNX Runtime or OpenVINO, and compares its golden frame with PyTorch."""
 
-from service.runtime.device import CPU, CUDA, Device, missing_for_cuda
-from service.runtime.interface import ModelFault, ModelUnreadable
+from service.runtime.choice import REFERENCE, Device, Engine, EngineChoice, Precision
+from service.runtime.interface import CPU, CUDA, OPENVINO, ModelFault, ModelUnreadable
+from service.runtime.onnxruntime.driver import missing_for_cuda
 from service.runtime.runtime import DeviceLost, Runtime
 
-__all__ = ["CPU", "CUDA", "Device", "DeviceLost", "ModelFault", "ModelUnreadable", "Runtime", "missing_for_cuda"]
+__all__ = [
+    "CPU",
+    "CUDA",
+    "OPENVINO",
+    "REFERENCE",
+    "Device",
+    "DeviceLost",
+    "Engine",
+    "EngineChoice",
+    "ModelFault",
+    "ModelUnreadable",
+    "Precision",
+    "Runtime",
+    "missing_for_cuda",
+]

@@ -96,6 +96,24 @@ class Measurement(CardModel):
     fa_legacy: float
 
 
+class PrecisionGate(CardModel):
+    """Whether a model may run in bfloat16, by what that changes on frames that it was not trained on.
+
+    ``iou`` is the change of IoU (0.003 is 0.3 points), ``detected`` the change of the number of detected targets, and
+    ``fa`` the change of Fa, in false pixels per million. ``frames`` and ``targets`` are the numbers of both.
+    ``measured_on`` names the frames, ``engine`` the engine that ran in bfloat16, with its version.
+    """
+
+    passed: bool
+    iou: float
+    detected: int
+    fa: float
+    frames: Annotated[int, Field(ge=1)]
+    targets: Annotated[int, Field(ge=1)]
+    measured_on: str
+    engine: str
+
+
 class GoldenCheck(CardModel):
     """A frame and PyTorch's answer to it. The service becomes ready only if the runtime gives the same answer.
 
@@ -116,6 +134,7 @@ class Description(CardModel):
     control flow were checked. ``none``: there was no check.
     ``pool_window`` is the side in pixels of the windows over which the channel attention of the network pools; None if
     it pools over the whole frame.
+    ``bf16`` says what bfloat16 changes; None if that was not measured. Engines then compute in float32.
     ``threshold_rule`` says by which rule and on which frames the threshold was chosen; None if it was set by hand.
     """
 
@@ -140,6 +159,7 @@ class Description(CardModel):
     cuda_gate: CudaGate = "none"
     calibration: Calibration = Calibration()
     operating_points: OperatingPoints | None = None
+    bf16: PrecisionGate | None = None
     measurements: tuple[Measurement, ...] = ()
 
 

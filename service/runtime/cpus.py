@@ -1,10 +1,13 @@
-"""The number of CPUs that this process uses: a setting, or as many as it may use, which containers limit."""
+"""The CPUs that this process uses: how many, by a setting or as containers allow, and whether they have bfloat16."""
 
 import math
 import os
 from pathlib import Path
+from typing import Final
 
 CGROUP = Path("/sys/fs/cgroup")
+CPUINFO: Final = Path("/proc/cpuinfo")
+BF16_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16"})
 _chosen: int | None = None
 
 
@@ -35,3 +38,13 @@ def _quota(cgroup: Path) -> float | None:
 
 def _words(path: Path) -> list[str]:
     return path.read_text().split() if path.is_file() else []
+
+
+def has_bf16(cpuinfo: Path = CPUINFO) -> bool:
+    """Whether the CPU computes in bfloat16. Without these instructions it emulates it, slower than float32."""
+    flags = next((line for line in _lines(cpuinfo) if line.startswith("flags")), "").split()
+    return not BF16_FLAGS.isdisjoint(flags)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.is_file() else []

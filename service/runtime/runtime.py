@@ -13,14 +13,13 @@ from PIL import Image
 
 from service.errors import Reason, ServiceError
 from service.files import NotRegular, read_file
-from service.runtime.cpu_runs import CpuRuns
+from service.runtime.choice import REFERENCE, Device, Engine, EngineChoice, Precision, installed
 from service.runtime.cpus import available_cpus
-from service.runtime.cuda_runs import CudaRuns
-from service.runtime.device import CUDA, Device, open_session
-from service.runtime.interface import ModelFault, ModelUnreadable, check_interface, read_card
+from service.runtime.interface import CPU, ModelFault, ModelUnreadable, Opened
+from service.runtime.onnxruntime.driver import missing_for_cuda, warn_of_cpu
 
 OUT_OF_MEMORY: Final = (  # asked first: cuDNN and cuBLAS tell it in the words of any other failure
-    "Failed to allocate memory",
+    "Failed to allocate",
     "bad_alloc",
     "out of memory",
     "ALLOC_FAILED",
@@ -28,8 +27,7 @@ OUT_OF_MEMORY: Final = (  # asked first: cuDNN and cuBLAS tell it in the words o
     "resource allocation failed",
 )
 FAULTS_OF_CUDA: Final = ("CUDA failure", "CUDA error", "CUDNN failure", "CUDNN_FE failure", "CUBLAS failure")
-BATCH_PIXELS_CPU: Final = 2**20  # a pixel takes half a kilobyte while it runs
-BATCH_PIXELS_CUDA: Final = 2**24
+BF16_TOLERANCE: Final = 0.1  # of a probability of the golden frame; the card says what the gate measured
 
 logger = logging.getLogger(__name__)
 
@@ -45,32 +43,34 @@ class Runtime:
         path: an ``.onnx`` file with a card.
         device: ``cuda`` refuses to run anywhere else; ``auto`` takes CUDA where it works and says which it took.
         threads: CPU threads of one inference; all that this process may use by default.
+        choice: the engine and its precision; ``load`` tries what ``auto`` allows.
 
     Raises:
         ModelFault: no such file, or it cannot be read, not ONNX, no card or one of a newer format, or the device is not
             there.
     """
 
-    def __init__(self, path: Path, device: Device = Device.AUTO, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        device: Device = Device.AUTO,
+        threads: int | None = None,
+        choice: EngineChoice = REFERENCE,
+    ) -> None:
         content = _read(path)
         self.path = path
         self.sha256 = hashlib.sha256(content).hexdigest()
-        threads = threads or available_cpus()
-        session = open_session(path, content, device, threads)
-        self.card = read_card(path, session)
-        self.provider = str(session.get_providers()[0])
-        names = check_interface(path, session)
-        self._runs: CudaRuns | CpuRuns
-        if self.provider == CUDA:  # pragma: cuda
-            self.batch_pixels = BATCH_PIXELS_CUDA
-            self._runs = CudaRuns(session, *names)
-            self.needs_warm_up = True  # kernels are chosen and graphs captured
-        else:
-            single = open_session(path, content, Device.CPU, 1) if threads > 1 else session
-            self.batch_pixels = BATCH_PIXELS_CPU
-            self._runs = CpuRuns(session, single, threads, *names)
-            self.needs_warm_up = False
-        logger.info("model %s (%s) runs on %s", self.card.name, path.name, self.provider)
+        opened = _open(path, content, device, threads or available_cpus(), choice)
+        self.card, self._runs = opened.card, opened.runs
+        self.engine, self.provider, self.precision = opened.engine, opened.provider, opened.precision
+        self.batch_pixels, self.needs_warm_up = opened.batch_pixels, opened.needs_warm_up
+        named = (self.card.name, path.name, self.provider, self.engine, self.precision)
+        logger.info("model %s (%s) runs on %s, engine %s, precision %s", *named)
+
+    @property
+    def labels(self) -> tuple[str, str, str, str]:
+        """SHA-256 of the file, provider, engine and precision, as metrics name them."""
+        return self.sha256, self.provider, self.engine.value, self.precision
 
     def probabilities(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
         """``[N, 1, H, W]`` intensities 0..255, sides multiples of the stride -> ``[N, 1, H, W]`` in 0..1.
@@ -87,7 +87,7 @@ class Runtime:
     def _named(self, error: Exception, shape: tuple[int, ...]) -> Exception:
         """A failed run as what it means to a caller; what is not known stays as it is."""
         text = str(error)
-        if any(sign in text for sign in OUT_OF_MEMORY):
+        if isinstance(error, MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
             detail = f"no memory for {shape[0]} frame(s) of {shape[3]}x{shape[2]} pixels"
             return ServiceError(Reason.OUT_OF_MEMORY, detail, retry_after_s=1)
         if any(sign in text for sign in FAULTS_OF_CUDA) and self._is_lost():
@@ -99,7 +99,7 @@ class Runtime:
 
         A copy would prove less: after a capture that broke copies succeed, and no run does.
         """
-        if not isinstance(self._runs, CudaRuns):  # a CPU has no CUDA that could be asked
+        if self.provider == CPU:  # a CPU has no CUDA that could be asked
             return True
         try:
             self._runs.run(self._golden_frame())
@@ -123,11 +123,59 @@ class Runtime:
         except Exception as error:  # a damaged picture, or whatever the graph makes of its size
             raise ModelFault(f"{self.path} cannot answer its golden frame: {error}") from error
         difference = float(np.abs(answer - expected).max()) if answer.shape == expected.shape else np.inf
-        if not difference <= golden.tolerance:  # NaN is a difference too
+        if not difference <= self._tolerance:  # NaN is a difference too
             raise ModelFault(
                 f"{self.path} on {self.provider} answers its golden frame differently: by {difference:.2g}, "
-                f"allowed are {golden.tolerance:.2g}"
+                f"allowed are {self._tolerance:.2g}"
             )
+
+    @property
+    def _tolerance(self) -> float:
+        """Largest difference of a probability of the golden frame; bfloat16 has three digits only."""
+        return BF16_TOLERANCE if self.precision == Precision.BF16 else self.card.golden.tolerance
+
+
+def load_runtime(path: Path, device: Device, threads: int | None = None, choice: EngineChoice = REFERENCE) -> Runtime:
+    """Load one file on the first engine that answers its golden frame, of those that ``choice`` allows.
+
+    Raises:
+        ModelFault: no engine can serve the file; the fault is that of the last engine.
+    """
+    faults: list[ModelFault] = []
+    for candidate in choice.candidates(_device_for(device, choice)):
+        try:
+            runtime = Runtime(path, device, threads, candidate)
+            runtime.check_golden()
+        except ModelUnreadable:
+            raise
+        except ModelFault as fault:
+            faults.append(fault)
+        else:
+            for reason in faults:
+                logger.warning("engine %s runs %s, because: %s", runtime.engine, path.name, reason)
+            return runtime
+    raise faults[-1]
+
+
+def _device_for(device: Device, choice: EngineChoice) -> Device:
+    """The device of which the engine depends: with ``auto`` both ways, CUDA decides."""
+    if device is not Device.AUTO or choice.engine is not Engine.AUTO or not installed():
+        return device
+    missing = missing_for_cuda()
+    if missing:
+        warn_of_cpu(missing)
+    return Device.CPU if missing else Device.CUDA
+
+
+def _open(path: Path, content: bytes, device: Device, threads: int, choice: EngineChoice) -> Opened:
+    """An engine is imported when it is needed: each takes 20 MB and a fifth of a second."""
+    if choice.engine is Engine.OPENVINO:
+        from service.runtime.openvino.opening import open_model as open_with_openvino
+
+        return open_with_openvino(path, content, threads, choice)
+    from service.runtime.onnxruntime.opening import open_model
+
+    return open_model(path, content, device, threads)
 
 
 def _read(path: Path) -> bytes:

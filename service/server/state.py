@@ -68,7 +68,7 @@ class ServerState:
         self._repository: Repository | None = None
         self._stop = stop
         self._models_requested, self._keys_requested = asyncio.Event(), asyncio.Event()
-        self._folder = ModelFolder(settings.models, settings.device)
+        self._folder = ModelFolder(settings.models, settings.device, settings.engine_choice)
         self.metrics.watch(lambda: self.engine.admission.inside, settings.queue_size, lambda: self._is_ready)
         self.metrics.watch_backlog(lambda: self.engine.worker.backlog.seconds, settings.latency_objective_ms / 1e3)
         running = self.engine.running
@@ -83,7 +83,8 @@ class ServerState:
         """Load and check every model, off the event loop. Then requests are accepted."""
         try:
             settings = self.settings
-            repository = await self._in_thread(load_folder, settings.models, settings.device, settings.canary)
+            folder, choice = settings.models, settings.engine_choice
+            repository = await self._in_thread(load_folder, folder, settings.device, settings.canary, choice)
             await self._in_thread(self.engine.warm_up, list(repository))
             self._serve(repository)
         except Exception as error:  # a process that never becomes ready is of no use, whatever the reason
@@ -198,7 +199,7 @@ class ServerState:
     def _serve(self, repository: Repository) -> None:
         """One assignment: a request sees either the old models or the new ones."""
         self._repository = repository
-        self.metrics.show_models((*one.key, one.runtime.sha256, one.runtime.provider) for one in repository)
+        self.metrics.show_models((*one.key, *one.runtime.labels) for one in repository)
         cards = [detector.runtime.card for detector in repository]
         logger.info("models: %s", ", ".join(f"{card.name}@{card.version}" for card in cards))
         if repository.waiting_for is not None:

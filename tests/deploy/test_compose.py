@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from service.runtime.driver import FITTING
+from service.runtime.onnxruntime.driver import FITTING
 from service.settings import PREFIX, Settings, load_settings
 from tests.deploy.files import (
     COMPOSE,

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from service.runtime.card import METADATA_KEY, Calibration, Card, GoldenCheck, Measurement, OperatingPoints
+from service.runtime.card import (
+    METADATA_KEY,
+    Calibration,
+    Card,
+    GoldenCheck,
+    Measurement,
+    OperatingPoints,
+    PrecisionGate,
+)
 from tests.support.markdown import names_in, read_document
 
 PAGE = read_document("reference/model-file.md")
@@ -14,6 +22,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "": Card,
     "calibration.": Calibration,
     "operating_points.": OperatingPoints,
+    "bf16.": PrecisionGate,
     "measurements[].": Measurement,
     "golden.": GoldenCheck,
 }

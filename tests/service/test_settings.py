@@ -16,6 +16,8 @@ DEFAULTS = {
     "port": 8000,
     "device": "auto",
     "threads": None,
+    "engine": "auto",
+    "precision": "auto",
     "models": SHIPPED,
     "max_body_bytes": 32 * 2**20,
     "max_pixels": 4 * 2**20,
@@ -62,7 +64,8 @@ def _row(field: FieldInfo) -> str:
 
 def test_every_setting_is_read_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = {
-        "host": "::1", "port": "0", "device": "cpu", "threads": "2", "models": str(tmp_path), "max_body_bytes": "10",
+        "host": "::1", "port": "0", "device": "cpu", "threads": "2", "engine": "onnxruntime", "precision": "f32",
+        "models": str(tmp_path), "max_body_bytes": "10",
         "max_pixels": "20", "max_frames": "3", "queue_size": "4", "max_batch": "5", "request_timeout_s": "0.5",
         "max_connections": "9", "keep_alive_s": "7", "drain_delay_s": "6", "log_format": "json",
     }  # fmt: skip
@@ -71,9 +74,10 @@ def test_every_setting_is_read_from_the_environment(tmp_path: Path, monkeypatch:
         monkeypatch.setenv(PREFIX + name.upper(), value)
     settings = load_settings().model_dump()
     assert {name: settings[name] for name in wanted} == {
-        "host": "::1", "port": 0, "device": "cpu", "threads": 2, "models": tmp_path, "max_body_bytes": 10,
-        "max_pixels": 20, "max_frames": 3, "queue_size": 4, "max_batch": 5, "request_timeout_s": 0.5,
-        "max_connections": 9, "keep_alive_s": 7, "drain_delay_s": 6.0,
+        "host": "::1", "port": 0, "device": "cpu", "threads": 2, "engine": "onnxruntime", "precision": "f32",
+        "models": tmp_path, "max_body_bytes": 10, "max_pixels": 20,
+        "max_frames": 3, "queue_size": 4, "max_batch": 5, "request_timeout_s": 0.5, "max_connections": 9,
+        "keep_alive_s": 7, "drain_delay_s": 6.0,
         "log_format": "json",
     }  # fmt: skip
 

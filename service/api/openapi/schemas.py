@@ -158,10 +158,15 @@ class Problem(Schema):
 
 
 class ModelCard(Description):
-    """A model's card and where it runs; `share` is its part of the requests for its name without a version: 0 to 1."""
+    """A model's card, and how it runs: `engine_precision` is that of its arithmetic.
+
+    `share` is its part of the requests for its name without a version: 0 to 1.
+    """
 
     sha256: str
     provider: str
+    engine: str
+    engine_precision: str
     share: float
 
 

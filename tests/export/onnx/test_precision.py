@@ -17,7 +17,7 @@ from export.onnx.card import read_model
 from export.onnx.verify import comparison_frames
 from model.network.checkpoint import load_checkpoint, save_checkpoint
 from service.runtime import Device, Runtime
-from service.runtime.device import settings_for
+from service.runtime.onnxruntime.session import settings_for
 from tests.export.conftest import export
 
 

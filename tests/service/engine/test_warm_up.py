@@ -14,7 +14,7 @@ from service.engine.engine import Engine
 from service.engine.warm_up import RUNS
 from service.observability.metrics import Metrics
 from service.runtime import Device, Runtime
-from service.runtime.runtime import BATCH_PIXELS_CUDA
+from service.runtime.onnxruntime.opening import BATCH_PIXELS_CUDA
 from service.settings import Settings
 from tests.support.small_models import Rule, write_small_model
 

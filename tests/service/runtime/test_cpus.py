@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.runtime.cpus import available_cpus
+from service.runtime.cpus import available_cpus, has_bf16
 from tests.support.server import running
 from tests.support.small_models import write_small_model
 
@@ -51,3 +51,21 @@ def test_a_server_has_as_many_threads_as_the_setting_says(tmp_path: Path) -> Non
 def threads_of_a_server(models: str, number: str) -> int:
     with running(MODELS=models, THREADS=number) as (process, _):
         return len(os.listdir(f"/proc/{process.pid}/task"))
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("flags\t\t: fpu avx512f avx512_bf16 amx_tile", True),
+        ("flags\t\t: fpu avx512f amx_bf16", True),
+        ("flags\t\t: fpu avx2 avx512f avx512_vnni", False),
+        ("Features\t: fp asimd bf16", False),
+    ],
+)
+def test_bfloat16_is_known_by_the_flags_of_the_cpu(tmp_path: Path, line: str, found: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{line}\n")
+    assert has_bf16(tmp_path / "cpuinfo") is found
+
+
+def test_a_system_without_cpuinfo_has_no_bfloat16(tmp_path: Path) -> None:
+    assert not has_bf16(tmp_path / "cpuinfo")

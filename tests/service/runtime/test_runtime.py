@@ -14,9 +14,9 @@ from onnx import TensorProto, helper
 
 from service.errors import Reason, ServiceError
 from service.pretrained import DEFAULT
-from service.runtime import CPU, Device, DeviceLost, ModelFault, Runtime
+from service.runtime import CPU, CUDA, Device, DeviceLost, ModelFault, Runtime
 from service.runtime.card import GoldenCheck
-from service.runtime.cuda_runs import CudaRuns
+from service.runtime.onnxruntime.cuda_runs import CudaRuns
 from tests.support.small_models import (
     FREE,
     GOLDEN,
@@ -203,6 +203,7 @@ def test_a_device_is_lost_where_its_golden_frame_does_not_run_any_more(
     runtime = Runtime(path, Device.CPU)
     session = ort.InferenceSession(str(path), providers=[CPU])
     runtime._runs = CudaRuns(session, "intensities", "probabilities", device="cpu")  # as on CUDA
+    runtime.provider = CUDA
     for number in (8, 4, 2, 1):  # as a batch that is halved
         with pytest.raises(Exception, match="CUDA failure") as caught:
             runtime.probabilities(np.ones((number, 1, 16, 16), np.float32))

@@ -1,31 +1,22 @@
 """Opens a session on the device that the operator asked for, or refuses."""
 
-import logging
-import os
-from contextlib import redirect_stdout
-from enum import StrEnum
-from io import StringIO
 from pathlib import Path
 from typing import Final
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # official builds report to Microsoft unless this is set
 import onnxruntime as ort
 
-from service.runtime.cuda_runs import CUDA_LOCK
-from service.runtime.driver import why_no_cuda, why_no_libraries
-from service.runtime.interface import ModelFault, read_card
+from service.runtime.card import METADATA_KEY, Card
+from service.runtime.choice import Device
+from service.runtime.interface import CPU, CUDA, ModelFault, hint, parse_card
+from service.runtime.onnxruntime.cuda_runs import CUDA_LOCK
+from service.runtime.onnxruntime.driver import missing_for_cuda, warn_of_cpu
 
-CPU: Final = "CPUExecutionProvider"
-CUDA: Final = "CUDAExecutionProvider"
 FALLS_BACK: Final = "fallback to CPU EP has been explicitly disabled"
 CUDA_SETTINGS: Final = {
     "enable_cuda_graph": "1",
     "cudnn_conv_algo_search": "EXHAUSTIVE",  # with cuDNN 9 this selects heuristic mode B and times nothing
 }
 Providers = list[str | tuple[str, dict[str, str]]]
-
-logger = logging.getLogger(__name__)
-LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
 
 class NoCudaError(ModelFault):
@@ -34,14 +25,6 @@ class NoCudaError(ModelFault):
     def __init__(self, reason: str) -> None:
         super().__init__(f"device cuda: {reason}")
         self.reason = reason
-
-
-class Device(StrEnum):
-    """Where a model may run."""
-
-    AUTO = "auto"
-    CUDA = "cuda"
-    CPU = "cpu"
 
 
 def open_session(path: Path, content: bytes, device: Device, threads: int) -> ort.InferenceSession:
@@ -56,9 +39,7 @@ def open_session(path: Path, content: bytes, device: Device, threads: int) -> or
         except NoCudaError as fault:
             if device is Device.CUDA:
                 raise
-            logger.warning(
-                "device auto: running on the CPU (%s); with device=cuda the service would not start", fault.reason
-            )
+            warn_of_cpu(fault.reason)
     return _create(path, content, _options(threads), [CPU])
 
 
@@ -67,6 +48,19 @@ def _open_where_cuda_is(path: Path, content: bytes, threads: int) -> ort.Inferen
     if reason:
         raise NoCudaError(reason)
     return open_on_cuda(path, content, threads, settings_for(path, content))  # pragma: cuda
+
+
+def read_card(path: Path, session: ort.InferenceSession) -> Card:
+    """The card in the metadata of a model file.
+
+    Raises:
+        ModelFault: as ``parse_card``.
+    """
+    try:
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError as error:
+        raise ModelFault(f"the model card of {path} cannot be read: {error}") from error
+    return parse_card(path, text)
 
 
 def settings_for(path: Path, content: bytes) -> dict[str, str]:
@@ -129,30 +123,4 @@ def _create(path: Path, content: bytes, options: ort.SessionOptions, providers: 
         # no fallback: ONNX Runtime would try again on the CPU and hide why the first attempt failed
         return ort.InferenceSession(content, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime has an exception type for every status code
-        raise ModelFault(f"ONNX Runtime cannot load {path}: {_hint(content, str(error))}{error}") from error
-
-
-def _hint(content: bytes, message: str) -> str:
-    """What to do about two kinds of incomplete files; empty for other faults."""
-    if content.startswith(LFS_POINTER):
-        return "the file is a pointer of Git LFS and not the model itself; run: git lfs pull. "
-    if "external" in message.lower():
-        return "its weights lie in another file (external data); save the model as one file. "
-    return ""
-
-
-def missing_for_cuda() -> str | None:
-    """What is missing to run on CUDA; None if nothing is.
-
-    The driver is asked. ``get_available_providers`` only says what the build supports, and ``get_ep_devices`` misses
-    GPUs in containers and virtual machines (microsoft/onnxruntime#27806).
-    """
-    missing = why_no_cuda(built=CUDA in ort.get_available_providers())
-    return missing or why_no_libraries(_load_libraries())
-
-
-def _load_libraries() -> str:
-    """Load CUDA's libraries from where pip installs them; returns what ONNX Runtime prints, which must not be shown."""
-    with redirect_stdout(StringIO()) as printed:
-        ort.preload_dlls(directory="")
-    return printed.getvalue()
+        raise ModelFault(f"ONNX Runtime cannot load {path}: {hint(content, str(error))}{error}") from error

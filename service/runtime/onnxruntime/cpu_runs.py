@@ -11,7 +11,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-LARGE: Final = 2**20  # pixels; after a larger run the arena's memory is freed, since it would keep gigabytes
+from service.runtime.interface import LARGE
+
 FATAL: Final = 4  # ONNX Runtime would write a failed run to standard error, and wait there for whoever reads it
 PLAIN, SHRINK = ort.RunOptions(), ort.RunOptions()
 PLAIN.log_severity_level = SHRINK.log_severity_level = FATAL

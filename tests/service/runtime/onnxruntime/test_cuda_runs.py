@@ -10,7 +10,7 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
-from service.runtime.cuda_runs import GRAPHS, NO_GRAPH, CudaRuns, Slot
+from service.runtime.onnxruntime.cuda_runs import GRAPHS, NO_GRAPH, CudaRuns, Slot
 from tests.support.small_models import Rule, write_small_model
 
 

@@ -12,10 +12,10 @@ import onnxruntime as ort
 import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
-import service.runtime.device
+import service.runtime.onnxruntime.session
 from service.runtime import CPU, CUDA, Device, ModelFault
-from service.runtime.device import open_session, settings_for
-from service.runtime.driver import why_no_libraries
+from service.runtime.onnxruntime.driver import why_no_libraries
+from service.runtime.onnxruntime.session import open_session, settings_for
 from tests.support.server import failing
 from tests.support.small_models import build_graph, write_graph, write_small_model
 from tests.support.tools import require_tool
@@ -138,7 +138,7 @@ def test_where_cuda_must_be_its_own_fault_is_told_and_the_cpu_not_tried(
     brightness_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(ort, "InferenceSession", WithoutMemory)
-    monkeypatch.setattr(service.runtime.device, "missing_for_cuda", lambda: None)
+    monkeypatch.setattr(service.runtime.onnxruntime.session, "missing_for_cuda", lambda: None)
     with pytest.raises(ModelFault, match=r"^device cuda: .* on CUDA: CUDA failure 2: out of memory$"):
         open_session(brightness_model, brightness_model.read_bytes(), Device.CUDA, 1)
     assert capsys.readouterr().out == ""
@@ -148,7 +148,7 @@ def test_where_cuda_may_be_the_cpu_takes_over_and_says_so(
     brightness_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(ort, "InferenceSession", WithoutMemory)
-    monkeypatch.setattr(service.runtime.device, "missing_for_cuda", lambda: None)
+    monkeypatch.setattr(service.runtime.onnxruntime.session, "missing_for_cuda", lambda: None)
     session = open_session(brightness_model, brightness_model.read_bytes(), Device.AUTO, 1)
     assert session.get_providers() == [CPU]
     assert "device auto: running on the CPU (ONNX Runtime cannot open " in caplog.text

@@ -1,0 +1,134 @@
+"""Servers on OpenVINO answer as on ONNX Runtime, name their engine, and live without a cache."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from service.pretrained import SHIPPED
+from service.runtime import CPU, Device, Engine, EngineChoice, Precision
+from service.runtime.cpus import has_bf16
+from service.runtime.runtime import load_runtime
+from service.settings import SettingsFault, load_settings
+from service.simulation.scene import make_scene
+from tests.service.runtime.openvino.support import F32, open_runtime
+from tests.support.server import failing, serving
+from tests.support.small_models import Rule, write_small_model
+
+AUTO = EngineChoice(Engine.AUTO, Precision.AUTO)
+NO_PACKAGE = "import sys; sys.modules['openvino'] = None; from service.cli import main; main()"
+
+
+@pytest.fixture(scope="module")
+def openvino() -> Iterator[httpx.Client]:
+    """A server whose engine is OpenVINO, in float32."""
+    with serving(engine="openvino", precision="f32", models=SHIPPED) as client:
+        yield client
+
+
+def targets(client: httpx.Client, height: int, width: int) -> list[Any]:
+    counts = make_scene(7, height, width).counts(14)
+    query = f"width={width}&height={height}&dtype=u16le&mask=none"
+    headers = {"Content-Type": "application/octet-stream"}
+    answer = client.post(f"/v1/detect?{query}", content=counts.astype("<u2").tobytes(), headers=headers)
+    assert answer.status_code == 200, answer.text
+    found: list[Any] = answer.json()["frames"][0]["targets"]
+    return found
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 160), (61, 203)])
+def test_a_server_on_openvino_answers_the_same_targets(
+    client: httpx.Client, openvino: httpx.Client, height: int, width: int
+) -> None:
+    ours, expected = targets(openvino, height, width), targets(client, height, width)
+    assert [one["bbox"] for one in ours] == [one["bbox"] for one in expected] != []
+    for one, other in zip(ours, expected, strict=True):
+        assert one["confidence"] == pytest.approx(other["confidence"], abs=1e-3)
+
+
+def test_the_models_and_the_metrics_name_engine_and_precision(client: httpx.Client, openvino: httpx.Client) -> None:
+    (card,) = openvino.get("/v1/models").json()["models"]
+    assert (card["engine"], card["engine_precision"], card["provider"]) == ("openvino", "f32", "OpenVINO")
+    assert 'provider="OpenVINO",sha256=' in openvino.get("/metrics").text
+    assert 'engine="openvino",name="rrcanet",precision="f32"' in openvino.get("/metrics").text
+    (card,) = client.get("/v1/models").json()["models"]
+    assert (card["engine"], card["engine_precision"], card["provider"]) == ("onnxruntime", "f32", CPU)
+
+
+def test_auto_takes_the_package_and_bfloat16_where_the_card_and_the_cpu_allow_it(
+    model_file: Path, brightness_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    runtime = load_runtime(model_file, Device.CPU, 1, AUTO)
+    assert runtime.card.bf16 is not None
+    assert runtime.card.bf16.passed
+    expected = "bf16" if has_bf16() else "f32"
+    assert runtime.labels[2:] == ("openvino", expected)
+    assert f"runs on OpenVINO, engine openvino, precision {expected}" in caplog.text
+    assert load_runtime(brightness_model, Device.CPU, 1, AUTO).labels[2:] == ("openvino", "f32"), "it has no gate"
+    monkeypatch.setattr("service.runtime.openvino.opening.has_bf16", lambda: False)
+    assert load_runtime(model_file, Device.CPU, 1, AUTO).labels[2:] == ("openvino", "f32")
+
+
+def test_auto_takes_onnx_runtime_for_a_model_that_answers_its_golden_frame_otherwise(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = write_small_model(tmp_path / "m.onnx", Rule.HUNGRY)  # OpenVINO computes its shapes in another way
+    assert load_runtime(model, Device.CPU, 1, AUTO).engine is Engine.ONNXRUNTIME
+    assert "engine onnxruntime runs m.onnx, because: " in caplog.text
+
+
+def test_auto_takes_onnx_runtime_without_the_package(brightness_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.runtime.choice.installed", lambda: False)
+    assert load_runtime(brightness_model, Device.CPU, 1, AUTO).engine is Engine.ONNXRUNTIME
+
+
+def test_without_the_package_a_server_that_must_have_it_does_not_start() -> None:
+    refused = failing(code=NO_PACKAGE, ENGINE="openvino")
+    assert refused.returncode == 2
+    assert "RRCANET_ENGINE: needs the package openvino, which the extra openvino brings: " in refused.stderr
+    assert "install 'rrcanet-serve[openvino]'" in refused.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("asked", "fault"),
+    [
+        ({"engine": "onnxruntime", "precision": "bf16"}, "PRECISION: bf16 needs the engine openvino"),
+        ({"engine": "openvino", "device": "cuda"}, "ENGINE: the engine openvino and bf16 are for CPUs"),
+        ({"precision": "bf16", "device": "cuda"}, "PRECISION: the engine openvino and bf16 are for CPUs"),
+        ({"precision": "bf16"}, "PRECISION: bf16 needs a CPU with AVX512_BF16 or AMX, and this one has neither"),
+        ({"engine": "tensorrt"}, "ENGINE: "),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_reason(
+    asked: dict[str, str], fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RRCANET_ENGINE", raising=False)
+    monkeypatch.setattr("service.runtime.choice.has_bf16", lambda: False)
+    with pytest.raises(SettingsFault, match=fault):
+        load_settings(**asked)
+
+
+def test_compiled_networks_are_kept_and_a_damaged_one_does_no_harm(brightness_model: Path, tmp_path: Path) -> None:
+    choice = EngineChoice(F32.engine, F32.precision, tmp_path / "cache")
+    first = open_runtime(brightness_model, 1, choice)
+    kept = list((tmp_path / "cache").rglob("*.blob"))
+    assert len(kept) == 1
+    for blob in kept:
+        blob.write_bytes(blob.read_bytes()[: blob.stat().st_size // 2])
+    given = np.ones((1, 1, 8, 16), np.float32)
+    again = open_runtime(brightness_model, 1, choice)
+    again.check_golden()
+    np.testing.assert_allclose(again.probabilities(given), first.probabilities(given))
+
+
+def test_a_cache_that_cannot_be_written_is_left_out(
+    brightness_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()  # root may write to every folder
+    open_runtime(brightness_model, 1, EngineChoice(F32.engine, F32.precision, tmp_path / "file")).check_golden()
+    assert "ENGINE_CACHE is not used, so each start compiles" in caplog.text
