@@ -12,7 +12,7 @@ from tests.support import frames
 
 CHANGING = {  # the time, what only a long list would show, and what every new release adds to
     *("timing_ms", "description", "threshold_rule", "commit", "calibration", "operating_points", "measurements"),
-    *("formats", "parameters", "sha256", "threshold", "latency_objective_ms"),
+    *("bf16", "formats", "parameters", "sha256", "threshold", "latency_objective_ms"),
 }
 NAMES = {"name": "rrcanet", "model": "rrcanet-detector", "version": "1"}
 
