@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from service.runtime.cpu_runs import FATAL
+from service.runtime.onnxruntime.cpu_runs import FATAL
 
 GRAPHS: Final = 128  # at most so many shapes get a graph; ONNX Runtime keeps it and its buffers with the session
 NO_GRAPH: Final = "-1"
