@@ -18,7 +18,7 @@ ifeq ($(RUNTIME),)
 $(error device $(WANTED): must be auto, cuda or cpu)
 endif
 
-.PHONY: serve test test-fiftyone check docs format fuzz lock sbom audit clean
+.PHONY: serve test test-fiftyone check docs format fuzz bench lock sbom audit clean
 .DEFAULT_GOAL := serve
 
 serve: .venv/installed-$(RUNTIME)
@@ -53,6 +53,10 @@ fuzz: .venv-dev/installed
 	.venv-dev/bin/python -m tests.attacks.containers
 	.venv-dev/bin/python -m tests.attacks.fuzz
 
+# this service beside other servers, on a quiet machine; BENCH=--resume goes on after an interruption
+bench: .venv-dev/installed
+	.venv-dev/bin/python -m benchmarks.peers --json benchmarks/results/peers.json --page docs/development/peers.md $(BENCH)
+
 # after a change of a range in pyproject.toml; UPGRADE=1 takes the newest releases that the ranges allow
 lock: .venv-lock/installed
 	.venv-lock/bin/python requirements/lock.py --uv .venv-lock/bin/uv $(if $(UPGRADE),--upgrade)
@@ -70,7 +74,7 @@ audit: .venv-supply/installed
 		$(INSTALLS:%=requirements/%.txt)
 
 clean:
-	rm -rf .venv .venv-dev .venv-fiftyone .venv-gpu .venv-lock .venv-supply build *.egg-info
+	rm -rf .venv .venv-bench .venv-dev .venv-fiftyone .venv-gpu .venv-lock .venv-supply build *.egg-info
 
 # both builds are the same Python package, so a change of build starts from an empty environment
 .venv/installed-$(RUNTIME): pyproject.toml requirements/build.txt requirements/$(RUNTIME).txt

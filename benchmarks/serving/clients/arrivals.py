@@ -58,6 +58,11 @@ async def open_loop(address: Address, arrivals: Iterable[Arrival], record: Calla
 
 
 async def _send(address: Address, request: Request, due: float, record: Callable[[Outcome], object]) -> None:
+    record(await send(address, request, due))
+
+
+async def send(address: Address, request: Request, due: float) -> Outcome:
+    """Send a request on a connection of its own."""
     sent, answer = time.monotonic(), None
     try:
         answer = await ask(address, request.content)
@@ -66,7 +71,7 @@ async def _send(address: Address, request: Request, due: float, record: Callable
         result = "refused"
     except Lost:
         result = "lost"
-    record(Outcome(request, due, sent, time.monotonic(), result, answer))
+    return Outcome(request, due, sent, time.monotonic(), result, answer)
 
 
 async def closed_loop(address: Address, requests: Sequence[Request], clients: int, seconds: float) -> float:

@@ -1,0 +1,1 @@
+"""Results as tables, pictures and the page ``docs/development/peers.md``."""
