@@ -5,6 +5,7 @@ python -m benchmarks.peers.programs.ray_serve PORT
 
 import signal
 import sys
+from pathlib import Path
 
 import ray
 from ray import serve
@@ -30,7 +31,7 @@ class Detect:
 
 
 if __name__ == "__main__":
-    ray.init(num_cpus=1, include_dashboard=False, object_store_memory=STORE_BYTES)
+    ray.init("local", num_cpus=1, include_dashboard=False, object_store_memory=STORE_BYTES, _temp_dir=str(Path.cwd()))
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
     serve.run(Detect.bind())
     signal.pause()

@@ -28,8 +28,8 @@ def outcomes(*pairs: tuple[float, float, str]) -> list[Outcome]:
     return [Outcome(LIVEZ, due, due, due + took, result, None) for due, took, result in pairs]
 
 
-def run(contender: str, load: str, answers: float = 5.0, round: int = 0, disturbed: bool = False) -> Run:
-    return Run(round, contender, KIND, load, answers=answers, within_500_ms=answers / 2, disturbed=disturbed)
+def run(contender: str, load: str, answers: float = 5.0, number: int = 0, disturbed: bool = False) -> Run:
+    return Run(number, contender, KIND, load, answers=answers, within_500_ms=answers / 2, disturbed=disturbed)
 
 
 def results(*runs: Run) -> Results:
