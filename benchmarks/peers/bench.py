@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from benchmarks.peers.runs import Results, Run, Start
 from benchmarks.peers.session import Failed, Server, check, start
 from benchmarks.serving.clients.http_client import ask
 
+BOUND_ATTEMPTS: Final = 2  # times as many as of a load, because the rates of all loads depend on it
 CHECKED: Final = 3  # frames whose answers are compared before the loads
 
 
@@ -41,15 +42,15 @@ class Bench:
     rounds: int
     large_rounds: int
     attempts: int
+    _asked: dict[str, Questions] = field(default_factory=dict)
 
     def run(self) -> None:
         """Measure what the results do not have yet."""
         ready = [one for one in self.contenders if self._prepare(one)]
-        questions = self._ask_this_service(ready[0])
         for number in range(self.rounds):
             for one in order(ready, number):
                 for kind in self._inputs_of(number):
-                    self._bound(number, kind) if one is None else self._loads(number, one, kind, questions[kind.name])
+                    self._bound(number, kind) if one is None else self._loads(number, one, kind)
 
     def _prepare(self, contender: Contender) -> bool:
         try:
@@ -66,9 +67,12 @@ class Bench:
         self.results.missing[contender.name] = reason
         self.results.save(self.file)
 
-    def _ask_this_service(self, this: Contender) -> dict[str, Questions]:
-        with start(this, self.inputs[0].bodies(1)[0], {self.core}) as server:
-            return {kind.name: _ask(server, kind) for kind in self.inputs}
+    def _questions(self, kind: Input) -> Questions:
+        """The frames of an input, and the answers of this service, which is started once for that."""
+        if not self._asked:
+            with start(self.contenders[0], self.inputs[0].bodies(1)[0], {self.core}) as server:
+                self._asked = {one.name: _ask(server, one) for one in self.inputs}
+        return self._asked[kind.name]
 
     def _inputs_of(self, number: int) -> list[Input]:
         return [kind for kind in self.inputs if not kind.is_large or number < self.large_rounds]
@@ -77,17 +81,18 @@ class Bench:
         if self.results.has((number, BOUND, kind.name, LOOP)):
             return
         found = [measure_bound(number, kind, self.times, self.core)]
-        while found[-1][0].disturbed and len(found) < self.attempts:
+        while found[-1][0].disturbed and len(found) < BOUND_ATTEMPTS * self.attempts:
             found.append(measure_bound(number, kind, self.times, self.core))
         run, begin = min(found, key=lambda pair: pair[0].others)
         self.results.rates.setdefault(kind.name, run.answers)
         self.results.starts.append(begin)
         self._add(run)
 
-    def _loads(self, number: int, contender: Contender, kind: Input, questions: Questions) -> None:
+    def _loads(self, number: int, contender: Contender, kind: Input) -> None:
         """Every load that is not measured yet, with as many starts of the server as that takes."""
         left = [load for load in kind.loads if not self.results.has((number, contender.name, kind.name, load.name))]
         while left and contender.name not in self.results.missing:
+            questions = self._questions(kind)
             try:
                 with start(contender, questions.bodies[0], {self.core}) as server:
                     self._session(number, server, kind, questions, left)
@@ -101,13 +106,13 @@ class Bench:
         idle = idle_share(server, self.times.idle) if kind is self.inputs[0] else None
         settled = True
         while left and settled:
-            settled = self._load(number, server, kind, questions, left.pop(0))
+            settled = self._load(number, server, kind, questions, left.pop(0), is_last=not left)
         end_mb = processes.resident_mb(server.mark)
         name = server.contender.name
         self.results.starts.append(Start(number, name, kind.name, server.ready_after_s, resident_mb, idle, end_mb))
         self.results.save(self.file)
 
-    def _load(self, number: int, server: Server, kind: Input, questions: Questions, load: Load) -> bool:
+    def _load(self, number: int, server: Server, kind: Input, questions: Questions, load: Load, is_last: bool) -> bool:
         """One load, again if it was disturbed; whether the server is done with its work afterwards."""
         rate, name = self.results.rates[kind.name], server.contender.name
         found: list[Run] = []
@@ -116,7 +121,7 @@ class Bench:
             seed = 1000 * number + len(found)
             figures = measure(server, load, questions, rate, self.times, self.core, seed)
             found.append(Run(number, name, kind.name, load.name, **figures))
-            settled = server.settle()
+            settled = (is_last and not found[-1].disturbed) or server.settle()
         self._add(min(found, key=lambda run: run.others))
         return settled
 

@@ -4,14 +4,20 @@ import base64
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
 from benchmarks.peers.loads import Body
 from benchmarks.serving.clients.requests import Request
+from service.settings import PREFIX, Settings
 
+OWN: Final = "RRCA-Net Serve"
+PLAIN: Final = {f"{PREFIX}ENGINE": "onnxruntime"}
+NEAR: Final = 0.01  # pixels between two centroids of the same target
+NEAR_IN_HALF: Final = 0.5  # the same if a CPU computes in bfloat16
 PROGRAMS: Final = "benchmarks.peers.programs"
 DEBIAN: Final = "/usr/bin/python3.11"
 Reply = tuple[Mapping[str, str], bytes]  # headers and body
@@ -29,6 +35,7 @@ class Contender:
         request: from a frame; the answer is JSON.
         answer: the frame's part of the answer.
         variables: more environment variables.
+        near: pixels by which a centroid may differ from that of ONNX Runtime.
     """
 
     name: str
@@ -39,19 +46,19 @@ class Contender:
     answer: Callable[[Reply], Any]
     python: str = sys.executable
     variables: Mapping[str, str] = field(default_factory=dict)
+    near: float = NEAR
 
 
 def contenders() -> list[Contender]:
-    """All of them; this service comes first, twice if another engine than ONNX Runtime is the default."""
+    """All of them; this service comes first, and twice if OpenVINO takes the place of ONNX Runtime by default."""
     return [*_own(), *PEERS]
 
 
 def _own() -> list[Contender]:
-    return [_this("RRCA-Net Serve", {})]
-
-
-def _this(name: str, variables: Mapping[str, str]) -> Contender:
-    return Contender(name, None, "rrcanet-serve", _serve, _detect, _own_answer, variables=variables)
+    if "engine" not in Settings.model_fields or not find_spec("openvino"):
+        return [Contender(OWN, None, "rrcanet-serve", _serve, _detect, _own_answer)]
+    plain = Contender(f"{OWN}, ONNX Runtime", None, "rrcanet-serve", _serve, _detect, _own_answer, variables=PLAIN)
+    return [plain, replace(plain, name=f"{OWN}, OpenVINO", variables={}, near=NEAR_IN_HALF)]
 
 
 def _serve(port: int, _: Path) -> Sequence[str]:

@@ -17,7 +17,7 @@ from benchmarks.peers import processes
 from benchmarks.peers.contenders import PROGRAMS
 from benchmarks.peers.generate import apply, closed_loop
 from benchmarks.peers.loads import Body, Input, Load
-from benchmarks.peers.runs import Run, Start, figures
+from benchmarks.peers.runs import LATER_S, SOON_S, Run, Start, figures
 from benchmarks.peers.session import Failed, Server, centroids, environment, is_same
 from benchmarks.serving.clients.arrivals import Outcome
 from benchmarks.serving.clients.requests import Request
@@ -74,7 +74,7 @@ def _judged(outcome: Outcome, server: Server, questions: Questions) -> Outcome:
         return outcome
     found = centroids(server.contender.answer((outcome.answer.headers, outcome.answer.body)))
     expected = centroids(questions.expected[int(outcome.request.name)])
-    return outcome if is_same(found, expected) else replace(outcome, result="wrong")
+    return outcome if is_same(found, expected, server.contender.near) else replace(outcome, result="wrong")
 
 
 def idle_share(server: Server, seconds: float) -> float:
@@ -123,6 +123,8 @@ def _of_bound(number: int, kind: Input, found: Any, times: Times) -> tuple[Run, 
         kind.name,
         LOOP,
         answers=rate,
+        within_500_ms=sum(one <= 1e3 * SOON_S for one in took) / found["wall_s"],
+        within_2_s=sum(one <= 1e3 * LATER_S for one in took) / found["wall_s"],
         p50_ms=median(took),
         p99_ms=quantile(took, 0.99),
         sent=len(took),

@@ -16,7 +16,7 @@ from uuid import uuid4
 import uvloop
 
 from benchmarks.peers import processes
-from benchmarks.peers.contenders import Contender
+from benchmarks.peers.contenders import NEAR, Contender
 from benchmarks.peers.environments import python_of
 from benchmarks.peers.loads import Body
 from benchmarks.serving.clients.http_client import Address, Answer, Lost, Refused, ask
@@ -30,7 +30,6 @@ ANSWER_WITHIN_S: Final = 15.0
 LOOK_EVERY_S: Final = 0.01
 QUIET: Final = 0.1  # of a core: a server that uses less has nothing to do any more
 QUIET_S: Final = 0.2
-NEAR: Final = 0.01  # pixels between two centroids of the same target
 LAST_LINES: Final = 3  # of a log that become the reason why a server did not start
 CLEARED: Final = ("OMP_", "PYTHON", "VIRTUAL_ENV", PREFIX)  # variables with these beginnings belong to this program
 
@@ -97,7 +96,7 @@ def check(server: Server, bodies: Sequence[Body], expected: Sequence[Any]) -> No
         if answer is None or answer.status != 200:
             raise Failed(f"no answer: {answer and answer.status}")
         found = centroids(server.contender.answer((answer.headers, answer.body)))
-        if not is_same(found, centroids(frame)):
+        if not is_same(found, centroids(frame), server.contender.near):
             raise Failed(f"wrong targets: {found} instead of {centroids(frame)}")
 
 
@@ -106,11 +105,10 @@ def centroids(frame: Any) -> list[tuple[float, float]]:
     return sorted((target["centroid"]["y"], target["centroid"]["x"]) for target in frame["targets"])
 
 
-def is_same(some: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]) -> bool:
-    """Whether both have the same targets."""
+def is_same(some: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]], near: float = NEAR) -> bool:
+    """Whether both have the same targets, within so many pixels."""
     pairs = zip(some, others, strict=False)
-    near = all(max(abs(y - v), abs(x - u)) <= NEAR for (y, x), (v, u) in pairs)
-    return near and len(some) == len(others)
+    return all(max(abs(y - v), abs(x - u)) <= near for (y, x), (v, u) in pairs) and len(some) == len(others)
 
 
 def environment(variables: Mapping[str, str], mark: str, folder: Path) -> dict[str, str]:

@@ -33,5 +33,5 @@ class Detect:
 if __name__ == "__main__":
     ray.init("local", num_cpus=1, include_dashboard=False, object_store_memory=STORE_BYTES, _temp_dir=str(Path.cwd()))
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
-    serve.run(Detect.bind())
+    serve.run(Detect.bind())  # type: ignore[attr-defined]
     signal.pause()

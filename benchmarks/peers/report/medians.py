@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from benchmarks.peers.measure import BOUND, LOOP
+from benchmarks.peers.measure import BOUND
 from benchmarks.peers.runs import Results, Run, Start
 from benchmarks.serving.report import median
 
@@ -38,11 +38,6 @@ def names(results: Results) -> list[str]:
     """The servers with figures, in the order of the page."""
     measured = {run.contender for run in results.runs} - {BOUND}
     return [name for name in results.about["contenders"] if name in measured]
-
-
-def bound(results: Results, kind: str, figure: Callable[[Run], float | None]) -> float | None:
-    """A figure of the bare loop."""
-    return Medians(results, BOUND, kind).of(LOOP, figure)
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from benchmarks.peers.loads import INPUTS, Input, Load
-from benchmarks.peers.measure import BOUND
-from benchmarks.peers.report.medians import Medians, bound, names
+from benchmarks.peers.measure import BOUND, LOOP
+from benchmarks.peers.report.medians import Medians, names
 from benchmarks.peers.runs import Results, Run, Start
 from export.report.table import Table
 
@@ -68,9 +68,9 @@ START_FIGURES: Final[Sequence[Callable[[Start], float | None]]] = (
 def _summary_of_bound(results: Results, kind: str) -> tuple[str, ...]:
     """The bare loop; of a load beyond its rate it could answer its rate, and of a smaller one all."""
     found = Medians(results, BOUND, kind)
-    rate = bound(results, kind, lambda run: run.answers)
+    rate = found.of(LOOP, lambda run: run.answers)
     possible = [number(_possible(rate, share)) for share in (0.8, 1.2, 3.0, 3.0)]
-    cells = (number(rate), number(bound(results, kind, lambda run: run.cpu_ms)), "-", *possible)
+    cells = (_cell(found, LOOP, lambda run: run.answers), _cell(found, LOOP, lambda run: run.cpu_ms), "-", *possible)
     return BOUND, *cells, *(number(found.of_starts(figure)) for figure in START_FIGURES)
 
 
@@ -80,6 +80,8 @@ def _possible(rate: float | None, share: float) -> float | None:
 
 def _table(results: Results, kind: Input, load: Load) -> Table:
     rows = [_row(name, Medians(results, name, kind.name), load.name) for name in names(results)]
+    if load.clients:
+        rows.insert(0, _row(BOUND, Medians(results, BOUND, kind.name), LOOP))
     return Table(LOAD_HEAD, tuple(rows))
 
 
