@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from distributed.serving.exchange import OverRay
 from distributed.serving.metrics import ReplicaMetrics, exposition
+from distributed.serving.scaling import BACKLOG
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -27,6 +28,7 @@ AUTOSCALING: Final = {
     "look_back_period_s": 15,
     "upscale_delay_s": 5,
     "downscale_delay_s": 300,
+    "policy": {"policy_function": "distributed.serving.scaling:replicas_for"},
 }
 
 
@@ -50,6 +52,11 @@ class Replica:
     def metrics(self) -> "list[Metric]":
         """The metrics of this replica; each series has its label."""
         return self._metrics.families()
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What ``scaling.replicas_for`` gets of each replica."""
+        state = self._app.state
+        return {BACKLOG: state.engine.worker.backlog.seconds / (state.settings.latency_objective_ms / 1e3)}
 
     async def _all_metrics(self) -> bytes:
         here = serve.get_replica_context()
