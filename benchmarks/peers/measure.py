@@ -18,7 +18,7 @@ from benchmarks.peers.contenders import PROGRAMS
 from benchmarks.peers.generate import apply, closed_loop
 from benchmarks.peers.loads import Body, Input, Load
 from benchmarks.peers.runs import LATER_S, SOON_S, Run, Start, figures
-from benchmarks.peers.session import Failed, Server, centroids, environment, is_same
+from benchmarks.peers.session import Failed, Server, environment, is_right
 from benchmarks.serving.clients.arrivals import Outcome
 from benchmarks.serving.clients.requests import Request
 from benchmarks.serving.report import median, quantile
@@ -72,9 +72,8 @@ def _judged(outcome: Outcome, server: Server, questions: Questions) -> Outcome:
     """The outcome ``wrong`` if it has other targets than this service finds."""
     if outcome.result != "200" or outcome.answer is None:
         return outcome
-    found = centroids(server.contender.answer((outcome.answer.headers, outcome.answer.body)))
-    expected = centroids(questions.expected[int(outcome.request.name)])
-    return outcome if is_same(found, expected, server.contender.near) else replace(outcome, result="wrong")
+    right = is_right(server.contender, outcome.answer, questions.expected[int(outcome.request.name)])
+    return outcome if right else replace(outcome, result="wrong")
 
 
 def idle_share(server: Server, seconds: float) -> float:
