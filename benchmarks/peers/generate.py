@@ -7,8 +7,10 @@ from contextlib import closing
 from itertools import count
 from typing import Any, Final
 
+import numpy as np
+
 from benchmarks.peers.loads import Load
-from benchmarks.serving.clients.arrivals import Arrival, Outcome, poisson, send
+from benchmarks.serving.clients.arrivals import Arrival, Outcome, send
 from benchmarks.serving.clients.http_client import Address, Lost, Refused, Stream
 from benchmarks.serving.clients.requests import Request
 
@@ -27,14 +29,22 @@ async def apply(
     """
     if load.clients:
         return await closed_loop(address, requests, load.clients, seconds)
-    return await open_loop(address, poisson(load.share * rate, seconds, requests, seed), seconds)
+    return await open_loop(address, arrivals(load.share * rate, seconds, requests, seed), seconds)
 
 
-async def open_loop(address: Address, arrivals: Iterable[Arrival], seconds: float) -> list[Outcome]:
+def arrivals(rate: float, seconds: float, requests: Sequence[Request], seed: int) -> list[Arrival]:
+    """Poisson arrivals, given their number: a short load could have a quarter more or less than ``rate`` says."""
+    rng = np.random.default_rng(seed)
+    number = max(1, round(rate * seconds))
+    due = np.sort(rng.uniform(0, seconds, number)).tolist()
+    return [(at, requests[k]) for at, k in zip(due, rng.integers(len(requests), size=number), strict=True)]
+
+
+async def open_loop(address: Address, due: Iterable[Arrival], seconds: float) -> list[Outcome]:
     """Send each request when it is due, on a connection of its own."""
     began = time.monotonic()
     tasks = []
-    for after, request in arrivals:
+    for after, request in due:
         await asyncio.sleep(max(0.0, began + after - time.monotonic()))
         tasks.append(asyncio.create_task(_once(address, request, began + after)))
     await _finish(tasks, began + seconds + LONGEST_WAIT_S - time.monotonic())

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.peers import bench, environments
 from benchmarks.peers.contenders import contenders
 from benchmarks.peers.environments import NoEnvironment, install, packages_of
-from benchmarks.peers.generate import UNANSWERED
+from benchmarks.peers.generate import UNANSWERED, arrivals
 from benchmarks.peers.loads import INPUTS, Load
 from benchmarks.peers.measure import BOUND, LOOP
 from benchmarks.peers.report.page import NO_FIGURES, read_page, render, write_page
@@ -57,6 +58,15 @@ def test_goodput_of_poisson_arrivals_counts_from_when_a_request_was_due() -> Non
     assert (found["refused"], found["failed"], found["unanswered"], found["sent"]) == (1, 1, 1, 6)
     assert found["cpu_ms"] == pytest.approx(200)
     assert found["p99_ms"] == pytest.approx(2200, rel=0.02)  # what was given up counts with its age
+
+
+def test_arrivals_are_random_in_time_but_not_in_number() -> None:
+    found = [arrivals(10.0, 3.0, [LIVEZ], seed) for seed in range(200)]
+    assert {len(times) for times in found} == {30}
+    assert all(0 <= at < 3 for times in found for at, _ in times)
+    first_second = [sum(at < 1 for at, _ in times) for times in found]
+    assert np.mean(first_second) == pytest.approx(10, abs=0.6)
+    assert np.var(first_second) == pytest.approx(30 * 1 / 3 * 2 / 3, rel=0.4)  # binomial
 
 
 def test_a_closed_loop_lasts_until_its_last_answer() -> None:
