@@ -6,6 +6,7 @@ would cost a request 0.1 ms. ``Engine`` has what all requests share: limits, thr
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -213,7 +214,7 @@ class Engine:
         self.admission = Admission(settings.queue_size, time.monotonic)
         cpus = available_cpus()
         self._threads = ThreadPoolExecutor(cpus + 2 * settings.max_batch, "request")
-        queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, lambda key: key[0].runtime.batch_pixels)
+        queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, _batch_pixels)
         objective_s, observe = settings.latency_objective_ms / 1e3, metrics.batch_frames.observe
         self.worker = Worker(self._infer, queue, time.monotonic, observe, objective_s)
         self.ahead = ReadAhead(cpus, READ_AHEAD)
@@ -284,3 +285,10 @@ class Engine:
         for stage, milliseconds in timing.stages().items():
             if stage != "decode":  # observed as soon as the frames were read
                 self.metrics.stages[stage].observe(milliseconds / 1e3)
+
+
+def _batch_pixels(key: Key) -> int:
+    """Most pixels of a batch. On the CPU a batch has no more frames than run at once: more would only wait."""
+    runtime, shape = key[0].runtime, key[1]
+    most: int = runtime.batch_pixels
+    return most if runtime.at_once is None else min(most, runtime.at_once * math.prod(shape))

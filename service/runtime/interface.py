@@ -47,6 +47,7 @@ class Opened:
         provider: the device, as the engine names it.
         precision: of the arithmetic: ``f32``, ``bf16`` or ``f16``.
         batch_pixels: most pixels of one run.
+        at_once: frames that run at the same time; further ones of a run only wait for each other. None: all of them.
         needs_warm_up: the first runs of each shape are slow.
     """
 
@@ -56,6 +57,7 @@ class Opened:
     provider: str
     precision: str
     batch_pixels: int
+    at_once: int | None
     needs_warm_up: bool = False
 
 

@@ -32,17 +32,17 @@ def open_model(path: Path, content: bytes, device: Device, threads: int) -> Open
     names = check_interface(path, _described(session.get_inputs()), _described(session.get_outputs()))
     provider = str(session.get_providers()[0])
     if provider == CUDA:  # pragma: cuda
-        return _opened(CudaRuns(session, *names), card, provider)
+        return _opened(CudaRuns(session, *names), card, provider, None)
     single = open_session(path, content, Device.CPU, 1) if threads > 1 else session
-    return _opened(CpuRuns(session, single, threads, *names), card, provider)
+    return _opened(CpuRuns(session, single, threads, *names), card, provider, threads)
 
 
-def _opened(runs: CpuRuns | CudaRuns, card: Card, provider: str) -> Opened:
+def _opened(runs: CpuRuns | CudaRuns, card: Card, provider: str, at_once: int | None) -> Opened:
     """On CUDA the first runs of a shape choose kernels and capture graphs."""
     on_cuda = isinstance(runs, CudaRuns)
     pixels = BATCH_PIXELS_CUDA if on_cuda else BATCH_PIXELS_CPU
     precision = "f16" if card.precision == "fp16" else "f32"
-    return Opened(runs, card, Engine.ONNXRUNTIME, provider, precision, pixels, needs_warm_up=on_cuda)
+    return Opened(runs, card, Engine.ONNXRUNTIME, provider, precision, pixels, at_once, needs_warm_up=on_cuda)
 
 
 def _described(tensors: list[ort.NodeArg]) -> list[TensorInfo]:

@@ -13,7 +13,7 @@ from service.runtime.cpus import has_bf16
 from service.runtime.interface import BATCH_PIXELS_CPU, OPENVINO, ModelFault, Opened, check_interface, parse_card
 from service.runtime.openvino.compiled import Compiled
 from service.runtime.openvino.compiler import Compiler
-from service.runtime.openvino.runs import OpenVinoRuns
+from service.runtime.openvino.runs import STREAMS_FROM, OpenVinoRuns
 from service.runtime.openvino.shapes import Shape
 
 ALIKE: Final = {"f32": 1e-3, "bf16": 0.1}  # largest difference of a probability between two networks of one model
@@ -56,7 +56,8 @@ def open_model(path: Path, content: bytes, threads: int, choice: EngineChoice) -
     except RuntimeError as error:
         raise ModelFault(f"OpenVINO cannot compile {path}: {error}") from error
     runs.prepare()
-    return Opened(runs, card, Engine.OPENVINO, OPENVINO, precision, BATCH_PIXELS_CPU)
+    at_once = threads if threads >= STREAMS_FROM else 1
+    return Opened(runs, card, Engine.OPENVINO, OPENVINO, precision, BATCH_PIXELS_CPU, at_once)
 
 
 def precision_for(card: Card, asked: Precision) -> Precision:

@@ -27,7 +27,7 @@ class Watched(Runtime):
     def __init__(self, *arguments: Any, needs_warm_up: bool) -> None:
         super().__init__(*arguments)
         self.needs_warm_up = needs_warm_up
-        self.batch_pixels = BATCH_PIXELS_CUDA
+        self.batch_pixels, self.at_once = BATCH_PIXELS_CUDA, None
         self.ran: list[tuple[str, Shape]] = []
 
     def probabilities(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
