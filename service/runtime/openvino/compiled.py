@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -51,8 +52,9 @@ class Compiled:
         return [self._end(run) for run in runs]
 
     def release(self) -> None:
-        """Give back the memory of intermediate results."""
-        self._model.release_memory()
+        """Give back the memory of intermediate results, unless another thread runs the network now."""
+        with suppress(RuntimeError):
+            self._model.release_memory()
 
     def _begin(self, frame: Frame) -> Run:
         """A run that will write into an array of its own."""

@@ -93,4 +93,5 @@ class OpenVinoRuns:
     def _make(self, shape: Shape) -> Compiled:
         network = self._compile(shape)
         self._check(network, self._free, shape)
+        self._free.release()  # it does not answer this shape any more
         return network
