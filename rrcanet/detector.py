@@ -40,11 +40,15 @@ class Detector:
         self, model: str | PathLike[str] | None = None, device: Literal["auto", "cpu", "cuda"] = "auto"
     ) -> None:
         try:
-            from service.detection.description import describe_model
-            from service.models.repository import load_detector
-            from service.runtime import Device, ModelFault
+            self._load(model, device)
         except ModuleNotFoundError as missing:
             raise _missing(missing) from missing
+
+    def _load(self, model: str | PathLike[str] | None, device: str) -> None:
+        from service.detection.description import describe_model
+        from service.models.repository import load_detector
+        from service.runtime import Device, ModelFault
+
         try:
             self._detector = load_detector(_file_of(model), Device(device))
         except ModelFault as fault:

@@ -1,13 +1,17 @@
 """CPU time and memory of another process, from ``/proc``."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 
 def cpu_seconds(pid: int) -> float:
     """CPU time of the threads that are alive, from the scheduler's count of nanoseconds."""
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+    used = 0
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+            used += int((thread / "schedstat").read_text().split()[0])
+    return used / 1e9
 
 
 def resident_mb(pid: int) -> float:

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from service.api.body import BodyPlaces, enter, read_parts
+from service.api.middleware.envelope import MODEL as OF_STATE
+from service.api.middleware.envelope import TIMING
 from service.api.multipart import MULTIPART
 from service.api.openapi.errors import CLOSED, OF_FRAMES, Responses, faults
 from service.api.openapi.headers import SERVER_TIMING, refer
@@ -170,7 +172,8 @@ async def _infer(request: Request, model: Model) -> Response:
     server: ServerState = request.app.state.server
     engine, settings, timing = server.engine, server.settings, Timing()
     latest = timing.began + settings.request_timeout_s
-    request.state.found = dict(zip(LABELS, model.detector.key, strict=True))
+    state: dict[str, Any] = request.scope["state"]
+    state[OF_STATE], state[TIMING] = dict(zip(LABELS, model.detector.key, strict=True)), timing
     json_length = read_json_length(request.headers.get(JSON_LENGTH))
     with await enter(request) as places:
         body = Body(await _read(request, places, settings.max_body_bytes, latest), json_length, timing.began, latest)
@@ -180,7 +183,7 @@ async def _infer(request: Request, model: Model) -> Response:
             if fault.reason is Reason.UNDECODABLE_FRAME:
                 server.metrics.frames_error.inc()  # the one that failed the request
             raise
-    request.state.stages = timing.finish()
+    timing.finish()
     return Response(answer.content, headers=answer.headers)
 
 

@@ -64,7 +64,7 @@ def masked(opcode: int, content: bytes, announced: int | None = None) -> bytes:
 
 def gone(client: httpx.Client) -> bool:
     """Whether nothing is left of any stream."""
-    return value(client, "rrcanet_streams ") == value(client, "rrcanet_queue_frames ") == held(client) == 0
+    return value(client, "rrcanet_streams") == value(client, "rrcanet_queue_frames") == held(client) == 0
 
 
 def test_of_a_client_that_vanishes_everything_is_freed(server: httpx.Client) -> None:

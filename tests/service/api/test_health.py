@@ -146,7 +146,8 @@ def test_the_models_tell_what_they_are_and_where_they_run(client: httpx.Client) 
     assert len(card["sha256"]) == 64
     assert client.get("/v1/models/rrcanet").json() == card
     assert client.get("/v1/models/nope").json()["reason"] == "unknown_model"
-    key = frozenset((name, card[name]) for name in ("name", "version", "sha256", "provider"))
+    shown = {name: card[name] for name in ("name", "version", "sha256", "provider", "engine")}
+    key = frozenset({**shown, "precision": card["engine_precision"]}.items())
     assert samples(client)[("rrcanet_model_info", key)] == 1
 
 
