@@ -117,7 +117,9 @@ class _Processes:
             self._processes.remove(one)
             ended = one.end()
         if not one.is_ready:
-            raise ModelFault(f"a worker process ended with {ended} while it loaded the model")
+            if not any(other.is_ready for other in self._processes):
+                raise ModelFault(f"a worker process ended with {ended} while it loaded the model")
+            return []  # the others go on without it
         self._processes.append(self._new())
         return list(self._blame(one.task, ended))
 

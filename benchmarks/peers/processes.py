@@ -15,8 +15,8 @@ GONE_WITHIN_S = 10.0
 
 def pids(mark: str) -> list[int]:
     """Processes whose environment has the mark."""
-    wanted = f"{MARK}={mark}".encode()
-    return [int(place.name) for place in Path("/proc").iterdir() if place.name.isdigit() and _has(place, wanted)]
+    entry = f"{MARK}={mark}".encode()
+    return [int(place.name) for place in Path("/proc").iterdir() if place.name.isdigit() and _has(place, entry)]
 
 
 def cpu_s(mark: str) -> float:
@@ -78,9 +78,9 @@ def core_s(core: int) -> float:
     return (user + nice + system + stolen) * TICK_S
 
 
-def _has(place: Path, wanted: bytes) -> bool:
+def _has(place: Path, entry: bytes) -> bool:
     try:
-        return wanted in (place / "environ").read_bytes().split(b"\0")
+        return entry in (place / "environ").read_bytes().split(b"\0")
     except OSError:
         return False
 

@@ -50,13 +50,13 @@ class Autoscaler:
             ready: those of them that take requests.
             pods: all that Prometheus has samples of.
         """
-        wanted = max(self._by_queue(current, pods), self._by_refusals(current, ready, pods))
-        self.recommended = [one for one in self.recommended if one[0] > now - STABLE_S] + [(now, wanted)]
-        wanted = max(wanted, min(current, max(number for _, number in self.recommended)))
-        wanted = min(max(self._limited(now, current, wanted), self.rule.fewest), self.rule.most)
-        if wanted != current:
-            self.changes.append((now, wanted - current))
-        return wanted
+        desired = max(self._by_queue(current, pods), self._by_refusals(current, ready, pods))
+        self.recommended = [one for one in self.recommended if one[0] > now - STABLE_S] + [(now, desired)]
+        desired = max(desired, min(current, max(number for _, number in self.recommended)))
+        desired = min(max(self._limited(now, current, desired), self.rule.fewest), self.rule.most)
+        if desired != current:
+            self.changes.append((now, desired - current))
+        return desired
 
     def _by_queue(self, current: int, pods: Sequence[Pod]) -> int:
         """Target of type AverageValue."""
@@ -74,10 +74,10 @@ class Autoscaler:
             return 0
         return current if growth - 1 <= TOLERANCE else ceil(growth * ready)
 
-    def _limited(self, now: float, current: int, wanted: int) -> int:
+    def _limited(self, now: float, current: int, desired: int) -> int:
         """What the policies allow: twice as many or two more within a minute, or one less."""
         changes = [change for time, change in self.changes if time > now - PERIOD_S]
         before_growth = current - sum(change for change in changes if change > 0)
         before_fall = current - sum(change for change in changes if change < 0)
         most = max(2 * before_growth, before_growth + 2, current)
-        return max(min(wanted, most), min(before_fall - 1, current))
+        return max(min(desired, most), min(before_fall - 1, current))

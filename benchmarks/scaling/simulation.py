@@ -20,7 +20,7 @@ class Step(NamedTuple):
 class Second(NamedTuple):
     """What happened within a second: pods that were asked for and that took requests, latencies in seconds, 429s."""
 
-    wanted: int
+    desired: int
     ready: int
     latencies: list[float]
     refused: int
@@ -81,12 +81,12 @@ def simulate(
 ) -> Iterator[Second]:
     """Every second of a load, which begins with the fewest pods."""
     cluster, autoscaler = Cluster(service_s, start_s, np.random.default_rng(seed)), Autoscaler(rule)
-    wanted = rule.fewest
-    cluster.resize(0, wanted)
+    desired = rule.fewest
+    cluster.resize(0, desired)
     for now, rate in enumerate(rate for step in steps for rate in [step.rate] * int(step.seconds)):
         scraped = cluster.scrape(now)
         ready = len(cluster.ready(now))
         if now and now % SYNC_EVERY_S == 0:
-            wanted = autoscaler.decide(now, wanted, ready, scraped)
-            cluster.resize(now, wanted)
-        yield Second(wanted, len(cluster.ready(now)), *cluster.send(now, rate))
+            desired = autoscaler.decide(now, desired, ready, scraped)
+            cluster.resize(now, desired)
+        yield Second(desired, len(cluster.ready(now)), *cluster.send(now, rate))

@@ -62,6 +62,6 @@ def _bin(begin: int, seconds: Sequence[Second]) -> Bin:
     latencies = [latency for second in seconds for latency in second.latencies]
     refused = sum(second.refused for second in seconds)
     p99_ms = 1e3 * float(np.quantile(latencies, 0.99)) if latencies else None
-    mean_pods = sum(second.wanted for second in seconds) / len(seconds)
+    mean_pods = sum(second.desired for second in seconds) / len(seconds)
     asked = max(1, refused + len(latencies))
     return Bin(begin, seconds[-1].ready, mean_pods, len(latencies), refused / asked, p99_ms)

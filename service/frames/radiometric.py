@@ -96,14 +96,14 @@ def read_celsius(camera: bytes | None) -> Celsius:
     return celsius
 
 
-def _record(fff: bytes, wanted: int) -> bytes | None:
+def _record(fff: bytes, sought: int) -> bytes | None:
     """The first record of a type."""
     (version,) = struct.unpack_from(">I", fff, 20)
     order = ">" if 100 <= version < 200 else "<"
     at, number = struct.unpack_from(f"{order}II", fff, 24)
     for index in range(min(number, MAX_RECORDS)):
         kind, offset, length = struct.unpack_from(f"{order}H10xII", fff, at + ENTRY * index)
-        if kind == wanted:
+        if kind == sought:
             return fff[offset : offset + length]
     return None
 

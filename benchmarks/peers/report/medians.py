@@ -30,8 +30,8 @@ class Medians:
         return any(run.disturbed for run in self._runs(load))
 
     def _runs(self, load: str) -> list[Run]:
-        wanted = (self.contender, self.input, load)
-        return [run for run in self.results.runs if (run.contender, run.input, run.load) == wanted]
+        key = (self.contender, self.input, load)
+        return [run for run in self.results.runs if (run.contender, run.input, run.load) == key]
 
 
 def names(results: Results) -> list[str]:

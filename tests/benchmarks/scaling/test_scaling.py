@@ -47,11 +47,11 @@ def test_a_full_queue_refuses_and_the_longest_wait_is_the_queue() -> None:
 
 def test_pods_follow_the_load_up_within_minutes_and_down_one_a_minute() -> None:
     seconds = seconds_of(Step(600, 4 / SERVICE_S), Step(1200, 0.1 / SERVICE_S), rule=Rule())
-    assert seconds[0].wanted == 1
+    assert seconds[0].desired == 1
     assert refused(seconds[:60]) > 0
     assert refused(seconds[300:]) == 0
     assert 4 < seconds[599].ready <= 10
-    down = [second.wanted for second in seconds[600:]]
+    down = [second.desired for second in seconds[600:]]
     assert down[-1] == 1
     for before, after in zip(down, down[59:], strict=False):
         assert before - after <= 1

@@ -32,9 +32,9 @@ class Control:
     field: str
     labels: tuple[str, ...]
 
-    def label(self, wanted: str) -> str:
+    def label(self, asked: str) -> str:
         """The label of targets: the one that the settings name, or else the first of the tag."""
-        return wanted if wanted in self.labels else self.labels[0]
+        return asked if asked in self.labels else self.labels[0]
 
 
 def parse_label_config(text: str) -> list[Control]:

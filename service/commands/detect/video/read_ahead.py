@@ -74,7 +74,7 @@ class ReadAhead(Generic[Item]):
             self._changed.notify_all()
 
     def _put(self, item: Item) -> bool:
-        """Add an item; False once nothing more is wanted."""
+        """Add an item; False once no reader is left."""
         with self._changed:
             if self._may_drop and len(self._buffer) >= AHEAD:
                 self._buffer.popleft()
