@@ -94,7 +94,8 @@ def _rising_shares(successes: Floats, sizes: Floats) -> tuple[Floats, float, flo
     """
     first = isotonic_regression(successes / sizes, weights=sizes).blocks[:-1]
     pooled, real = np.add.reduceat(sizes, first), np.add.reduceat(successes, first)
-    smoothed = isotonic_regression((real + 1) / (pooled + 2), weights=pooled)
+    # shares that only rounding errors keep apart leave no room for a tilt: they are one pool
+    smoothed = isotonic_regression(np.round((real + 1) / (pooled + 2), 9), weights=pooled)
     joined = smoothed.blocks[:-1]
     shares, counts = smoothed.x[joined], np.add.reduceat(pooled, joined)
     gaps = np.diff(shares, prepend=0.0, append=1.0)
