@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 Floats = NDArray[np.float64]
+ROUNDING: Final = 1e-9
 ROOM: Final = 0.45  # of the way to the neighbouring pool; below one half, so that pools stay apart
 
 
@@ -94,9 +95,9 @@ def _rising_shares(successes: Floats, sizes: Floats) -> tuple[Floats, float, flo
     """
     first = isotonic_regression(successes / sizes, weights=sizes).blocks[:-1]
     pooled, real = np.add.reduceat(sizes, first), np.add.reduceat(successes, first)
-    # shares that only rounding errors keep apart leave no room for a tilt: they are one pool
-    smoothed = isotonic_regression(np.round((real + 1) / (pooled + 2), 9), weights=pooled)
-    joined = smoothed.blocks[:-1]
+    smoothed = isotonic_regression((real + 1) / (pooled + 2), weights=pooled)
+    # pools whose shares differ by a rounding error have no room for a tilt between them: they are one
+    joined = np.flatnonzero(np.diff(smoothed.x, prepend=-1.0) > ROUNDING)
     shares, counts = smoothed.x[joined], np.add.reduceat(pooled, joined)
     gaps = np.diff(shares, prepend=0.0, append=1.0)
     error = np.sqrt(shares * (1 - shares) / (counts + 3))  # of a share with Laplace's two more
