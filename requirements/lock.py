@@ -41,7 +41,7 @@ def main() -> None:
     _lock(uv, ["dev.txt", "torch-cuda.txt"], [*everything, *_extras("cpu"), *_as("build.txt")])
     (FOLDER / "torch-cpu.txt").write_text(_cpu_torch())
     _lock(uv, ["dev-gpu.txt"], [*everything, *_extras("gpu"), *_as("dev.txt"), *_as("torch-cuda.txt")])
-    _lock(uv, ["cpu.txt"], [*_extras("cpu"), *_as("dev.txt")])
+    _lock(uv, ["cpu.txt"], [*_extras("openvino"), *_as("dev.txt")])
     _lock(uv, ["gpu.txt"], [*_extras("gpu"), *_as("dev.txt")])
     _lock(uv, ["otel.txt"], [*_extras("server", "otel"), *_as("dev.txt")])
     _lock(uv, ["fits.txt"], [*_extras("server", "fits"), *_as("dev.txt")])
