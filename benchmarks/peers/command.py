@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import click
 
+from benchmarks.figures.page import write_figures
 from benchmarks.peers.bench import Bench
 from benchmarks.peers.contenders import Contender, contenders
 from benchmarks.peers.loads import INPUTS
 from benchmarks.peers.measure import Times
-from benchmarks.peers.report.page import render, write_page
+from benchmarks.peers.report.page import COMMAND, render
 from benchmarks.peers.report.plots import draw
 from benchmarks.peers.report.tables import summary
 from benchmarks.peers.runs import Results, load_results
@@ -77,7 +78,7 @@ def main(
 def report(results: Results, page: Path, pictures: Path) -> None:
     """Write the page and its pictures."""
     draw(results, pictures)
-    write_page(page, render(results, os.path.relpath(pictures, page.parent)))
+    write_figures(page, COMMAND, render(results, os.path.relpath(pictures, page.parent)))
 
 
 def _about(chosen: Sequence[Contender], options: dict[str, Any]) -> dict[str, Any]:

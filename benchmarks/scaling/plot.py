@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from benchmarks.figures.svg import save
 from benchmarks.scaling.simulation import Step
 from benchmarks.scaling.summary import Bin
 
@@ -17,7 +17,6 @@ def draw(file: Path, runs: Mapping[str, Sequence[Bin]], steps: Sequence[Step], c
     Args:
         capacity: requests a second of one pod; the load is drawn as the pods that it keeps busy.
     """
-    mpl.rcParams["svg.hashsalt"] = "scaling"  # the same picture has the same bytes
     figure, rows = plt.subplots(3, 1, sharex=True, figsize=(8, 6.5), layout="constrained")
     _draw_load(rows[0], steps, capacity)
     for name, run in runs.items():
@@ -31,8 +30,7 @@ def draw(file: Path, runs: Mapping[str, Sequence[Bin]], steps: Sequence[Step], c
     rows[2].set_yscale("log")
     rows[2].set_xlabel("minutes")
     rows[0].legend(fontsize=8)
-    figure.savefig(file, metadata={"Date": None})
-    plt.close(figure)
+    save(figure, file)
 
 
 def _draw_load(axes: Axes, steps: Sequence[Step], capacity: float) -> None:

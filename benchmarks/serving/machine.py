@@ -27,6 +27,11 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
+def in_words(machine: dict[str, Any]) -> str:
+    """The processor, cores, memory and Python of ``describe_machine``, for a page."""
+    return f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, Python {machine['python']}"
+
+
 def _field(file: str, name: str) -> str:
     lines = Path("/proc", file).read_text().splitlines()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "unknown")

@@ -1,29 +1,16 @@
 """The figures of ``docs/development/peers.md``, which stand between two comments; a command writes them."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.peers.loads import INPUTS
 from benchmarks.peers.report import tables
 from benchmarks.peers.report.plots import GOODPUT, LATENCY
 from benchmarks.peers.runs import Results
+from benchmarks.serving.machine import in_words
 
-BEGIN: Final = "<!-- figures: written by make bench -->"
-END: Final = "<!-- end of the figures -->"
+COMMAND: Final = "make bench"
 NO_FIGURES: Final = "No figures yet."
-
-
-def write_page(page: Path, figures: str) -> None:
-    """Replace what stands between the comments."""
-    text = page.read_text()
-    page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: f"{BEGIN}\n\n{figures}\n\n{END}", text, flags=re.DOTALL))
-
-
-def read_page(page: Path) -> str:
-    """What stands between the comments."""
-    return page.read_text().partition(BEGIN)[2].partition(END)[0].strip()
 
 
 def render(results: Results, pictures: str) -> str:
@@ -52,10 +39,9 @@ def _blocks(results: Results, pictures: str) -> Iterator[str]:
 def _machine(about: dict[str, Any]) -> str:
     machine, options = about["machine"], about["options"]
     return (
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, Python {machine['python']}, "
-        f"{about['date']}. Model `{machine['model']['name']}@{machine['model']['version']}`, SHA-256 "
-        f"`{machine['model']['sha256'][:12]}`. Rounds: {options['rounds']} ({options['large_rounds']} with the large "
-        f"frames). Seconds of a load: {options['seconds']:g}."
+        f"{in_words(machine)}, {about['date']}. Model `{machine['model']['name']}@{machine['model']['version']}`, "
+        f"SHA-256 `{machine['model']['sha256'][:12]}`. Rounds: {options['rounds']} ({options['large_rounds']} with the "
+        f"large frames). Seconds of a load: {options['seconds']:g}."
     )
 
 

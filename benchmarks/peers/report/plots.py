@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from benchmarks.figures.svg import save
 from benchmarks.peers.loads import INPUTS
 from benchmarks.peers.report.medians import Medians, names
 from benchmarks.peers.runs import Results, Run
@@ -19,7 +19,6 @@ Figure = Callable[[Run], float | None]
 
 def draw(results: Results, folder: Path) -> None:
     """Write both pictures."""
-    mpl.rcParams["svg.hashsalt"] = "peers"  # the same picture has the same bytes
     folder.mkdir(parents=True, exist_ok=True)
     rate = results.rates[INPUTS[0].name]
     goodput = {"within 500 ms": lambda run: run.within_500_ms, "within 2 s": lambda run: run.within_2_s}
@@ -39,8 +38,7 @@ def _draw(results: Results, file: Path, figures: dict[str, Figure], rate: float 
         else:
             axes.axhline(rate, color="gray", linestyle="--", label="bare loop")
     columns[0].legend(fontsize=7)
-    figure.savefig(file, metadata={"Date": None})
-    plt.close(figure)
+    save(figure, file)
 
 
 def _draw_lines(axes: Axes, results: Results, value: Figure) -> None:

@@ -24,6 +24,11 @@ def most_resident_mb(pid: int) -> float:
     return _status_mb(pid, "VmHWM")
 
 
+def reset_most_resident(pid: int) -> None:
+    """Let the peak begin again, at what is resident now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def _status_mb(pid: int, field: str) -> float:
     match = re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert match is not None

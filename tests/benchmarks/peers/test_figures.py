@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.figures.page import read_figures, write_figures
 from benchmarks.peers import bench, environments
 from benchmarks.peers.contenders import contenders
 from benchmarks.peers.environments import NoEnvironment, install, packages_of
 from benchmarks.peers.generate import UNANSWERED, arrivals
 from benchmarks.peers.loads import INPUTS, Load
 from benchmarks.peers.measure import BOUND, LOOP
-from benchmarks.peers.report.page import NO_FIGURES, read_page, render, write_page
+from benchmarks.peers.report.page import COMMAND, NO_FIGURES, render
 from benchmarks.peers.report.tables import summary
 from benchmarks.peers.runs import Results, Run, Start, figures, load_results
 from benchmarks.peers.session import is_same
@@ -116,8 +117,8 @@ def test_a_page_is_written_between_its_comments(tmp_path: Path) -> None:
     page = tmp_path / "peers.md"
     page.write_text(PAGE.read_text())
     figures = render(results(run("RRCA-Net Serve", Load(8).name)), "../images")
-    write_page(page, figures)
-    assert read_page(page) == figures
+    write_figures(page, COMMAND, figures)
+    assert read_figures(page, COMMAND) == figures
     assert "| MLServer | not installed: no wheel |" in figures
     assert "1 of 1 runs" not in figures
     assert page.read_text().partition("## Figures")[0] == PAGE.read_text().partition("## Figures")[0]
@@ -125,7 +126,7 @@ def test_a_page_is_written_between_its_comments(tmp_path: Path) -> None:
 
 def test_the_figures_of_the_page_are_those_of_the_results() -> None:
     expected = render(load_results(RESULTS), "../images") if RESULTS.exists() else NO_FIGURES
-    assert read_page(PAGE) == expected
+    assert read_figures(PAGE, COMMAND) == expected
 
 
 def test_peers_have_the_packages_of_the_service_that_do_the_work() -> None:

@@ -1,0 +1,1 @@
+"""How measured figures come into the docs: as text between two comments of a page, and as pictures."""

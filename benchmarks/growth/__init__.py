@@ -1,0 +1,1 @@
+"""What answers cost as frames, targets, requests, models and connections grow."""

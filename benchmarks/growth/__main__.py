@@ -1,0 +1,5 @@
+"""Run the measurement: ``python -m benchmarks.growth``."""
+
+from benchmarks.growth.command import main
+
+main()
