@@ -106,7 +106,7 @@ def test_a_client_that_leaves_frees_its_place(two_nodes: TwoNodes) -> None:
 def test_the_service_refuses_what_it_has_no_room_for(two_nodes: TwoNodes) -> None:
     def post(_: int) -> httpx.Response:
         # a deadline that no queue exceeds, so that room alone decides
-        asked = {"mask": "none", "timeout_ms": 60_000}
+        asked = {"mask": "none", "timeout_ms": "60000"}
         return httpx.post(
             f"{two_nodes.client.base_url}/v1/detect", params=asked, content=MORE_THAN_HALF_A_QUEUE, timeout=90
         )
