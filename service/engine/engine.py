@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -22,6 +22,7 @@ import numpy as np
 from service.detection.detector import Detection, Detector
 from service.engine.admission import Admission, Places
 from service.engine.batching import Done, Job, Limit, Queue, Worker
+from service.engine.threads import Threads
 from service.engine.warm_up import warm_up
 from service.engine.work import Key, Tensor, Work
 from service.errors import Reason, ServiceError
@@ -213,7 +214,7 @@ class Engine:
         self.settings, self.metrics, self._on_device_lost = settings, metrics, on_device_lost
         self.admission = Admission(settings.queue_size, time.monotonic)
         cpus = available_cpus()
-        self._threads = ThreadPoolExecutor(cpus + 2 * settings.max_batch, "request")
+        self._threads = Threads(cpus + 2 * settings.max_batch, "request")
         queue: Queue[Key, Tensor, Tensor] = Queue(settings.max_batch, _batch_pixels)
         objective_s, observe = settings.latency_objective_ms / 1e3, metrics.batch_frames.observe
         self.worker = Worker(self._infer, queue, time.monotonic, observe, objective_s)

@@ -25,6 +25,8 @@ OUT_OF_MEMORY: Final = (  # asked first: cuDNN and cuBLAS tell it in the words o
     "ALLOC_FAILED",
     "ALLOCATION_FAILED",
     "resource allocation failed",
+    "can't alloc",  # OpenVINO
+    "Resource temporarily unavailable",  # no memory for a thread
 )
 FAULTS_OF_CUDA: Final = ("CUDA failure", "CUDA error", "CUDNN failure", "CUDNN_FE failure", "CUBLAS failure")
 BF16_TOLERANCE: Final = 0.1  # of a probability of the golden frame; the card says what the gate measured

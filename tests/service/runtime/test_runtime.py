@@ -176,6 +176,7 @@ def test_memory_that_is_not_there_is_a_reason_to_retry(tmp_path: Path) -> None:
     [
         ("CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc", ServiceError),
         ("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0", ServiceError),
+        ("[CPU] Convolution node with name 'node_Conv_796/WithoutBiases' can't alloc", ServiceError),
         ("CUBLAS failure 3: the resource allocation failed ; GPU=0", ServiceError),
         ("CUDNN failure 2: CUDNN_STATUS_ALLOC_FAILED ; GPU=0", ServiceError),
         ("CUDNN failure 4008: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ; GPU=0", ServiceError),
@@ -183,7 +184,7 @@ def test_memory_that_is_not_there_is_a_reason_to_retry(tmp_path: Path) -> None:
         ("CUDNN failure 5000: CUDNN_STATUS_EXECUTION_FAILED ; GPU=0", DeviceLost),
     ],
 )
-def test_memory_that_a_library_of_cuda_lacks_is_not_taken_for_a_lost_device(
+def test_memory_that_a_library_lacks_is_not_taken_for_a_lost_device(
     tmp_path: Path, words: str, meant: type[Exception]
 ) -> None:
     model = build_graph(Rule.FRAGILE)
