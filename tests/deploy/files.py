@@ -40,3 +40,11 @@ def health_check() -> list[str]:
     program, *arguments = json.loads(command[1])
     assert program == "python3"
     return [sys.executable, *arguments]
+
+
+def entry_point() -> list[str]:
+    """What the image runs, before the arguments of the container."""
+    command = re.search(r"^ENTRYPOINT (\[.*\])$", DOCKERFILE.read_text(), re.MULTILINE)
+    assert command is not None
+    words: list[str] = json.loads(command[1])
+    return words

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.deploy.files import DOCKERFILE, health_check
+from tests.deploy.files import DOCKERFILE, entry_point, health_check
 from tests.support.paths import ROOT
 from tests.support.wire import free_port
 
@@ -63,10 +63,16 @@ def test_code_comes_into_the_image_in_a_layer_of_its_own() -> None:
 
     assert {"--no-deps", "--root"} <= set(install.split())
     assert layers == [
+        "RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*",
         "COPY --from=dependencies /venv /venv",
         "COPY --from=package /package /",
         "COPY --from=sbom /sbom.json /usr/share/doc/rrcanet-serve/sbom.json",
     ]
+
+
+def test_the_first_process_of_a_container_is_an_init_that_starts_the_command() -> None:
+    assert entry_point()[0] == "tini"
+    assert entry_point()[-2:] == ["--", "rrcanet"]
 
 
 def test_the_bill_of_materials_is_read_from_what_is_installed_by_a_tool_that_stays_outside() -> None:

@@ -220,8 +220,9 @@ def by_name(resources: Any) -> dict[tuple[str, str], Manifest]:
     return {(resource["kind"], resource["metadata"]["name"]): resource for resource in resources}
 
 
-def test_the_first_process_of_a_pod_is_not_the_server(deployment: Manifest) -> None:
-    assert pod_of(deployment)["shareProcessNamespace"] is True  # Linux would drop a SIGTERM before the first handler
+def test_the_first_process_of_a_container_is_the_init_of_the_image(deployment: Manifest) -> None:
+    (container,) = pod_of(deployment)["containers"]
+    assert "command" not in container  # it would replace the entry point
 
 
 def test_everything_that_selects_pods_selects_those_of_the_deployment(deployment: Manifest) -> None:

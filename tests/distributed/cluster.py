@@ -20,8 +20,9 @@ CONFIG = ROOT / "deploy" / "ray" / "serve.yaml"
 NODE: dict[str, Any] = {"num_cpus": 2, "object_store_memory": 100 * 2**20}
 ENVIRONMENT = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
-    "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response junk-response 500 502 503",
+    "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response junk-response 500 502 503\noption http-buffer-request",
     "RAY_SERVE_HAPROXY_RETRIES": "3",
+    "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "262144",
     "RAY_SERVE_PROXY_PREFER_LOCAL_NODE_ROUTING": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }

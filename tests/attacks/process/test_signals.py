@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.files import entry_point
 from tests.support.small_models import write_small_model
 from tests.support.tools import require_tool
 from tests.support.waiting import wait_until
@@ -107,6 +108,23 @@ def test_sigterm_ends_the_first_process_of_a_container(models: Path, after_s: fl
         time.sleep(max(0.0, began + after_s - time.monotonic()))
         os.kill(first, signal.SIGTERM)
         assert outer.wait(20) == 0
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.02, 0.1, 0.5, 1.0, 2.0])
+def test_the_init_of_the_image_ends_a_server_that_has_no_handler_yet(models: Path, after_s: float) -> None:
+    with starting(models, *first_of_its_namespace(), *init()) as outer:
+        wait_until(lambda: bool(children(outer.pid)), "no process is forked", 0.001)
+        (first,) = children(outer.pid)
+        wait_until(lambda: bool(children(first)), "the init starts no server", 0.001)
+        time.sleep(after_s)
+        os.kill(first, signal.SIGTERM)
+        assert outer.wait(20) == 0
+
+
+def init() -> list[str]:
+    """What starts ``rrcanet`` in the image."""
+    program, *options = entry_point()[:-1]  # without rrcanet
+    return [require_tool(program), *options]
 
 
 def first_of_its_namespace() -> tuple[str, ...]:
