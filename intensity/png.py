@@ -118,10 +118,11 @@ def _palette(colours: bytes) -> bytes:
     """A palette as a chunk; empty if it is not sound."""
     if len(colours) % 3 or not 0 < len(colours) <= 3 * MOST_COLOURS:
         return b""
-    return _chunk(b"PLTE", colours)
+    return chunk(b"PLTE", colours)
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk with its length and its checksum."""
     return struct.pack(">I4s", len(content), kind) + content + zlib.crc32(kind + content).to_bytes(4, "big")
 
 
@@ -154,14 +155,14 @@ def _header(body: bytes, start: int, end: int) -> Header:
 
 def _png_of(beginning: bytes, rows: memoryview) -> bytes:
     """A PNG whose pixels are stored, in one chunk."""
+    import imagecodecs
+
     parts: list[bytes | memoryview] = [b"IDAT" + ZLIB_HEADER]
     for at in range(0, len(rows), LONGEST_BLOCK):
         block = rows[at : at + LONGEST_BLOCK]
         is_last = at + LONGEST_BLOCK >= len(rows)
         parts += [struct.pack("<BHH", is_last, len(block), len(block) ^ 0xFFFF), block]
-    parts.append(zlib.adler32(rows).to_bytes(4, "big"))
-    checksum = 0
-    for part in parts:
-        checksum = zlib.crc32(part, checksum)
-    length = sum(map(len, parts)) - 4
-    return b"".join([beginning, length.to_bytes(4, "big"), *parts, checksum.to_bytes(4, "big")])
+    parts.append(imagecodecs.deflate_adler32(rows.tobytes()).to_bytes(4, "big"))
+    content = b"".join(parts)
+    checksum = imagecodecs.deflate_crc32(content)
+    return b"".join([beginning, (len(content) - 4).to_bytes(4, "big"), content, checksum.to_bytes(4, "big")])

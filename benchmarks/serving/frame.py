@@ -2,9 +2,9 @@
 
 python -m benchmarks.serving.frame --other ~/old-checkout --json benchmarks/results/serving-frame.json
 
-The steps are measured one by one in a thread of a small process, which allocates memory as the service does. Their sum is
-measured a second time in a server that answers requests, where the network empties the caches between two frames. With
-``--other`` both are measured for another checkout too, in turns.
+The steps are measured one by one in a thread of a small process, which allocates memory as the service does. Their sum
+is measured a second time in a server that answers requests, where the network empties the caches between two frames.
+With ``--other`` both are measured for another checkout too, in turns.
 """
 
 import base64

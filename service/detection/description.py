@@ -14,10 +14,11 @@ from PIL import Image
 
 from rrcanet.masks.run_lengths import encode_run_lengths
 from service.detection.detector import Detection, Detector, Prepared
+from service.detection.gray_png import encode_gray
 from service.detection.targets import Signal, Target
 from service.errors import ServiceError
 
-PNG_EFFORT: Final = 1  # masks are nearly empty and previews are noise: a higher level costs time and saves little
+PNG_EFFORT: Final = 1  # previews are noise: a higher level costs time and saves little
 
 # significant digits: counts of 32 bits are exact
 DIGITS: Final = {"peak": 10, "mean": 10, "background": 10, "noise": 5, "scr": 5, "temperature_c": 6}
@@ -72,8 +73,9 @@ def describe_detection(index: int, detection: Detection, mask: MaskEncoding) -> 
 
 def describe_preview(prepared: Prepared) -> dict[str, str]:
     """The frame as the network saw it: after range and polarity, rounded to 8 bits, of the frame's size."""
-    data = _png(Image.fromarray(np.rint(prepared.intensities()).astype(np.uint8)))
-    return {"encoding": PreviewEncoding.PNG.value, "data": base64.b64encode(data).decode()}
+    preview = io.BytesIO()
+    Image.fromarray(np.rint(prepared.intensities()).astype(np.uint8)).save(preview, "PNG", compress_level=PNG_EFFORT)
+    return {"encoding": PreviewEncoding.PNG.value, "data": base64.b64encode(preview.getvalue()).decode()}
 
 
 def describe_fault(index: int, name: str | None, fault: ServiceError) -> dict[str, Any]:
@@ -118,15 +120,9 @@ def _describe_mask(detection: Detection, encoding: MaskEncoding) -> dict[str, An
 
 def encode_png(mask: NDArray[np.bool_]) -> bytes:
     """Encode ``mask [H, W]`` as 8-bit gray PNG: 0 or 255."""
-    return _png(Image.fromarray(mask.astype(np.uint8) * 255))
+    return encode_gray(mask * np.uint8(255))
 
 
 def encode_probability(probabilities: NDArray[np.float32]) -> bytes:
     """Encode ``probabilities [H, W]`` as 16-bit gray PNG: 65535 is probability 1."""
-    return _png(Image.fromarray(np.rint(probabilities * 65535).astype(np.uint16)))
-
-
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=PNG_EFFORT)
-    return buffer.getvalue()
+    return encode_gray(np.rint(probabilities * 65535).astype(np.uint16))

@@ -135,24 +135,23 @@ def find_targets(
         selection: which pixels and targets to keep.
         scene: the counts of the frame, of the same size, which give each target its signal.
     """
-    labels, number = ndimage.label(probabilities > selection.threshold, EIGHT_CONNECTED)
-    if not number:
-        return Found((), np.zeros(probabilities.shape, np.bool_), False)
-    components = _Components(probabilities, labels, number)
+    above = probabilities > selection.threshold
+    components = _components(above, probabilities)
+    if components is None:
+        return Found((), above, False)
     score = components.peak if calibration.score == "peak" else components.mean
     confidence = confidence_of(score, calibration)
     kept = np.flatnonzero((components.area >= selection.min_area) & (confidence >= selection.min_confidence))
     # at equal confidence the higher score comes first, then reading order, so that the order is always the same
     ranked = kept[np.lexsort((kept, -score[kept], -confidence[kept]))]
     chosen = ranked[: selection.max_targets]
-    signals = [None] * len(chosen) if scene is None else components.signals(chosen, labels, scene)
+    signals = [None] * len(chosen) if scene is None else components.signals(chosen, above, scene)
     targets = tuple(
         components.target(int(component), rank, float(confidence[component]), signal)
         for rank, (component, signal) in enumerate(zip(chosen, signals, strict=True), 1)
     )
-    belongs = np.zeros(number + 1, np.bool_)
-    belongs[chosen + 1] = True
-    return Found(targets, belongs[labels], len(chosen) < len(ranked))
+    mask = above if len(chosen) == components.number else components.mask(chosen, above.shape)
+    return Found(targets, mask, len(chosen) < len(ranked))
 
 
 def confidence_of(score: NDArray[np.float64] | float, calibration: Calibration) -> NDArray[np.float64]:
@@ -160,12 +159,47 @@ def confidence_of(score: NDArray[np.float64] | float, calibration: Calibration) 
     return np.asarray(np.interp(score, calibration.scores, calibration.confidences))
 
 
-class _Components:
-    """Measures all components at once. Every array is ``[K]``; component ``k`` has label ``k + 1``."""
+def _components(above: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> "_Components | None":
+    """The 8-connected components of the pixels above the threshold; None if there is no such pixel.
 
-    def __init__(self, probabilities: NDArray[np.float32], labels: NDArray[np.int32], number: int) -> None:
-        y, x = np.nonzero(labels)
-        owner, weight = labels[y, x] - 1, probabilities[y, x].astype(np.float64)
+    Targets are small and few, so most rows and columns hold nothing. Of those that lie side by side, one is enough to
+    keep components apart; the others are left out of the search.
+    """
+    rows, columns = (_lines(np.asarray(above.any(axis=axis))) for axis in (1, 0))
+    if not rows.size:
+        return None
+    labels, number = ndimage.label(above[np.ix_(rows, columns)], EIGHT_CONNECTED)
+    y, x = np.nonzero(labels)
+    return _Components(probabilities, rows[y], columns[x], labels[y, x] - 1, number)
+
+
+def _lines(is_used: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The lines that hold something, and the line behind each of them."""
+    needed = is_used.copy()
+    needed[1:] |= is_used[:-1]
+    return np.flatnonzero(needed)
+
+
+class _Components:
+    """Measures all components at once. Every array is ``[K]``.
+
+    Args:
+        probabilities: ``[H, W]``.
+        y, x: the pixels of all components, row by row.
+        owner: the component of each of these pixels.
+        number: of components.
+    """
+
+    def __init__(
+        self,
+        probabilities: NDArray[np.float32],
+        y: NDArray[np.intp],
+        x: NDArray[np.intp],
+        owner: NDArray[np.int32],
+        number: int,
+    ) -> None:
+        self.number = number
+        weight = probabilities[y, x].astype(np.float64)
         self.area = np.bincount(owner, minlength=number)
         mass = np.bincount(owner, weight, number)
         self.mean = mass / self.area
@@ -193,14 +227,21 @@ class _Components:
             signal=signal,
         )
 
-    def signals(self, chosen: NDArray[np.intp], labels: NDArray[np.int32], scene: Scene) -> Sequence[Signal]:
+    def mask(self, chosen: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """The pixels of these components, ``[H, W]``."""
+        pixels = self._pixels_of(chosen)
+        mask = np.zeros(shape, np.bool_)
+        mask[self._pixels[0][pixels], self._pixels[1][pixels]] = True
+        return mask
+
+    def signals(self, chosen: NDArray[np.intp], above: NDArray[np.bool_], scene: Scene) -> Sequence[Signal]:
         """The signals of these components."""
         if not chosen.size:
             return []
         boxes = np.stack([self._top, self._bottom + 1, self._left, self._right + 1], axis=1)[chosen]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a count may be the largest float
             peak, mean = self._own_counts(chosen, scene)
-            around = [_spread(_around(scene.counts, labels, *box)) for box in boxes.tolist()]
+            around = [_spread(_around(scene.counts, above, *box)) for box in boxes.tolist()]
             background, noise = np.array(around).T
             scr = np.abs(mean - background) / noise
             temperatures = [] if scene.celsius is None else [scene.celsius(peak)]
@@ -209,16 +250,20 @@ class _Components:
 
     def _own_counts(self, chosen: NDArray[np.intp], scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The extreme and the mean count of the pixels of each of these components."""
-        area = self.area[chosen]
+        area, pixels = self.area[chosen], self._pixels_of(chosen)
         starts = np.cumsum(area) - area
-        pixels = np.arange(area.sum()) + np.repeat(self._starts[chosen] - starts, area)
         counts = scene.counts[self._pixels[0][pixels], self._pixels[1][pixels]].astype(np.float64)
         extreme = np.minimum if scene.is_dark else np.maximum
         return extreme.reduceat(counts, starts), np.add.reduceat(counts, starts) / area
 
+    def _pixels_of(self, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Where the pixels of these components stand among all, one component after the other."""
+        area = self.area[chosen]
+        return np.arange(area.sum()) + np.repeat(self._starts[chosen] - np.cumsum(area) + area, area)
+
 
 def _around(
-    counts: NDArray[Any], labels: NDArray[np.int32], top: int, bottom: int, left: int, right: int
+    counts: NDArray[Any], above: NDArray[np.bool_], top: int, bottom: int, left: int, right: int
 ) -> NDArray[np.float64]:
     """The counts around a box, ``[P]``, without pixels above the threshold and without those that are no numbers.
 
@@ -228,7 +273,7 @@ def _around(
     top, left, bottom, right = max(top - MARGIN, 0), max(left - MARGIN, 0), bottom + MARGIN, right + MARGIN
     step = ceil(sqrt((bottom - top) * (right - left) / MOST_AROUND))
     area = np.s_[top:bottom:step, left:right:step]
-    near: NDArray[np.float64] = counts[area][labels[area] == 0].astype(np.float64)
+    near: NDArray[np.float64] = counts[area][~above[area]].astype(np.float64)
     return near[np.isfinite(near)] if counts.dtype.kind == "f" else near
 
 

@@ -4,20 +4,23 @@ import ctypes
 import sys
 from typing import Final
 
-M_MMAP_THRESHOLD: Final = -3  # malloc.h of glibc
+M_TRIM_THRESHOLD: Final = -1  # malloc.h of glibc
+M_MMAP_THRESHOLD: Final = -3
 M_ARENA_MAX: Final = -8
 ARENAS: Final = 2  # by default glibc makes one for nearly every thread, and each keeps freed blocks of its own
-LARGE: Final = 1 << 20  # bytes
+LARGE: Final = 2 << 20  # bytes; arrays of an ordinary frame are smaller, and new pages for each would cost 1 ms a frame
+KEPT: Final = 16 << 20  # bytes of free memory that an arena keeps at its end, for the next frame
 
 
 def return_large_blocks() -> None:
-    """Make glibc map and unmap blocks of a megabyte and more one by one.
+    """Make glibc map and unmap blocks of two megabytes and more one by one.
 
     By default glibc stores blocks of up to 32 MB among small blocks, once it has seen such a block freed. The blocks of
     a replaced model then leave holes that stay resident. Another C library is left as it is.
     """
     if library := _glibc():
         library.mallopt(M_MMAP_THRESHOLD, LARGE)
+        library.mallopt(M_TRIM_THRESHOLD, KEPT)
         library.mallopt(M_ARENA_MAX, ARENAS)
 
 

@@ -1,5 +1,7 @@
 """What the ``auto`` range promises, whatever the sensor."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,8 +22,33 @@ def test_a_frame_maps_alike_in_8_14_and_16_bits(frame: np.ndarray) -> None:
 
 @given(arrays(np.uint16, SHAPES))
 @settings(max_examples=50)
-def test_counting_and_sorting_give_the_same_range(frame: np.ndarray) -> None:
+def test_every_type_gives_the_same_range(frame: np.ndarray) -> None:
     assert auto_range(frame) == auto_range(frame.astype(np.float64))
+
+
+KINDS: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] = {
+    "noise": lambda rng, shape: rng.normal(8000, 30, shape),
+    "few levels": lambda rng, shape: rng.integers(0, 3, shape),
+    "a star field": lambda rng, shape: (rng.random(shape) > 0.9995) * 60_000,
+    "one column differs": lambda rng, shape: (np.arange(shape[1]) == 80) * 9000 + np.zeros(shape),
+    "a ramp": lambda rng, shape: np.add.outer(np.arange(shape[0]), np.arange(shape[1])),
+    "half of it saturated": lambda rng, shape: np.minimum(rng.normal(30_000, 9000, shape), 30_000),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("shape", [(512, 640), (97, 331), (1, 9001)])
+def test_the_bulk_ends_where_sorting_says(kind: str, dtype: type[np.generic], shape: tuple[int, int]) -> None:
+    frame = np.clip(KINDS[kind](np.random.default_rng(0), shape), 0, np.iinfo(np.uint16).max).astype(dtype)
+    ordered = np.sort(frame, axis=None).astype(np.float64)
+    skipped = int(1e-3 * frame.size)
+    low, high = ordered[skipped], ordered[-1 - skipped]
+    reach = 2 * (high - low)
+    if low == high:  # the rule of sparse frames
+        others = ordered[ordered != low]
+        reach = 4 * np.median(np.abs(others - low)) if others.size else 0
+    assert auto_range(frame) == Range(max(ordered[0], low - reach), min(ordered[-1], high + reach))
 
 
 @given(arrays(np.float32, SHAPES, elements=st.floats(-1e6, 1e6, width=32)))

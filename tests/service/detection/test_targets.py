@@ -47,6 +47,22 @@ def test_every_target_says_of_itself_what_its_pixels_say(probabilities: np.ndarr
         assert target.centroid == pytest.approx((np.average(x, weights=weights), np.average(y, weights=weights)))
 
 
+@given(arrays(np.float32, SHAPES, elements=LEVELS), st.lists(st.integers(0, 30), max_size=4), st.integers(0, 40))
+def test_rows_and_columns_without_targets_change_nothing_but_positions(
+    probabilities: np.ndarray, gaps: list[int], beside: int
+) -> None:
+    spread = probabilities
+    for gap in gaps:
+        spread = np.insert(spread, [min(gap, len(spread))] * gap, 0, axis=0)
+        spread = np.insert(spread, [min(gap, spread.shape[1])] * beside, 0, axis=1)
+    found, (labels, number) = find(spread), ndimage.label(spread > 0.5, np.ones((3, 3)))
+    assert len(found.targets) == number
+    for target in found.targets:
+        y, x = np.nonzero(labels == labels[target.peak.y, target.peak.x])
+        assert target.area == y.size
+        assert target.bbox == Box(*map(int, (x.min(), y.min(), np.ptp(x) + 1, np.ptp(y) + 1)))
+
+
 @given(arrays(np.float32, SHAPES, elements=LEVELS), st.integers(0, 4))
 def test_the_most_confident_targets_are_kept_and_the_mask_is_theirs(probabilities: np.ndarray, most: int) -> None:
     everything, found = find(probabilities), find(probabilities, max_targets=most)
