@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +10,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from service.runtime import CPU, Device, Runtime
-from service.runtime.cpus import available_cpus
+from service.runtime import CPU, Device, Precision, Runtime
+from service.runtime.choice import installed
+from service.runtime.cpus import available_cpus, has_bf16
 
 SERVICE: Final = "as the service: no spinning, no memory pattern, a thread for each waiting frame"
 OPENVINO: Final = "OpenVINO"
@@ -84,8 +83,8 @@ def onnx_runtime_settings(model: Path) -> list[Setting]:
 def openvino_settings(model: Path) -> list[Setting]:
     """OpenVINO by itself and as a provider of ONNX Runtime, if they are installed."""
     settings = []
-    if find_spec("openvino"):
-        settings.append(Setting(OPENVINO, _openvino(model)))
+    if installed():
+        settings += [Setting(f"{OPENVINO} {precision}", _openvino(model, precision)) for precision in _precisions()]
     if OPENVINO_PROVIDER in ort.get_available_providers():
         provider = open_session(model, Options(available_cpus()), OPENVINO_PROVIDER)
         settings.append(Setting(f"{OPENVINO} execution provider, ONNX Runtime {ort.__version__}", provider))
@@ -118,13 +117,13 @@ def at_once(answer: Answer, runs: int) -> Answer:
     return lambda intensities: list(pool.map(answer, intensities[:, None]))
 
 
-def _openvino(model: Path) -> Answer:
-    """OpenVINO in float32, as the service runs; by default it takes bfloat16 where the CPU has it."""
-    openvino = import_module("openvino")
-    limits = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": available_cpus(),
-        "INFERENCE_PRECISION_HINT": "f32",
-    }
-    request = openvino.Core().compile_model(model, "CPU", limits).create_infer_request()
-    return lambda intensities: request.infer({0: intensities})
+def _precisions() -> list[str]:
+    return [Precision.F32, Precision.BF16] if has_bf16() else [Precision.F32]
+
+
+def _openvino(model: Path, precision: str) -> Answer:
+    """The free-shape network of the service; importing it keeps OpenVINO from reporting its use."""
+    from service.runtime.openvino.compiler import Compiler
+
+    network = Compiler(model, model.read_bytes(), available_cpus()).compile(precision, None, None)
+    return lambda intensities: [network.run(frame[None]) for frame in intensities]
