@@ -24,6 +24,7 @@ from service.frames import Frame
 from service.models.repository import load_detector
 from service.pretrained import DEFAULT
 from service.runtime import Device
+from service.settings import load_engine_choice
 from service.simulation.dataset import write_dataset
 from service.simulation.scene import Scene, make_scene
 
@@ -128,7 +129,7 @@ def _paths(part: Path) -> list[str]:
 
 def _loop(images: Path, model: Path, frames: int) -> float:
     """Frames a second of a plain loop."""
-    detector = load_detector(model, Device.CPU)
+    detector = load_detector(model, Device.CPU, choice=load_engine_choice(Device.CPU))
     began = time.monotonic()
     for source in find_sources([images])[:frames]:
         for frame in read_frames(source, None):

@@ -29,6 +29,8 @@ from service.commands.detect.video.decoder import open_video
 from service.pretrained import DEFAULT
 from service.runtime import Device, Runtime
 from service.runtime.cpus import available_cpus
+from service.runtime.runtime import load_runtime
+from service.settings import load_engine_choice
 
 DETECT = "from service.cli import main; main()"
 
@@ -56,7 +58,7 @@ class Part:
 @json_option
 def main(videos: tuple[Path, ...], every: int, seconds: float, model: Path, json_file: Path | None) -> None:
     """Measure on VIDEOS."""
-    runtime, rows, results = Runtime(model, Device.AUTO), [], {}
+    runtime, rows, results = load_runtime(model, Device.AUTO, choice=load_engine_choice(Device.AUTO)), [], {}
     for video in videos:
         parts = list(_parts(video, every, _Alone(runtime, video, seconds)))
         rows += _rows(video, parts)
@@ -82,6 +84,7 @@ class _Alone:
     """The network without decoding, in cases of one frame in a call, and of as many as there are CPUs."""
 
     def __init__(self, runtime: Runtime, video: Path, seconds: float) -> None:
+        self._runtime = runtime
         with open_video(str(video)) as container:
             stream = container.streams.video[0]
             size = stream.width, stream.height
@@ -93,6 +96,7 @@ class _Alone:
         with Clients() as clients:
             for case in self._cases:
                 warm_up(case, clients)
+            self._runtime.settle()
             return {case.shape.batch: self._speed(case, clients) for case in self._cases}
 
     def _speed(self, case: Case, clients: Clients) -> Speed:

@@ -86,7 +86,7 @@ def _job(chosen: Choice, store: Store) -> Job:
     Detector(runtime).check(chosen.options)
     model = (runtime.card.name, runtime.card.version, runtime.sha256)
     how = (chosen.options, chosen.raw, chosen.reading)
-    return Job(chosen.model.absolute(), chosen.device, 1, 1, store, *how, *model)
+    return Job(chosen.model.absolute(), chosen.device, chosen.engine, 1, 1, store, *how, *model)
 
 
 def _local(job: Job, workers: int | None) -> Run:
@@ -104,7 +104,8 @@ def _on_cluster(job: Job, workers: int | None, address: str) -> Run:
         raise click.UsageError(
             f"--address needs {missing.name}, which is not installed; install it with {how_to_install('ray')}"
         ) from missing
-    return lambda files: run_on_ray(job, files, address, workers)
+    elsewhere = replace(job, engine=replace(job.engine, cache=None))  # the cache is a folder of this machine
+    return lambda files: run_on_ray(elsewhere, files, address, workers)
 
 
 def _device(requested: Device) -> Device:

@@ -9,7 +9,7 @@ from typing import Final
 from distributed.store import File, Store
 from service.detection.options import Options
 from service.frames import RawLayout, Reading
-from service.runtime import Device
+from service.runtime import Device, EngineChoice
 
 MOST_FILES: Final = 16  # of a task: as many as keep a worker busy, and few enough to be run again after a crash
 MOST_BYTES: Final = 2**25
@@ -23,6 +23,7 @@ class Job:
     Attributes:
         model: the model file.
         device: where it runs.
+        engine: what runs it there.
         threads: CPU threads of one inference; None for all.
         decoders: threads that decode files while the model runs.
         store: where the files are.
@@ -34,6 +35,7 @@ class Job:
 
     model: Path
     device: Device
+    engine: EngineChoice
     threads: int | None
     decoders: int
     store: Store
@@ -48,7 +50,8 @@ class Job:
     def settings(self) -> str:
         """All that the rows of a file depend on, as JSON; runs with other settings must not share a folder."""
         how = {"options": asdict(self.options), "raw": self.raw and asdict(self.raw), "reading": asdict(self.reading)}
-        return json.dumps({"model": self.name, "version": self.version, "sha256": self.sha256} | how, default=str)
+        model = {"model": self.name, "version": self.version, "sha256": self.sha256, "precision": self.engine.precision}
+        return json.dumps(model | how, default=str)
 
 
 def tasks_of(files: Sequence[File], workers: int) -> Iterator[list[File]]:

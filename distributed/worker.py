@@ -41,7 +41,7 @@ class Worker:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._detector = load_detector(job.model, job.device, job.threads)
+        self._detector = load_detector(job.model, job.device, job.threads, job.engine)
         self._decoders = ThreadPoolExecutor(job.decoders, "decode")
 
     def rows(self, files: Sequence[File]) -> list[Row]:

@@ -30,28 +30,36 @@ class Detector:
         model: a model file, or the name of a model that ships: ``rrcanet``, ``nuaa-sirst``, ``irstd-1k``,
             ``densesirst``; by default ``rrcanet``.
         device: ``auto`` takes CUDA if it is available.
+        engine: library that runs the model on a CPU; by default RRCANET_ENGINE, or ``auto``, as for a server.
+        precision: of the arithmetic on a CPU; by default RRCANET_PRECISION, or ``auto``.
 
     Raises:
         MissingExtra: the extra ``cpu`` or ``gpu`` is not installed.
-        ModelError: the file or the device cannot be used.
+        ModelError: the file, the device or the engine cannot be used.
     """
 
     def __init__(
-        self, model: str | PathLike[str] | None = None, device: Literal["auto", "cpu", "cuda"] = "auto"
+        self,
+        model: str | PathLike[str] | None = None,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+        engine: Literal["auto", "onnxruntime", "openvino"] | None = None,
+        precision: Literal["auto", "f32", "bf16"] | None = None,
     ) -> None:
         try:
-            self._load(model, device)
+            self._load(model, device, engine, precision)
         except ModuleNotFoundError as missing:
             raise _missing(missing) from missing
 
-    def _load(self, model: str | PathLike[str] | None, device: str) -> None:
+    def _load(self, model: str | PathLike[str] | None, device: str, engine: str | None, precision: str | None) -> None:
         from service.detection.description import describe_model
         from service.models.repository import load_detector
         from service.runtime import Device, ModelFault
+        from service.settings import SettingsFault, load_engine_choice
 
         try:
-            self._detector = load_detector(_file_of(model), Device(device))
-        except ModelFault as fault:
+            choice = load_engine_choice(Device(device), engine, precision)
+            self._detector = load_detector(_file_of(model), Device(device), choice=choice)
+        except (ModelFault, SettingsFault) as fault:
             raise ModelError(str(fault)) from fault
         self._model = describe_model(self._detector)
 

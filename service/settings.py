@@ -2,11 +2,11 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -58,24 +58,16 @@ class Adapter(StrEnum):
     LABEL_STUDIO = "labelstudio"
 
 
-class Settings(BaseSettings):
-    """The settings; an operator sets each as ``RRCANET_NAME``."""
+class EngineSettings(BaseSettings):
+    """What runs models: these settings count for commands that run a model themselves, too."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=DOTENV, extra="ignore", allow_inf_nan=False, frozen=True
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on; `::` takes IPv6 and IPv4.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     device: Device = Field(
         Device.AUTO,
         description="Where models run: `auto` (CUDA if available, else CPU), `cuda` (no start without it) or `cpu`.",
-    )
-    threads: int | None = Field(
-        None,
-        ge=1,
-        le=1024,
-        description="CPUs to use: threads of a model on the CPU, and frames decoded at once. By default all there are.",
     )
     engine: Engine = Field(
         Engine.AUTO,
@@ -87,6 +79,49 @@ class Settings(BaseSettings):
     )
     engine_cache: Path | None = Field(
         None, description="Folder where OpenVINO keeps compiled models for the next start; without it, none are kept."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment without the variables that Kubernetes injects, then ``.env``."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        hidden = {name.lower() for name in injected_settings()}
+        given = env_settings.env_vars.items()
+        env_settings.env_vars = {name: value for name, value in given if name not in hidden}
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
+
+    @property
+    def engine_choice(self) -> EngineChoice:
+        """The engine, its precision and its cache."""
+        return EngineChoice(self.engine, self.precision, self.engine_cache)
+
+    @field_validator("engine", "precision")
+    @classmethod
+    def _is_possible(cls, asked: Engine | Precision, others: ValidationInfo) -> Engine | Precision:
+        engine = asked if isinstance(asked, Engine) else others.data.get("engine", Engine.AUTO)
+        precision = asked if isinstance(asked, Precision) else Precision.AUTO
+        if reason := why_not(engine, precision, others.data.get("device", Device.AUTO)):
+            raise ValueError(reason)
+        return asked
+
+
+class Settings(EngineSettings):
+    """The settings; an operator sets each as ``RRCANET_NAME``."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; `::` takes IPv6 and IPv4.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="CPUs to use: threads of a model on the CPU, and frames decoded at once. By default all there are.",
     )
     models: Path = Field(SHIPPED, description="Folder of model files (`.onnx` with a card).")
     canary: Annotated[Canary | None, NoDecode] = Field(
@@ -153,42 +188,12 @@ class Settings(BaseSettings):
     drain_delay_s: Seconds = Field(0.0, description="Time from SIGTERM until new requests are refused.")
     log_format: LogFormat = Field(LogFormat.TEXT, description="Format of log lines: `text` or `json`.")
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment without the variables that Kubernetes injects, then ``.env``."""
-        assert isinstance(env_settings, EnvSettingsSource)
-        hidden = {name.lower() for name in injected_settings()}
-        given = env_settings.env_vars.items()
-        env_settings.env_vars = {name: value for name, value in given if name not in hidden}
-        return init_settings, env_settings, dotenv_settings, file_secret_settings
-
-    @property
-    def engine_choice(self) -> EngineChoice:
-        """The engine, its precision and its cache."""
-        return EngineChoice(self.engine, self.precision, self.engine_cache)
-
     @field_validator("host")
     @classmethod
     def _is_address(cls, host: str) -> str:
         if host != "localhost":
             ip_address(host)  # raises a ValueError that says what is wrong
         return host
-
-    @field_validator("engine", "precision")
-    @classmethod
-    def _is_possible(cls, asked: Engine | Precision, others: ValidationInfo) -> Engine | Precision:
-        engine = asked if isinstance(asked, Engine) else others.data.get("engine", Engine.AUTO)
-        precision = asked if isinstance(asked, Precision) else Precision.AUTO
-        if reason := why_not(engine, precision, others.data.get("device", Device.AUTO)):
-            raise ValueError(reason)
-        return asked
 
     @field_validator("models")
     @classmethod
@@ -265,6 +270,9 @@ class Settings(BaseSettings):
         return queue_bytes
 
 
+AnySettings = TypeVar("AnySettings", bound=EngineSettings)
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the settings; ``overrides`` (options of a command) replace values of the environment.
 
@@ -272,14 +280,32 @@ def load_settings(**overrides: object) -> Settings:
         SettingsFault: values are wrong, or variables with the prefix are no settings; all are named.
     """
     names = {*os.environ, *dotenv_values(DOTENV)} - _injected()
-    faults = [f"{name}: no such setting" for name in sorted(names) if _is_unknown(name)]
+    unknown = [f"{name}: no such setting" for name in sorted(names) if _is_unknown(name)]
     try:
-        settings = Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        faults += [_describe(fault["loc"], fault["msg"], fault["input"]) for fault in error.errors()]
-    if faults:
-        raise SettingsFault("\n".join(faults))
+        settings = _read(Settings, overrides)
+    except SettingsFault as fault:
+        raise SettingsFault("\n".join([*unknown, str(fault)])) from fault
+    if unknown:
+        raise SettingsFault("\n".join(unknown))
     return settings
+
+
+def load_engine_choice(device: Device, engine: str | None = None, precision: str | None = None) -> EngineChoice:
+    """The engine, its precision and its cache, for a program that runs a model itself; None is what the settings say.
+
+    Raises:
+        SettingsFault: as ``load_settings``; settings that only a server has do not count.
+    """
+    return _read(EngineSettings, {"device": device, "engine": engine, "precision": precision}).engine_choice
+
+
+def _read(kind: type[AnySettings], overrides: Mapping[str, object]) -> AnySettings:
+    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        faults = [_describe(fault["loc"], fault["msg"], fault["input"]) for fault in error.errors()]
+        raise SettingsFault("\n".join(faults)) from error
 
 
 def injected_settings() -> dict[str, str]:

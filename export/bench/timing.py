@@ -15,7 +15,7 @@ import numpy as np
 from export.bench.cases import Case
 
 T = TypeVar("T")
-WARM_UP: Final = 2  # calls of each client before timing: they allocate memory, choose kernels and capture graphs
+WARM_UP: Final = 4  # calls of each client before timing: they choose kernels, capture graphs or have networks compiled
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,11 @@ from export.bench.timing import Clients, Plan, measure, warm_up
 from export.commands.options import device_option, json_option, key_option, write_json
 from rrcanet.errors import AddressError
 from rrcanet.http.address import Address, is_address, read_address
+from service.commands.options import engine_choice, engine_option, precision_option
 from service.extras import how_to_install
 from service.pretrained import DEFAULT
 from service.runtime import CUDA, Device, ModelFault, Runtime
+from service.runtime.runtime import load_runtime
 
 EPILOG: Final = "Example: rrcanet bench http://localhost:8000 --size 640x512 --batch 1 --clients 8"
 SIZES: Final = ((256, 256), (512, 512), (640, 512), (1280, 1024))
@@ -78,6 +80,8 @@ class SizeType(click.ParamType[tuple[int, int]]):
     "--deadline", "deadline_ms", type=click.FloatRange(0, min_open=True), help="Milliseconds of a request, for --plan."
 )
 @device_option
+@engine_option
+@precision_option
 @json_option
 @key_option
 def bench_command(
@@ -92,6 +96,8 @@ def bench_command(
     rate: float | None,
     deadline_ms: float | None,
     device: str,
+    engine: str | None,
+    precision: str | None,
     json_file: Path | None,
     key: str | None,
 ) -> None:
@@ -116,11 +122,12 @@ def bench_command(
         _plan(url, sizes, seconds, rate, deadline_ms, json_file, key)
         return
     plan = Plan(seconds, turns, clients)
+    choice = engine_choice(Device(device), engine, precision)
     try:
         report = (
             bench_service(read_address(url), _shapes(sizes, batches or BATCHES), plan, key)
             if url
-            else bench_model(Runtime(model or DEFAULT, Device(device)), sizes, batches, plan)
+            else bench_model(load_runtime(model or DEFAULT, Device(device), choice=choice), sizes, batches, plan)
         )
     except (AddressError, ModelFault, Unreachable, Refused) as error:
         raise click.ClickException(str(error)) from error
@@ -183,9 +190,10 @@ def bench_service(address: Address, shapes: Sequence[Shape], plan: Plan, key: st
 def bench_model(runtime: Runtime, sizes: Sequence[tuple[int, int]], batches: Sequence[int], plan: Plan) -> BenchReport:
     """Time a model file and compute its floor. The floor needs onnx and, on CUDA, torch; without them it is omitted."""
     shapes = _shapes(sizes, batches or (CUDA_BATCHES if runtime.provider == CUDA else BATCHES))
-    rows = _time(lambda shape: model_case(runtime, shape), shapes, plan)
+    rows = _time(lambda shape: model_case(runtime, shape), shapes, plan, runtime.settle)
     card = runtime.card
-    about = f"{card.name} {card.version} ({runtime.path.name}, {card.precision}, {runtime.provider})"
+    ran = f"{runtime.provider}, engine {runtime.engine}, precision {runtime.precision}"
+    about = f"{card.name} {card.version} ({runtime.path.name}, {card.precision}, {ran})"
     report = BenchReport(about, rows, plan)
     answered = [row for row in rows if row.timing]
     try:
@@ -203,8 +211,10 @@ def _shapes(sizes: Sequence[tuple[int, int]], batches: Sequence[int]) -> list[Sh
     ]
 
 
-def _time(make: MakeCase, shapes: Sequence[Shape], plan: Plan) -> tuple[Row, ...]:
-    """One row per shape, in order. A shape that is refused during warm-up is not timed."""
+def _time(
+    make: MakeCase, shapes: Sequence[Shape], plan: Plan, settle: Callable[[], None] = lambda: None
+) -> tuple[Row, ...]:
+    """One row per shape, in order. A shape that is refused during warm-up is not timed; ``settle`` ends a warm-up."""
     cases: dict[Shape, Case] = {}
     refused: dict[Shape, str] = {}
     with Clients(plan.clients) as clients:
@@ -212,6 +222,7 @@ def _time(make: MakeCase, shapes: Sequence[Shape], plan: Plan) -> tuple[Row, ...
             try:
                 case = make(shape)
                 warm_up(case, clients)
+                settle()
                 cases[shape] = case
             except Refused as reason:
                 refused[shape] = str(reason)

@@ -10,13 +10,12 @@ import numpy as np
 from export.commands.options import (
     data_option,
     device_option,
-    engine_choice,
-    engine_option,
-    engine_precision_option,
     grid_option,
     json_option,
     key_option,
     range_option,
+    reference_engine_option,
+    reference_precision_option,
     require_writable,
     split_option,
     write_json,
@@ -37,6 +36,7 @@ from model.scoring.calibration import calibration_error
 from model.scoring.metrics import score
 from rrcanet.errors import AddressError
 from rrcanet.http.address import is_address
+from service.commands.options import engine_choice
 from service.commands.progress import progress
 from service.detection.options import RangeMode, range_text
 from service.extras import how_to_install
@@ -55,8 +55,8 @@ WriteReport = Callable[[Report, FrameFolder, list[FrameResult], Details], None]
 @split_option
 @grid_option
 @device_option
-@engine_option
-@engine_precision_option
+@reference_engine_option
+@reference_precision_option
 @range_option
 @json_option
 @click.option("--record", is_flag=True, help="Write the scores into the card of the model file.")
@@ -71,7 +71,7 @@ def evaluate_command(
     grid: str,
     device: str,
     engine: str,
-    engine_precision: str,
+    precision: str,
     span: RangeMode | Range,
     json_file: Path | None,
     record: bool,
@@ -106,7 +106,7 @@ def evaluate_command(
         if predictions is not None:
             name, results = str(predictions), _score_masks(predictions, folder, Grid(grid))
         else:
-            choice = engine_choice(engine, engine_precision, device)
+            choice = engine_choice(Device(device), engine, precision)
             source = open_source(str(model), Device(device), key, span, choice)
             name, results = source.name, _evaluate_all(source, folder, Grid(grid), details)
     except (AddressError, DataError, ModelFault, SourceError) as error:

@@ -13,11 +13,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from export.evaluation.grid import Grid
 from model.files import write_atomically
-from service.commands.options import RangeType
+from service.commands.options import ENGINES, PRECISIONS, RangeType
 from service.detection.options import RangeMode
-from service.runtime import Device, Engine, EngineChoice, Precision
+from service.runtime import Device, Engine, Precision
 from service.runtime.card import Name, Unit, Version
-from service.runtime.choice import why_not
 from service.settings import CLIENT_KEY
 
 CARD_FIELDS: Final[dict[str, Any]] = {"name": Name, "model_version": Version, "threshold": Unit}  # by option
@@ -86,16 +85,16 @@ grid_option = click.option(
 device_option = click.option(
     "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
 )
-engine_option = click.option(
+reference_engine_option = click.option(  # scores are compared, so they do not depend on the machine
     "--engine",
-    type=click.Choice([one.value for one in Engine]),
+    type=ENGINES,
     default=Engine.ONNXRUNTIME.value,
     show_default=True,
     help="Library that runs the model file on a CPU.",
 )
-engine_precision_option = click.option(
-    "--engine-precision",
-    type=click.Choice([one.value for one in Precision]),
+reference_precision_option = click.option(
+    "--precision",
+    type=PRECISIONS,
     default=Precision.F32.value,
     show_default=True,
     help="Precision of the arithmetic on a CPU; bf16 needs the engine openvino.",
@@ -110,18 +109,6 @@ range_option = click.option(
     help="How counts map to intensity: auto (default of the service), dtype, minmax or LO:HI.",
 )
 key_option = click.option("--key", envvar=CLIENT_KEY, show_envvar=True, help="API key, if the service requires one.")
-
-
-def engine_choice(engine: str, precision: str, device: str) -> EngineChoice:
-    """The choice of a command's options.
-
-    Raises:
-        click.UsageError: this machine cannot follow it.
-    """
-    choice = EngineChoice(Engine(engine), Precision(precision))
-    if reason := why_not(choice.engine, choice.precision, Device(device)):
-        raise click.UsageError(f"--engine {engine} --engine-precision {precision}: {reason}")
-    return choice
 
 
 def write_json(file: Path, content: Any) -> None:

@@ -5,12 +5,13 @@ from typing import Final
 
 import click
 
-from export.commands.options import engine_choice, require_writable, writing
+from export.commands.options import require_writable, writing
 from export.evaluation.precision import BF16, measure_bf16
 from export.evaluation.source import SourceError
 from export.onnx.card import record_precision_gate
 from export.report.table import Table
 from model.data.dataset import DataError, FrameFolder
+from service.commands.options import engine_choice
 from service.runtime import Device, ModelFault
 from service.runtime.card import PrecisionGate
 
@@ -30,7 +31,7 @@ def precision_command(model: Path, data: tuple[Path, ...], split: str) -> None:
 
     Exit code 1: the gate is not passed, which the card then says, or something cannot be read or written.
     """
-    engine_choice(BF16.engine.value, BF16.precision.value, Device.CPU.value)
+    engine_choice(Device.CPU, BF16.engine, BF16.precision)
     if model.is_file():  # a missing file is reported below
         require_writable(model)
     try:

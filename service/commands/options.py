@@ -1,12 +1,35 @@
 """Types of command line options that several commands share."""
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from intensity import Range
 from service.detection.options import Radiometry, RangeMode, parse_radiometry, parse_range
+from service.runtime import Device, Engine, EngineChoice, Precision
+from service.settings import SettingsFault, load_engine_choice
+
+ENGINES: Final = click.Choice([one.value for one in Engine])
+PRECISIONS: Final = click.Choice([one.value for one in Precision])
+engine_option = click.option(
+    "--engine", type=ENGINES, help="Library that runs the model on a CPU. Default: RRCANET_ENGINE, or auto."
+)
+precision_option = click.option(
+    "--precision", type=PRECISIONS, help="Precision of the arithmetic on a CPU. Default: RRCANET_PRECISION, or auto."
+)
+
+
+def engine_choice(device: Device, engine: str | None, precision: str | None) -> EngineChoice:
+    """What the options and the settings say together.
+
+    Raises:
+        click.UsageError: this machine cannot follow them, or a setting is wrong.
+    """
+    try:
+        return load_engine_choice(device, engine, precision)
+    except SettingsFault as fault:
+        raise click.UsageError(str(fault)) from fault
 
 
 class FiniteRange(click.FloatRange):

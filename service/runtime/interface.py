@@ -1,8 +1,8 @@
 """What every engine gives for a model file, and the checks of the file: a card, one input and one output of frames."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -49,6 +49,7 @@ class Opened:
         batch_pixels: most pixels of one run.
         at_once: frames that run at the same time; further ones of a run only wait for each other. None: all of them.
         needs_warm_up: the first runs of each shape are slow.
+        settle: returns when networks that are being compiled are there.
     """
 
     runs: Runs
@@ -59,6 +60,7 @@ class Opened:
     batch_pixels: int
     at_once: int | None
     needs_warm_up: bool = False
+    settle: Callable[[], None] = field(default=lambda: None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class Runtime:
         self.card, self._runs = opened.card, opened.runs
         self.engine, self.provider, self.precision = opened.engine, opened.provider, opened.precision
         self.batch_pixels, self.at_once, self.needs_warm_up = opened.batch_pixels, opened.at_once, opened.needs_warm_up
+        self.settle = opened.settle
         named = (self.card.name, path.name, self.provider, self.engine, self.precision)
         logger.info("model %s (%s) runs on %s, engine %s, precision %s", *named)
 

@@ -1,6 +1,7 @@
 """``Detector`` answers as a server does, without one."""
 
 import io
+import logging
 import re
 import subprocess
 import sys
@@ -94,3 +95,23 @@ def test_a_missing_extra_is_named() -> None:
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 1
     assert re.search(r"MissingExtra: Detector needs onnxruntime.*\n.*rrcanet-serve\[cpu\]", ended.stderr)
+
+
+def test_the_engine_is_an_argument_or_the_setting_of_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    model = write_small_model(tmp_path / "bright.onnx")
+    monkeypatch.setenv("RRCANET_ENGINE", "openvino")
+    bright = np.zeros((8, 8), np.uint8)
+    bright[3, 3] = 255
+    for engine, expected in ((None, "engine openvino"), ("onnxruntime", "engine onnxruntime")):
+        caplog.clear()
+        (found,) = Detector(model, "cpu", engine=engine).detect(bright, range="dtype")  # type: ignore[arg-type]
+        assert found.peaks.tolist() == [[3, 3]]
+        assert expected in caplog.text
+    with pytest.raises(ModelError, match="bf16 needs the engine openvino"):
+        Detector(model, "cpu", engine="onnxruntime", precision="bf16")
+    monkeypatch.setenv("RRCANET_ENGINE", "tensorrt")
+    with pytest.raises(ModelError, match="RRCANET_ENGINE: "):
+        Detector(model, "cpu")

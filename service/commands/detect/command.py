@@ -113,7 +113,7 @@ def detect_command(
     try:
         with termination_interrupts():
             images = read_coco_images(coco_images) if coco_images else None
-            detector = load_detector(chosen.model, chosen.device)
+            detector = load_detector(chosen.model, chosen.device, choice=chosen.engine)
             detector.check(chosen.options)
             run = _Run(
                 detector, chosen.options, (chosen.raw, chosen.reading), settings is not None, max_frames, stall_timeout

@@ -9,12 +9,19 @@ import click
 from click.core import ParameterSource
 
 from intensity import Range
-from service.commands.options import FiniteRange, RadiometryType, RangeType
+from service.commands.options import (
+    FiniteRange,
+    RadiometryType,
+    RangeType,
+    engine_choice,
+    engine_option,
+    precision_option,
+)
 from service.detection.options import Options, Polarity, Radiometry, RangeMode
 from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity, false_alarm_rate
 from service.frames import LONGEST_SIDE, MOST_BYTES, RawLayout, RawType, Reading, layout_fault, parse_rows
 from service.pretrained import DEFAULT
-from service.runtime import Device
+from service.runtime import Device, EngineChoice
 
 RAW_TYPES: Final = click.Choice([one.value for one in RawType])
 POLARITIES: Final = click.Choice([one.value for one in Polarity])
@@ -47,6 +54,8 @@ DECORATORS: Final = (
     click.option(
         "--device", type=click.Choice([one.value for one in Device]), default=Device.AUTO.value, show_default=True
     ),
+    engine_option,
+    precision_option,
     click.option(
         "--threshold",
         type=UNIT,
@@ -97,10 +106,11 @@ DECORATORS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the user chose: the model and its device, the options of detection, and how files are read."""
+    """What the user chose: the model, what runs it, the options of detection, and how files are read."""
 
     model: Path
     device: Device
+    engine: EngineChoice
     options: Options
     raw: RawLayout | None
     reading: Reading
@@ -115,7 +125,9 @@ def detection_options(command: T) -> T:
 
 def choose(
     model: Path,
-    device: Device,
+    device: str,
+    engine: str | None,
+    precision: str | None,
     threshold: float | None,
     min_confidence: float,
     sensitivity: Sensitivity | None,
@@ -138,12 +150,13 @@ def choose(
     """What the values of the options mean together.
 
     Raises:
-        click.UsageError: two options contradict each other, or a third one is missing.
+        click.UsageError: two options contradict each other, or a third one is missing; the engine cannot be had.
     """
     rate = _false_alarm_rate(sensitivity, false_alarms_per_mpx)
     options = Options(threshold, min_confidence, min_area, max_targets, span, Polarity(polarity), rate, radiometry)
     raw, reading = _layout(width, height, dtype, skip, stride, rows), Reading(fill, byteswap, radiometric)
-    return Choice(model, Device(device), options, raw, reading)
+    choice = engine_choice(Device(device), engine, precision)
+    return Choice(model, Device(device), choice, options, raw, reading)
 
 
 def _false_alarm_rate(sensitivity: Sensitivity | None, false_alarms_per_mpx: float | None) -> float | None:

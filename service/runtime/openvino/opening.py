@@ -14,7 +14,7 @@ from service.runtime.interface import BATCH_PIXELS_CPU, OPENVINO, ModelFault, Op
 from service.runtime.openvino.compiled import Compiled
 from service.runtime.openvino.compiler import Compiler
 from service.runtime.openvino.runs import STREAMS_FROM, OpenVinoRuns
-from service.runtime.openvino.shapes import Shape
+from service.runtime.openvino.shapes import Shape, settle
 
 ALIKE: Final = {"f32": 1e-3, "bf16": 0.1}  # largest difference of a probability between two networks of one model
 STORED: Final = 64  # compiled networks that the cache keeps; each takes 3 MB
@@ -57,7 +57,7 @@ def open_model(path: Path, content: bytes, threads: int, choice: EngineChoice) -
         raise ModelFault(f"OpenVINO cannot compile {path}: {error}") from error
     runs.prepare()
     at_once = threads if threads >= STREAMS_FROM else 1
-    return Opened(runs, card, Engine.OPENVINO, OPENVINO, precision, BATCH_PIXELS_CPU, at_once)
+    return Opened(runs, card, Engine.OPENVINO, OPENVINO, precision, BATCH_PIXELS_CPU, at_once, settle=settle)
 
 
 def precision_for(card: Card, asked: Precision) -> Precision:

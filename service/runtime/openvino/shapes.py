@@ -120,6 +120,11 @@ def in_background(step: Callable[[], object]) -> None:
     _thread().submit(lambda: step() if threading.main_thread().is_alive() else None)
 
 
+def settle() -> None:
+    """Return when all that was to be done in the background until now is done."""
+    _thread().submit(lambda: None).result()
+
+
 @cache
 def _thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "compile")

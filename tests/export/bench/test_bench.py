@@ -49,7 +49,7 @@ def test_a_model_file_is_timed_beside_its_floor(exported: Exported, tmp_path: Pa
     one, three = (case["floor"]["operations"] for case in found["cases"][:2])
     assert three == 3 * one
     assert min(found["ceilings"][key] for key in ("bytes_per_second", "operations_per_second")) > 1e6
-    assert "small 7 (small.onnx, fp32, CPUExecutionProvider)" in result.output
+    assert "small 7 (small.onnx, fp32, CPUExecutionProvider, engine onnxruntime, precision f32)" in result.output
     assert "| 32x16 | 3 |" in result.output
 
 

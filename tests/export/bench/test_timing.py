@@ -7,7 +7,7 @@ from threading import get_ident
 import pytest
 
 from export.bench.cases import Call, Case, Refused, Shape
-from export.bench.timing import Clients, Plan, measure, warm_up
+from export.bench.timing import WARM_UP, Clients, Plan, measure, warm_up
 
 
 class Calls:
@@ -32,7 +32,7 @@ def test_no_call_is_timed_in_a_thread_that_was_not_warmed_up(number: int) -> Non
         warm_up(calls.case, clients)
         warm = dict(calls.of)
         (timing,) = measure([calls.case], Plan(0.03, 2, number), clients)
-    assert list(warm.values()) == [2] * number, "each client was warmed up alike"
+    assert list(warm.values()) == [WARM_UP] * number, "each client was warmed up alike"
     assert calls.of.keys() == warm.keys()
     assert timing.calls == sum(calls.of.values()) - sum(warm.values()), "what warmed up is not counted"
     assert timing.frames_per_second == 2 * timing.calls_per_second

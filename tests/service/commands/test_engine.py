@@ -1,0 +1,119 @@
+"""Commands that run a model themselves take the engine and its precision from the same settings as a server."""
+
+import json
+import logging
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from distributed.command import bulk_command
+from service.commands.detect.command import detect_command
+from tests.support.small_models import Rule, write_small_model
+
+ON_OPENVINO = "runs on OpenVINO, engine openvino, precision f32"
+ON_ONNX_RUNTIME = "engine onnxruntime, precision f32"
+
+
+@pytest.fixture
+def frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A frame with one bright pixel, in the folder where commands run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RRCANET_ENGINE", raising=False)
+    counts = np.zeros((16, 24), np.uint8)
+    counts[5, 7] = 255
+    np.save(tmp_path / "frame.npy", counts)
+    return tmp_path / "frame.npy"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_small_model(tmp_path / "small.onnx")
+
+
+def run(command: click.Command, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [*map(str, arguments), "--device", "cpu"])
+
+
+@pytest.mark.parametrize(
+    ("variables", "options", "expected"),
+    [
+        ({}, (), ON_OPENVINO),
+        ({"ENGINE": "onnxruntime"}, (), ON_ONNX_RUNTIME),
+        ({}, ("--engine", "onnxruntime"), ON_ONNX_RUNTIME),
+        ({"ENGINE": "onnxruntime"}, ("--engine", "openvino", "--precision", "f32"), ON_OPENVINO),
+    ],
+    ids=["auto", "the setting", "the option", "the option is stronger"],
+)
+def test_detect_runs_on_the_engine_of_the_option_or_the_setting(
+    frame: Path,
+    model: Path,
+    variables: dict[str, str],
+    options: tuple[str, ...],
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    for name, value in variables.items():
+        monkeypatch.setenv(f"RRCANET_{name}", value)
+    ended = run(detect_command, frame, "--model", model, *options)
+    assert ended.exit_code == 0, ended.output
+    (target,) = json.loads(ended.stdout)["frames"][0]["targets"]
+    assert target["peak"] == {"x": 7, "y": 5, "probability": 1.0}
+    assert expected in caplog.text
+
+
+def test_the_setting_may_stand_in_a_file(frame: Path, model: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    (frame.parent / ".env").write_text("RRCANET_ENGINE=onnxruntime\nRRCANET_PORT=9000\n")
+    assert run(detect_command, frame, "--model", model).exit_code == 0
+    assert ON_ONNX_RUNTIME in caplog.text
+
+
+def test_workers_of_bulk_run_on_the_engine_that_was_chosen(frame: Path, tmp_path: Path) -> None:
+    model = write_small_model(tmp_path / "m.onnx", Rule.HUNGRY)  # OpenVINO answers its golden frame otherwise
+    one = (frame, "--model", model, "--workers", 1)
+    refused = run(bulk_command, *one, "--out", tmp_path / "refused", "--engine", "openvino")
+    assert refused.exit_code == 1
+    assert "golden frame: Exception from " in refused.output
+    assert run(bulk_command, *one, "--out", tmp_path / "out").exit_code == 0
+
+
+def test_rows_of_two_precisions_do_not_share_a_folder(frame: Path, model: Path, tmp_path: Path) -> None:
+    one = (frame, "--model", model, "--workers", 1, "--out", tmp_path / "out")
+    assert run(bulk_command, *one, "--precision", "f32").exit_code == 0
+    refused = run(bulk_command, *one)
+    assert "was written with other settings (precision f32 there, auto now)" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"ENGINE": "tensorrt"}, "RRCANET_ENGINE: "),
+        ({"ENGINE": "onnxruntime", "PRECISION": "bf16"}, "bf16 needs the engine openvino"),
+    ],
+)
+@pytest.mark.parametrize("command", [detect_command, bulk_command])
+def test_what_cannot_be_is_refused_before_any_work(
+    command: click.Command,
+    frame: Path,
+    model: Path,
+    variables: dict[str, str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"RRCANET_{name}", value)
+    out = ("--out", frame.parent / "out")
+    ended = run(command, frame, *out, "--model", model)
+    assert ended.exit_code == 2
+    assert message in ended.output
+
+
+def test_bfloat16_needs_a_cpu_that_has_it(frame: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.runtime.choice.has_bf16", lambda: False)
+    ended = run(detect_command, frame, "--model", model, "--precision", "bf16")
+    assert (ended.exit_code, "bf16 needs a CPU with AVX512_BF16 or AMX" in ended.output) == (2, True)
