@@ -10,6 +10,7 @@ from tests.support.paths import ROOT
 
 DOCKERFILE: Final = ROOT / "Dockerfile"
 COMPOSE: Final = ROOT / "docker-compose.yml"
+GPU_PAGE: Final = ROOT / "docs" / "how-to" / "gpu-host.md"
 DOCKER_PAGE: Final = ROOT / "docs" / "how-to" / "docker.md"
 MONITORING_PAGE: Final = ROOT / "docs" / "how-to" / "monitoring.md"
 COMPOSE_WITH_KEYS: Final = ROOT / "docker-compose.keys.yml"

@@ -13,6 +13,7 @@ from tests.deploy.files import (
     DASHBOARD,
     DOCKER_PAGE,
     DOCKERFILE,
+    GPU_PAGE,
     GRAFANA,
     KUBERNETES_PAGE,
     PROMETHEUS,
@@ -92,6 +93,34 @@ def test_the_settings_of_the_pages_own_compose_file_reach_a_server(
     settings = load_settings()
     assert (settings.max_frames, settings.request_timeout_s) == (16, 60)
     assert int(server["stop_grace_period"].removesuffix("s")) > settings.request_timeout_s + settings.drain_delay_s + 1
+
+
+class Overriding(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML with the tag of Compose for what replaces the base file's value in place of being added to it."""
+
+
+Overriding.add_constructor("!override", lambda loader, node: loader.construct_sequence(node, deep=True))
+
+
+def test_the_example_of_several_gpus_has_a_gpu_and_a_port_for_each_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (example,) = re.findall(r"^```yaml\n(services:\n.*?)^```$", GPU_PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    services = yaml.load(example, Overriding)["services"]
+    base = yaml.safe_load(COMPOSE.read_text())["services"]
+    new = {name: service for name, service in services.items() if name not in base}
+    assert {service["extends"]["file"] for service in new.values()} == {COMPOSE.name}
+    assert {service["extends"]["service"] for service in new.values()} | new.keys() == services.keys()
+
+    devices = [one["deploy"]["resources"]["reservations"]["devices"] for one in services.values()]
+    assert [device["device_ids"] for (device,) in devices] == [[str(gpu)] for gpu in range(len(services))]
+    published = [port for one in (*base.values(), *new.values()) for port in one.get("ports", [])]
+    assert len({port.rpartition(":")[0] for port in published}) == len(published)
+    for service in services.values():
+        for variable, value in service["environment"].items():
+            monkeypatch.setenv(variable, value)
+        assert load_settings().threads == int(service["environment"][f"{PREFIX}THREADS"])
 
 
 def test_compose_file_and_page_tell_the_same_memory() -> None:
