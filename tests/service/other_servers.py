@@ -59,5 +59,10 @@ def _is_ready(client: httpx.Client) -> bool:
 
 
 def _environment(settings: dict[str, Any]) -> dict[str, str]:
-    values = {name: value.value if isinstance(value, Enum) else value for name, value in settings.items()}
-    return {f"RRCANET_{name.upper()}": str(value) for name, value in values.items()}
+    return {f"RRCANET_{name.upper()}": _as_variable(value) for name, value in settings.items()}
+
+
+def _as_variable(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(value.value if isinstance(value, Enum) else value)
