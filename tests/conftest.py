@@ -15,7 +15,8 @@ from tests.service.other_servers import serving_under
 from tests.support.paths import WEIGHTS
 from tests.support.server import StartServer, serving
 
-# most tests compare what is served with ONNX Runtime; tests/service/runtime/openvino is for the other engine
+# most tests compare what is served with ONNX Runtime; tests/service/runtime/openvino is for the other engine, and
+# tests/service/test_default_engine.py runs the contract on the one that servers take by default
 os.environ.setdefault("RRCANET_ENGINE", "onnxruntime")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch's threads wait for each other, for long where cores are shared
 # machines are shared: how long one example takes says nothing
