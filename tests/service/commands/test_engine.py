@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from distributed.command import bulk_command
 from service.commands.detect.command import detect_command
+from service.runtime.openvino.shapes import settle
 from tests.support.small_models import Rule, write_small_model
 
 ON_OPENVINO = "runs on OpenVINO, engine openvino, precision f32"
@@ -71,6 +72,15 @@ def test_the_setting_may_stand_in_a_file(frame: Path, model: Path, caplog: pytes
     (frame.parent / ".env").write_text("RRCANET_ENGINE=onnxruntime\nRRCANET_PORT=9000\n")
     assert run(detect_command, frame, "--model", model).exit_code == 0
     assert ON_ONNX_RUNTIME in caplog.text
+
+
+def test_no_network_is_compiled_for_sizes_that_do_not_come(
+    frame: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RRCANET_ENGINE_CACHE", str(tmp_path / "cache"))
+    assert run(detect_command, frame, "--model", model).exit_code == 0
+    settle()
+    assert len(list((tmp_path / "cache").rglob("*.blob"))) == 1, "the network for all sizes"
 
 
 def test_workers_of_bulk_run_on_the_engine_that_was_chosen(frame: Path, tmp_path: Path) -> None:
