@@ -1,12 +1,11 @@
-"""Environments of the peers: one folder in ``.venv-bench`` each, made from one short requirements file each."""
+"""Environments of what is compared: one folder in ``.venv-bench`` each, made from one short requirements file each."""
 
 import json
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from benchmarks.peers.contenders import Contender
 from tests.support.paths import ROOT
 
 FOLDER: Final = ROOT / ".venv-bench"
@@ -20,12 +19,29 @@ VERSIONS: Final = (
 )
 
 
+class Contender(Protocol):
+    """Something that runs in an environment of its own.
+
+    Attributes:
+        environment: name of its requirements file and of the folder in ``.venv-bench``; None for this environment.
+        package: whose version is reported.
+        python: makes its environment.
+    """
+
+    @property
+    def environment(self) -> str | None: ...
+    @property
+    def package(self) -> str: ...
+    @property
+    def python(self) -> str: ...
+
+
 class NoEnvironment(Exception):
-    """A peer cannot be installed here; the message says why."""
+    """A contender cannot be installed here; the message says why."""
 
 
 def python_of(contender: Contender) -> str:
-    """The Python that runs the server."""
+    """The Python that runs it."""
     return contender.python if contender.environment is None else str(_folder(contender) / "bin" / "python")
 
 

@@ -15,14 +15,12 @@ import uvloop
 from benchmarks.growth.axes import Axis
 from benchmarks.serving.clients.http_client import Stream
 from benchmarks.serving.servers.model_versions import write_version
-from benchmarks.serving.servers.process import cpu_seconds, most_resident_mb, reset_most_resident
+from benchmarks.serving.servers.process import cpu_seconds, most_resident_mb, reset_most_resident, settle
 from benchmarks.serving.servers.start import Served, serve
 from tests.support.small_models import write_small_model
 
 WARM_UPS: Final = 5  # by then a network for the size is about to be compiled
 WARM_UP_S: Final = 4.0  # at most: what takes longer has more frames or windows than warm-ups
-IDLE_S: Final = 0.5  # without CPU time; by then nothing is compiled any more
-IDLE_SHARE: Final = 0.1  # of a core: what a server without requests never takes
 PATIENT: Final = {  # every request is answered, however long that takes
     "latency_objective_ms": "3600000",
     "request_timeout_s": "3600",
@@ -78,7 +76,7 @@ def _start(models: int, cores: Collection[int]) -> Cost:
             write_version(Path(folder), version, f"{version}.onnx")
         with serve(cores, models=folder) as served:
             pid = served.process.pid
-            asyncio.run(_settle(pid))
+            settle(pid)
             return Cost(1e3 * cpu_seconds(pid), 1e3 * served.ready_after_s, most_resident_mb(pid))
 
 
@@ -87,7 +85,7 @@ async def _answers(served: Served, requests: Sequence[bytes], seconds: float) ->
     pid = served.process.pid
     streams = [await Stream.open(served.address) for _ in requests]
     await _repeat(streams, requests, WARM_UP_S, most=WARM_UPS)
-    await _settle(pid)
+    settle(pid)
     reset_most_resident(pid)
     before = cpu_seconds(pid)
     times = await _repeat(streams, requests, seconds)
@@ -109,13 +107,3 @@ async def _repeat(
         if refused := [answer for answer in answers if answer.status != 200]:
             raise WrongAnswer(f"{refused[0].status}: {refused[0].body[:200]!r}")
     return times
-
-
-async def _settle(pid: int) -> None:
-    """Wait until the server computes nothing any more."""
-    used = cpu_seconds(pid)
-    share = 1.0
-    while share > IDLE_SHARE:
-        await asyncio.sleep(IDLE_S)
-        before, used = used, cpu_seconds(pid)
-        share = (used - before) / IDLE_S

@@ -9,9 +9,9 @@ from typing import Final
 import click
 import uvloop
 
+from benchmarks.environments import NoEnvironment, install, versions
 from benchmarks.peers import processes
 from benchmarks.peers.contenders import Contender
-from benchmarks.peers.environments import NoEnvironment, install, versions
 from benchmarks.peers.loads import Input, Load
 from benchmarks.peers.measure import BOUND, LOOP, Questions, Times, idle_share, measure, measure_bound
 from benchmarks.peers.runs import Results, Run, Start

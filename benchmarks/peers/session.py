@@ -15,9 +15,9 @@ from uuid import uuid4
 
 import uvloop
 
+from benchmarks.environments import python_of
 from benchmarks.peers import processes
 from benchmarks.peers.contenders import NEAR, Contender
-from benchmarks.peers.environments import python_of
 from benchmarks.peers.loads import Body
 from benchmarks.serving.clients.http_client import Address, Answer, Lost, Refused, ask
 from benchmarks.serving.clients.requests import Request

@@ -1,8 +1,13 @@
 """CPU time and memory of another process, from ``/proc``."""
 
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+IDLE_S: Final = 0.5
+IDLE_SHARE: Final = 0.1  # of a core: what a server without requests never takes
 
 
 def cpu_seconds(pid: int) -> float:
@@ -27,6 +32,16 @@ def most_resident_mb(pid: int) -> float:
 def reset_most_resident(pid: int) -> None:
     """Let the peak begin again, at what is resident now."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def settle(pid: int) -> None:
+    """Return once a server without requests computes nothing any more: it may still compile networks."""
+    used = cpu_seconds(pid)
+    share = 1.0
+    while share > IDLE_SHARE:
+        time.sleep(IDLE_S)
+        before, used = used, cpu_seconds(pid)
+        share = (used - before) / IDLE_S
 
 
 def _status_mb(pid: int, field: str) -> float:

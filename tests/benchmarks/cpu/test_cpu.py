@@ -6,9 +6,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from benchmarks import environments
+from benchmarks.cpu.engines import NAME, render
+from benchmarks.cpu.engines import main as cpu_engines
+from benchmarks.cpu.libraries import CHECKPOINT, NO_BF16, Failed, Library, libraries, measure_alone
 from benchmarks.cpu.options import main as cpu_options
 from benchmarks.cpu.profile import main as cpu_profile
 from benchmarks.cpu.settings import SERVICE
+from benchmarks.figures.page import read_figures
+from tests.support.paths import ROOT
+
+PAGE = ROOT / "docs" / "explanation" / "cpu-engines.md"
+RESULTS = ROOT / "benchmarks" / "results" / "cpu-engines.json"
+SERVED = "ONNX Runtime f32, as the service"
 
 
 def test_settings_are_compared_with_ours(model_file: Path, tmp_path: Path) -> None:
@@ -40,3 +50,44 @@ def test_a_profile_shares_the_time_among_operators(model_file: Path) -> None:
     rows = [line.strip("| ").split(" | ") for line in result.output.splitlines() if line.startswith("| ")][2:]
     assert ("Conv", "124") in {(operator, nodes) for operator, nodes, _ in rows}
     assert sum(float(share) for *_, share in rows) == pytest.approx(100, abs=1)
+
+
+def test_libraries_that_run_have_figures_and_others_say_why_not(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    chosen = ("as the service", "one network for all sizes", "provider of oneDNN", "matrix products")
+    only = [part for name in chosen for part in ("--only", name)]
+    page = tmp_path / "page.md"
+    page.write_text(PAGE.read_text())
+    files = ["--json", str(figures), "--page", str(page)]
+    ended = CliRunner().invoke(cpu_engines, [*only, "--rounds", "1", "--runs", "1", *files])
+    assert ended.exit_code == 0, ended.output
+    found = json.loads(figures.read_text())
+    (reference,), (openvino,) = (found["network"][name] for name in (SERVED, "OpenVINO f32, one network for all sizes"))
+    assert reference["difference"] == 0 < openvino["difference"] < 1e-4
+    assert all(row[f"CPU ms {size}"] > 1 for row in (reference, openvino) for size in ("256x256", "640x512"))
+    assert found["missing"]["ONNX Runtime, provider of oneDNN"].startswith("DnnlExecutionProvider is not part of")
+    assert "for ARM CPUs alone" in found["missing"]["ONNX Runtime, matrix products in bfloat16"]
+    assert "| no figures | why |" in ended.output
+    assert found["rounds"] == {}, "no server was asked for"
+    assert read_figures(page, NAME) == render(found)
+
+
+def test_a_library_that_does_not_install_or_run_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environments, "FOLDER", tmp_path)
+    absent = Library("absent", "onnx_runtime", (), "openvino-provider", python="/nowhere/python3")
+    with pytest.raises(Failed, match="not installed: /nowhere/python3 is missing"):
+        measure_alone(absent, tmp_path, 1, 0)
+    with pytest.raises(Failed, match="No module named benchmarks"):
+        measure_alone(Library("none", "none", ()), tmp_path, 1, 0)
+    with pytest.raises(Failed, match="this CPU"):
+        measure_alone(Library("bf16", "open_vino", (), missing=NO_BF16), tmp_path, 1, 0)
+
+
+def test_compiled_torch_is_one_of_them() -> None:
+    (f32, bf16) = (one for one in libraries() if one.package == "torch")
+    assert (f32.missing, f32.arguments[1], bf16.arguments[1]) == (None, "f32", "bf16")
+    assert CHECKPOINT.is_file()
+
+
+def test_the_figures_of_the_page_are_those_of_the_results() -> None:
+    assert read_figures(PAGE, NAME) == render(json.loads(RESULTS.read_text()))

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import environments
+from benchmarks.environments import NoEnvironment, install, packages_of
 from benchmarks.figures.page import read_figures, write_figures
-from benchmarks.peers import bench, environments
+from benchmarks.peers import bench
 from benchmarks.peers.contenders import contenders
-from benchmarks.peers.environments import NoEnvironment, install, packages_of
 from benchmarks.peers.generate import UNANSWERED, arrivals
 from benchmarks.peers.loads import INPUTS, Load
 from benchmarks.peers.measure import BOUND, LOOP
