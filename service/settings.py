@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -297,8 +296,7 @@ def load_engine_choice(device: Device, engine: str | None = None, precision: str
     Raises:
         SettingsFault: as ``load_settings``; settings that only a server has do not count.
     """
-    settings = _read(EngineSettings, {"device": device, "engine": engine, "precision": precision})
-    return replace(settings.engine_choice, ahead=False)
+    return _read(EngineSettings, {"device": device, "engine": engine, "precision": precision}).engine_choice
 
 
 def _read(kind: type[AnySettings], overrides: Mapping[str, object]) -> AnySettings:

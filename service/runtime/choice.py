@@ -37,17 +37,11 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """An engine and its precision.
-
-    Attributes:
-        cache: folder for compiled models; None for no cache.
-        ahead: networks for the usual sizes are compiled before a frame comes. It pays for a server, not for one frame.
-    """
+    """An engine and its precision; ``cache`` is a folder for compiled models, None for no cache."""
 
     engine: Engine = Engine.ONNXRUNTIME
     precision: Precision = Precision.F32
     cache: Path | None = None
-    ahead: bool = True
 
     def candidates(self, device: Device) -> Iterator["EngineChoice"]:
         """What to try, in this order, until a model answers its golden frame; always one at least."""

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -28,6 +27,7 @@ class Compiled:
     def __init__(self, model: ov.CompiledModel) -> None:
         self._model = model
         self._idle: deque[ov.InferRequest] = deque()
+        self._releases_late = False
 
     def run(self, frame: Frame) -> Frame:
         """One frame on all threads: intensities ``[1, 1, H, W]`` -> probabilities ``[1, 1, H, W]``.
@@ -38,7 +38,7 @@ class Compiled:
         run = self._begin(frame)
         run.request.infer({0: frame}, share_inputs=True)
         answer = self._end(run)
-        if frame.size > LARGE:
+        if frame.size > LARGE or self._releases_late:
             self.release()
         return answer
 
@@ -52,9 +52,12 @@ class Compiled:
         return [self._end(run) for run in runs]
 
     def release(self) -> None:
-        """Give back the memory of intermediate results, unless another thread runs the network now."""
-        with suppress(RuntimeError):
+        """Give back the memory of intermediate results; if another thread runs the network now, after its run."""
+        try:
             self._model.release_memory()
+            self._releases_late = False
+        except RuntimeError:
+            self._releases_late = True
 
     def _begin(self, frame: Frame) -> Run:
         """A run that will write into an array of its own."""

@@ -55,8 +55,6 @@ def open_model(path: Path, content: bytes, threads: int, choice: EngineChoice) -
         runs = OpenVinoRuns(compile_for, threads, check)
     except RuntimeError as error:
         raise ModelFault(f"OpenVINO cannot compile {path}: {error}") from error
-    if choice.ahead:
-        runs.prepare()
     at_once = threads if threads >= STREAMS_FROM else 1
     return Opened(runs, card, Engine.OPENVINO, OPENVINO, precision, BATCH_PIXELS_CPU, at_once, settle=settle)
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from service.runtime.openvino.compiled import Compiled, Frame
 from service.runtime.openvino.shapes import Shape, Shapes, in_background
 
-USUAL: Final = (Shape(256, 256), Shape(512, 640))  # compiled at once
 MANY: Final = 32  # shapes, after which the free-shape network is replaced: it keeps code and memory for each
 STREAMS_FROM: Final = 3  # threads; two threads run one frame as fast as two frames side by side
 
@@ -38,11 +37,6 @@ class OpenVinoRuns:
         self._free = compile(None)
         self._seen: set[Shape] = set()
         self._shapes = Shapes(self._make)
-
-    def prepare(self) -> None:
-        """Compile the usual shapes soon."""
-        for shape in USUAL:
-            self._shapes.prepare(shape)
 
     def run(self, intensities: Frames) -> Frames:
         """Intensities ``[N, 1, H, W]`` -> probabilities ``[N, 1, H, W]``, each frame by itself."""

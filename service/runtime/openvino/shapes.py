@@ -1,6 +1,7 @@
 """Networks compiled for one shape, made in a background thread. Until one is there, the free-shape network answers.
 
-A network for one shape runs faster, but it keeps memory for its pixels. So few are kept.
+A network for one shape runs faster, but it takes 20 MB, keeps memory for its pixels, and takes as long to compile as
+several runs. So few are kept, and none is compiled before its shape has come a few times.
 """
 
 import logging
@@ -69,13 +70,6 @@ class Shapes:
                 return kept.network
             self._count(shape)
         return None
-
-    def prepare(self, shape: Shape) -> None:
-        """Make the network for ``shape`` soon, if there is place for it."""
-        with self._lock:
-            if shape not in self._asked and self._makes_room(shape):
-                self._asked.add(shape)
-                in_background(lambda: self._keep(shape))
 
     def forget(self, shape: Shape) -> None:
         """Drop the network for ``shape``, if there is one."""

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 import pytest
 from numpy.typing import NDArray
 
@@ -14,7 +15,8 @@ from service.pretrained import DEFAULT
 from service.runtime import Device, Engine, EngineChoice, ModelFault, Precision, Runtime
 from service.runtime.cpus import has_bf16
 from service.runtime.openvino.compiled import Compiled
-from service.runtime.openvino.runs import MANY, USUAL, OpenVinoRuns
+from service.runtime.openvino.compiler import Compiler
+from service.runtime.openvino.runs import MANY, OpenVinoRuns
 from service.runtime.openvino.shapes import WORTH, Shape
 from service.simulation.scene import make_scene
 from tests.service.runtime.openvino.support import F32, open_runtime, shapes_of, wait_for
@@ -51,15 +53,6 @@ def test_a_shape_that_comes_often_gets_a_network_which_answers_alike(shipped: Ru
         shipped.probabilities(given)
     wait_for(shipped, shape)
     np.testing.assert_allclose(shipped.probabilities(given), reference.probabilities(given), atol=CLOSE)
-
-
-def test_the_usual_shapes_are_compiled_before_they_come(
-    brightness_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.runtime.openvino.runs.USUAL", USUAL)
-    runtime = open_runtime(brightness_model)
-    wait_for(runtime, Shape(256, 256))
-    wait_for(runtime, Shape(512, 640))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -143,7 +136,6 @@ from service.pretrained import DEFAULT
 from service.runtime import Device, Engine, EngineChoice, Precision, Runtime
 from service.runtime.openvino import runs
 runs.in_background = lambda step: None  # no thread begins without memory: it would end the process
-runs.USUAL = ()
 runtime = Runtime(DEFAULT, Device.CPU, 1, EngineChoice(Engine.OPENVINO, Precision.F32))
 runtime.check_golden()
 assert "openvino" in sys.modules and "onnxruntime" not in sys.modules
@@ -166,3 +158,31 @@ def test_in_a_process_of_its_own_it_reports_to_nobody_and_a_frame_without_memory
 
 def test_the_choice_of_the_reference_is_the_default() -> None:
     assert EngineChoice() == EngineChoice(Engine.ONNXRUNTIME, Precision.F32, None) != F32
+
+
+class Busy:
+    """A compiled network that another thread runs: its memory cannot be given back yet."""
+
+    def __init__(self, network: ov.CompiledModel) -> None:
+        self.network, self.is_busy, self.released = network, True, 0
+
+    def create_infer_request(self) -> ov.InferRequest:
+        return self.network.create_infer_request()
+
+    def release_memory(self) -> None:
+        if self.is_busy:
+            raise RuntimeError("the graph is busy")
+        self.released += 1
+
+
+def test_memory_that_a_run_of_another_thread_holds_is_given_back_after_it(brightness_model: Path) -> None:
+    compiler = Compiler(brightness_model, brightness_model.read_bytes(), 1)
+    busy = Busy(compiler.compile("f32", None, None)._model)
+    network, frame = Compiled(busy), np.zeros((1, 1, 8, 16), np.float32)
+    network.run(frame)
+    network.release()
+    assert busy.released == 0
+    busy.is_busy = False
+    network.run(frame)
+    network.run(frame)
+    assert busy.released == 1
