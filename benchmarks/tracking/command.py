@@ -14,7 +14,7 @@ from service.models.repository import load_detector
 from service.pretrained import DEFAULT
 from service.runtime import Device
 from service.simulation.scenario import ScenarioName
-from service.tracking import Tracker
+from service.tracking.tracker import Tracker
 
 LIBRARIES = {"norfair": "norfair", "bytetrack": "trackers", "ocsort": "trackers", "stonesoup": "stonesoup"}
 HEADER = (

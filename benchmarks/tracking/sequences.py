@@ -9,7 +9,7 @@ from service.frames.frame import make_frame
 from service.simulation.scenario import SCENARIOS, ScenarioName
 from service.simulation.scene import Truth
 from service.simulation.sequence import make_sequence
-from service.tracking import CameraMotion, Shift
+from service.tracking.camera import CameraMotion, Shift
 
 Found = tuple[Target, ...]
 

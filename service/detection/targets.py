@@ -7,12 +7,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from service.detection.components import label_components
 from service.frames import Celsius
 from service.runtime.card import Calibration
 
-EIGHT_CONNECTED: Final = np.ones((3, 3), np.int8)
 MARGIN: Final = 20  # pixels around the box of a target that are its background (Gao et al., IEEE TIP 22(12), 2013)
 MOST_AROUND: Final = 1 << 13  # pixels that are read around one target; of a larger area, every n-th row and column
 
@@ -168,7 +167,7 @@ def _components(above: NDArray[np.bool_], probabilities: NDArray[np.float32]) ->
     rows, columns = (_lines(np.asarray(above.any(axis=axis))) for axis in (1, 0))
     if not rows.size:
         return None
-    labels, number = ndimage.label(above[np.ix_(rows, columns)], EIGHT_CONNECTED)
+    labels, number = label_components(above[np.ix_(rows, columns)])
     y, x = np.nonzero(labels)
     return _Components(probabilities, rows[y], columns[x], labels[y, x] - 1, number)
 

@@ -9,7 +9,7 @@ M_MMAP_THRESHOLD: Final = -3
 M_ARENA_MAX: Final = -8
 ARENAS: Final = 2  # by default glibc makes one for nearly every thread, and each keeps freed blocks of its own
 LARGE: Final = 2 << 20  # bytes; arrays of an ordinary frame are smaller, and new pages for each would cost 1 ms a frame
-KEPT: Final = 16 << 20  # bytes of free memory that an arena keeps at its end, for the next frame
+KEPT: Final = 8 << 20  # bytes of free memory that an arena keeps at its end, for the next frame
 
 
 def return_large_blocks() -> None:

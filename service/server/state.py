@@ -96,6 +96,7 @@ class ServerState:
         if self.phase is Phase.STARTING:
             self.phase = Phase.READY
             logger.info("ready")
+            await self._in_thread(return_free_pages)  # of what loading needed
 
     async def watch_device(self) -> None:
         """Notice a device that hangs. A task of its own, because a reload waits for the device."""

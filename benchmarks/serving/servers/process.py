@@ -24,6 +24,13 @@ def resident_mb(pid: int) -> float:
     return _status_mb(pid, "VmRSS")
 
 
+def proportional_mb(pid: int) -> float:
+    """Resident memory, MB of 10^6 bytes; of a page that several processes share, each has its part (PSS)."""
+    match = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    assert match is not None
+    return int(match[1]) * 1024 / 1e6
+
+
 def most_resident_mb(pid: int) -> float:
     """Peak of the resident memory, MB of 10^6 bytes."""
     return _status_mb(pid, "VmHWM")

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from service.api.detect.query import DetectQuery, describe_parameters
 from service.detection.description import MaskEncoding
-from service.tracking import TrackSettings, parse_confirmation
+from service.tracking.settings import TrackSettings, parse_confirmation
 
 
 class StreamQuery(DetectQuery):

@@ -29,7 +29,7 @@ from service.extras import how_to_install
 from service.frames import Frame, RawLayout, Reading
 from service.models.repository import load_detector
 from service.runtime import ModelFault
-from service.tracking import TrackSettings
+from service.tracking.settings import TrackSettings
 
 EPILOG: Final = "Example: rrcanet detect frames/ --format csv --out results"
 FORMATS: Final = click.Choice([one.value for one in Format])

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 
 from service.commands.detect.writers import Result, Writer
 from service.errors import ServiceError
-from service.tracking import STILL, CameraMotion, Shift, Track, Tracker, TrackSettings
+from service.tracking.camera import STILL, CameraMotion, Shift
+from service.tracking.settings import TrackSettings
+from service.tracking.track import Track
+from service.tracking.tracker import Tracker
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from service.commands.detect.video.address import is_stream
-from service.tracking import parse_confirmation
+from service.tracking.settings import parse_confirmation
 
 
 class SourceType(click.Path):

@@ -6,7 +6,7 @@ import pytest
 from service.simulation.scenario import SCENARIOS, ScenarioName
 from service.simulation.scene import compose, draw_target
 from service.simulation.sequence import make_sequence
-from service.tracking import STILL, CameraMotion
+from service.tracking.camera import STILL, CameraMotion
 
 
 @pytest.mark.parametrize(("background", "most"), [("clouds", 0.15), ("clutter", 0.4), ("sea", 0.15)])

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from service.detection.targets import Box, Peak, Point, Target
-from service.tracking import Shift, Tracker, TrackSettings, attach_tracks, parse_confirmation
-from service.tracking.tracker import MOST_TARGETS
+from service.tracking.camera import Shift
+from service.tracking.settings import TrackSettings, parse_confirmation
+from service.tracking.track import attach_tracks
+from service.tracking.tracker import MOST_TARGETS, Tracker
 
 
 def at(*places: tuple[float, float]) -> list[Target]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from service.api.adapters.label_studio.label_config import BRUSH, Control
 from service.api.adapters.label_studio.run_lengths import encode_mask
+from service.detection.components import label_components
 from service.detection.detector import Detection, Detector
-from service.detection.targets import EIGHT_CONNECTED, Target
+from service.detection.targets import Target
 
 
 def version_of(detector: Detector) -> str:
@@ -68,6 +68,6 @@ def _mask_of(detection: Detection, target: Target) -> NDArray[np.bool_]:
     alone = np.zeros_like(detection.found.mask)
     box = target.bbox
     window = np.s_[box.y : box.y + box.height, box.x : box.x + box.width]
-    labels, _ = ndimage.label(detection.found.mask[window], EIGHT_CONNECTED)
+    labels, _ = label_components(detection.found.mask[window])
     alone[window] = labels == labels[target.peak.y - box.y, target.peak.x - box.x]
     return alone

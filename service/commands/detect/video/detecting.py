@@ -22,7 +22,7 @@ from service.commands.progress import progress
 from service.detection.detector import Detector
 from service.detection.options import Options
 from service.errors import ServiceError
-from service.tracking import STILL, CameraMotion
+from service.tracking.camera import STILL, CameraMotion
 
 StopStream = Callable[[], None]
 

@@ -13,7 +13,7 @@ from service.commands.detect.video.read_ahead import AHEAD, ReadAhead
 from service.detection.detector import Detector, Prepared
 from service.errors import ServiceError
 from service.runtime.cpus import available_cpus
-from service.tracking import Shift
+from service.tracking.camera import Shift
 
 TOGETHER: Final = min(AHEAD, available_cpus())  # frames; with one thread a frame, threads do not wait for each other
 

@@ -6,13 +6,13 @@ from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from rrcanet.masks.run_lengths import encode_run_lengths
 from service.commands.detect.coco_images import CATEGORY, ImageId, ImageIds
 from service.commands.detect.sources import Source, find_twins
 from service.commands.detect.writers.result import Result, Writer
-from service.detection.targets import EIGHT_CONNECTED, Target
+from service.detection.components import label_components
+from service.detection.targets import Target
 
 
 class CocoWriter(Writer):
@@ -42,7 +42,7 @@ class CocoWriter(Writer):
             raise ValueError(f"{self._frames[image_id]} and {result.frame} would have the same image_id")
         self._frames[image_id] = result.frame
         mask = result.detection.found.mask
-        labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
+        labels, _ = label_components(mask)
         targets = result.detection.found.targets
         for target, track in zip(targets, result.tracks or (None,) * len(targets), strict=True):
             entry = {

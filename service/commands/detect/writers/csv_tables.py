@@ -6,7 +6,7 @@ from typing import Final, TextIO
 from service.commands.detect.writers.result import Result, Writer
 from service.detection.description import describe_signal
 from service.errors import ServiceError
-from service.tracking import Track
+from service.tracking.track import Track
 
 COLUMNS: Final = (
     "name", "page", "id", "confidence", "centroid_x", "centroid_y", "x", "y", "width", "height", "area",

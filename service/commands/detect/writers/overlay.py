@@ -14,7 +14,7 @@ from service.commands.detect.files import InputFiles
 from service.commands.detect.sources import stem_of
 from service.commands.detect.whole_file import partial_of, take_name, write_whole
 from service.commands.detect.writers.result import Result, Writer
-from service.tracking import Track
+from service.tracking.track import Track
 
 PLAIN, CONFIRMED, TENTATIVE, STATIC = "#ffd43b", "#69db7c", "#ffd43b", "#74c0fc"
 USUAL_RATE: Final = 25  # frames a second, where times do not say

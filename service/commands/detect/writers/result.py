@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from service.commands.detect.sources import stem_of
 from service.detection.detector import Detection
 from service.errors import ServiceError
-from service.tracking import Shift, Track
+from service.tracking.camera import Shift
+from service.tracking.track import Track
 
 
 @dataclass(frozen=True, slots=True)

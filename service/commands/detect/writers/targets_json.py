@@ -6,7 +6,7 @@ from typing import Any, TextIO
 from service.commands.detect.writers.result import Result, Writer
 from service.detection.description import MaskEncoding, describe_detection, describe_fault
 from service.errors import ServiceError
-from service.tracking import attach_tracks
+from service.tracking.track import attach_tracks
 
 
 class JsonWriter(Writer):

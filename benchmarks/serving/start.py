@@ -1,0 +1,101 @@
+"""How soon a server gives its first answer, and how much memory it holds, on each engine.
+
+python -m benchmarks.serving.start --other ~/old-checkout --json benchmarks/results/serving-start.json
+
+With ``--other``, servers of another checkout are started too, in turns. OpenVINO finds its compiled networks in the
+cache from the second start on, so its first start is not counted.
+"""
+
+import time
+from contextlib import chdir
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import numpy as np
+import uvloop
+
+from benchmarks.serving.clients.requests import detect
+from benchmarks.serving.measurements.beyond import ask_in_turn
+from benchmarks.serving.report import json_option, keep, median, show
+from benchmarks.serving.servers.cores import pinned, share_out
+from benchmarks.serving.servers.process import cpu_seconds, proportional_mb
+from benchmarks.serving.servers.start import serve
+from service.runtime.choice import Engine
+from service.simulation.scene import make_scene
+from tests.support import frames
+
+OWN: Final = Path(__file__).resolve().parents[2]
+SHALLOW: Final = make_scene(0, 256, 256).counts(8).astype(np.uint8)
+DEEP: Final = make_scene(0, 512, 640).counts(14).astype(np.uint16)
+SMALL: Final = detect("256x256", frames.png(SHALLOW), "image/png", "mask=png")
+LARGE: Final = detect("640x512", frames.png(DEEP), "image/png", "mask=png")
+SETTLES_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """One start. Seconds from the start of the process; memory is the proportional set size (PSS), MB of 10^6 bytes."""
+
+    first_answer_s: float
+    cpu_s: float
+    start_mb: float
+    small_mb: float
+    large_mb: float
+
+
+COLUMNS: Final = {
+    "first_answer_s": "s to the first answer",
+    "cpu_s": "CPU s until then",
+    "start_mb": "MB at the start",
+    "small_mb": "MB after frames of 256x256",
+    "large_mb": "MB after frames of 640x512",
+}
+
+
+def start(checkout: Path, engine: Engine, requests: int) -> Started:
+    """Start a server on one core, ask it, and stop it."""
+    server_cores, own_cores = share_out()
+    with pinned(own_cores), chdir(checkout):
+        began = time.monotonic()
+        with serve(server_cores, engine=engine.value) as served:
+            pid = served.process.pid
+            uvloop.run(ask_in_turn(served.address, [SMALL], 1))
+            first_answer_s, cpu_s = time.monotonic() - began, cpu_seconds(pid)
+            time.sleep(SETTLES_S)
+            memory = [proportional_mb(pid)]
+            for request in (SMALL, LARGE):
+                uvloop.run(ask_in_turn(served.address, [request], requests))
+                time.sleep(SETTLES_S)
+                memory.append(proportional_mb(pid))
+            return Started(first_answer_s, cpu_s, *memory)
+
+
+@click.command()
+@click.option("--other", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another checkout.")
+@click.option("--starts", default=5, show_default=True, help="Of each server.")
+@click.option("--requests", default=20, show_default=True, help="Of each size.")
+@json_option
+def main(other: Path | None, starts: int, requests: int, json_file: Path | None) -> None:
+    """Start servers in turns, and print the medians."""
+    checkouts = {"this": OWN} if other is None else {"other": other.resolve(), "this": OWN}
+    engines = (Engine.ONNXRUNTIME, Engine.OPENVINO)
+    kinds = [(which, engine) for engine in engines for which in checkouts]
+    for checkout in checkouts.values():
+        start(checkout, Engine.OPENVINO, requests)
+    taken: dict[tuple[str, Engine], list[Started]] = {kind: [] for kind in kinds}
+    for _ in range(starts):
+        for which, engine in kinds:
+            taken[which, engine].append(start(checkouts[which], engine, requests))
+    rows: list[list[Any]] = [
+        [f"{engine}, {which}", *(median([getattr(one, name) for one in taken[which, engine]]) for name in COLUMNS)]
+        for which, engine in kinds
+    ]
+    show(("engine, checkout", *COLUMNS.values()), rows)
+    results = {f"{engine}, {which}": [asdict(one) for one in taken[which, engine]] for which, engine in kinds}
+    keep(json_file, {"starts": starts, "requests": requests}, results)
+
+
+if __name__ == "__main__":
+    main()
