@@ -161,22 +161,24 @@ def confidence_of(score: NDArray[np.float64] | float, calibration: Calibration) 
 def _components(above: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> "_Components | None":
     """The 8-connected components of the pixels above the threshold; None if there is no such pixel.
 
-    Targets are small and few, so most rows and columns hold nothing. Of those that lie side by side, one is enough to
-    keep components apart; the others are left out of the search.
+    Targets are small and few, so most rows and columns hold nothing, and are left out of the search.
     """
-    rows, columns = (_lines(np.asarray(above.any(axis=axis))) for axis in (1, 0))
-    if not rows.size:
+    pixels = np.flatnonzero(above)
+    if not pixels.size:
         return None
-    labels, number = label_components(above[np.ix_(rows, columns)])
-    y, x = np.nonzero(labels)
-    return _Components(probabilities, rows[y], columns[x], labels[y, x] - 1, number)
+    y, x = np.divmod(pixels, above.shape[1])
+    row, column = _squeezed(y, above.shape[0]), _squeezed(x, above.shape[1])
+    small = np.zeros((row[-1] + 1, column.max() + 1), np.bool_)
+    small[row, column] = True
+    labels, number = label_components(small)
+    return _Components(probabilities, y, x, labels[row, column] - 1, number)
 
 
-def _lines(is_used: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """The lines that hold something, and the line behind each of them."""
-    needed = is_used.copy()
-    needed[1:] |= is_used[:-1]
-    return np.flatnonzero(needed)
+def _squeezed(lines: NDArray[np.intp], number: int) -> NDArray[np.intp]:
+    """The same rows or columns where of empty ones that lie side by side, one is left: it keeps components apart."""
+    stays = np.zeros(number + 1, np.bool_)
+    stays[lines] = stays[lines + 1] = True
+    return np.cumsum(stays)[lines] - 1
 
 
 class _Components:

@@ -1,6 +1,6 @@
 """CPU time of every step of one frame of 640x512 pixels in 16 bits, beside the network.
 
-python -m benchmarks.serving.frame --other ~/old-checkout --json benchmarks/results/serving-frame.json
+python -m benchmarks.frame --other ~/old-checkout --json benchmarks/results/frame.json
 
 The steps are measured one by one in a thread of a small process, which allocates memory as the service does. Their sum
 is measured a second time in a server that answers requests, where the network empties the caches between two frames.
@@ -31,7 +31,7 @@ from benchmarks.serving.servers.start import serve
 from service.simulation.scene import make_scene
 from tests.support import frames
 
-OWN: Final = Path(__file__).resolve().parents[2]
+OWN: Final = Path(__file__).resolve().parents[1]
 COUNTS: Final = make_scene(0, 512, 640).counts(14).astype(np.uint16)
 PNG, TIFF, ROWS = "16-bit PNG", "16-bit TIFF", "raw rows, u16le"
 BODIES: Final = {
