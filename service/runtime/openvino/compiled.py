@@ -22,10 +22,15 @@ class Run(NamedTuple):
 
 
 class Compiled:
-    """A compiled network. Threads may call it at the same time: each run takes an infer request of its own."""
+    """A compiled network. Threads may call it at the same time: each run takes an infer request of its own.
+
+    Attributes:
+        failed: a run has failed.
+    """
 
     def __init__(self, model: ov.CompiledModel) -> None:
         self._model = model
+        self.failed = False
         self._idle: deque[ov.InferRequest] = deque()
         self._releases_late = False
 

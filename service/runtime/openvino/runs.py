@@ -61,13 +61,19 @@ class OpenVinoRuns:
         return self._guarded(network, shape, lambda one: one.run_side_by_side(frames))
 
     def _guarded(self, network: Compiled, shape: Shape, run: Callable[[Compiled], Answer]) -> Answer:
-        """A network that found no memory once answers nothing any more: it is replaced."""
+        """A network that found no memory once answers nothing any more: it is replaced.
+
+        Until then its runs fail for reasons of their own, for example that two shapes differ.
+        """
         try:
             return run(network)
-        except Exception:
+        except Exception as fault:
+            failed_before, network.failed = network.failed, True
             self._shapes.forget(shape)
             if network is self._free:
                 in_background(self._renew)
+            if failed_before:
+                raise MemoryError(f"the network is being replaced: {fault}") from fault
             raise
 
     def _free_for(self, shape: Shape) -> Compiled:

@@ -14,6 +14,7 @@ from service.errors import ServiceError
 from service.pretrained import DEFAULT
 from service.runtime import Device, Engine, EngineChoice, ModelFault, Precision, Runtime
 from service.runtime.cpus import has_bf16
+from service.runtime.openvino import runs
 from service.runtime.openvino.compiled import Compiled
 from service.runtime.openvino.compiler import Compiler
 from service.runtime.openvino.runs import MANY, OpenVinoRuns
@@ -103,8 +104,22 @@ def test_a_network_that_fails_is_replaced(brightness_model: Path, monkeypatch: p
     np.testing.assert_allclose(runtime.probabilities(given), given / 255, atol=1e-6)
 
 
+def test_until_then_all_that_it_says_means_no_memory(brightness_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime, given = open_runtime(brightness_model), np.ones((1, 1, 8, 24), np.float32)
+    monkeypatch.setattr(runs, "in_background", lambda _: None)
+    monkeypatch.setattr(Compiled, "run", _differ)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        runtime.probabilities(given)
+    with pytest.raises(ServiceError, match="no memory for 1 frame"):
+        runtime.probabilities(given)
+
+
 def _fail(*_: object) -> None:
     raise MemoryError
+
+
+def _differ(*_: object) -> None:
+    raise RuntimeError("shapes differ")
 
 
 def test_files_that_cannot_be_served_are_refused(tmp_path: Path) -> None:
