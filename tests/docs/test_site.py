@@ -96,8 +96,9 @@ def test_the_search_finds_a_setting_and_asks_no_other_host(browser: Browser, add
     requested: list[str] = []
     page = browser.new_page()
     page.on("request", lambda request: requested.append(request.url))
-    page.goto(f"{address}/index.html")
-    page.locator("input.md-search__input").fill("RRCANET_CANARY")
+    page.set_default_timeout(60_000)
+    page.goto(f"{address}/index.html", wait_until="networkidle")  # the search reads its index after the page's load
+    page.locator("input.md-search__input").press_sequentially("RRCANET_CANARY")
     page.locator(".md-search-result__link").first.wait_for()
     links = page.locator(".md-search-result__link").evaluate_all("found => found.map(link => link.href)")
     page.close()
