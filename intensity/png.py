@@ -157,12 +157,18 @@ def _png_of(beginning: bytes, rows: memoryview) -> bytes:
     """A PNG whose pixels are stored, in one chunk."""
     import imagecodecs
 
-    parts: list[bytes | memoryview] = [b"IDAT" + ZLIB_HEADER]
+    opening = b"IDAT" + ZLIB_HEADER
+    parts: list[bytes | memoryview] = [opening]
+    adler, crc = 1, imagecodecs.deflate_crc32(opening)
     for at in range(0, len(rows), LONGEST_BLOCK):
         block = rows[at : at + LONGEST_BLOCK]
         is_last = at + LONGEST_BLOCK >= len(rows)
-        parts += [struct.pack("<BHH", is_last, len(block), len(block) ^ 0xFFFF), block]
-    parts.append(imagecodecs.deflate_adler32(rows.tobytes()).to_bytes(4, "big"))
-    content = b"".join(parts)
-    checksum = imagecodecs.deflate_crc32(content)
-    return b"".join([beginning, (len(content) - 4).to_bytes(4, "big"), content, checksum.to_bytes(4, "big")])
+        head = struct.pack("<BHH", is_last, len(block), len(block) ^ 0xFFFF)
+        parts += [head, block]
+        pixels = bytes(block)
+        adler = imagecodecs.deflate_adler32(pixels, adler)
+        crc = imagecodecs.deflate_crc32(pixels, imagecodecs.deflate_crc32(head, crc))
+    end = adler.to_bytes(4, "big")
+    length = sum(map(len, parts)) - len(b"IDAT") + len(end)
+    crc = imagecodecs.deflate_crc32(end, crc)
+    return b"".join([beginning, length.to_bytes(4, "big"), *parts, end, crc.to_bytes(4, "big")])

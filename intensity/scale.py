@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 FULL_SCALE: Final = 255.0
 TAIL: Final = 1e-3  # share of pixels at either end that may be hot, dead or a target
-SAMPLE: Final = 4_096  # about how many counts tell where the ends of the bulk are
-SPARE: Final = 8  # so many times as many counts are sorted as are skipped
+SAMPLE: Final = 4_096  # size of the sample that locates the ends of the bulk
+SPARE: Final = 8  # counts sorted for each count that is skipped
 FENCE: Final = 2.0  # counts up to so many spans of the bulk beyond its ends still map linearly
 
 

@@ -1,9 +1,10 @@
 """Numbers the 8-connected components of a mask, with the compiled part of SciPy's ``ndimage.label`` alone.
 
 ``scipy.ndimage`` imports much of SciPy: 0.15 s and 17 MB in every process that serves. The compiled function is
-private. Where it is not found as it is known here, the public one is used.
+private. If it is missing or behaves differently, the public one is used.
 """
 
+import logging
 from collections.abc import Callable
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
@@ -17,6 +18,7 @@ EIGHT_CONNECTED: Final = np.ones((3, 3), np.bool_)
 MODULE: Final = "_ni_label"
 KNOWN: Final = np.array([[1, 0, 0, 0], [0, 1, 0, 1]], np.bool_)
 
+logger = logging.getLogger(__name__)
 Labels = NDArray[np.int32]
 Label = Callable[[NDArray[np.bool_]], tuple[Labels, int]]
 
@@ -31,9 +33,11 @@ def find_label() -> Label:
     try:
         compiled = _compiled()
         labels, number = compiled(KNOWN)
-    except Exception:  # another SciPy, whatever is different there
-        return _public()
-    return compiled if number == 2 and np.array_equal(labels, KNOWN * np.array([1, 1, 2, 2])) else _public()
+    except Exception as fault:  # another SciPy, whatever is different there
+        return _public(repr(fault))
+    if number == 2 and np.array_equal(labels, KNOWN * np.array([1, 1, 2, 2])):
+        return compiled
+    return _public("its labels are different")
 
 
 def _compiled() -> Label:
@@ -53,7 +57,8 @@ def _compiled() -> Label:
     return label
 
 
-def _public() -> Label:
+def _public(reason: str) -> Label:
+    logger.info("scipy.ndimage is imported whole: %s", reason)
     from scipy import ndimage
 
     return lambda mask: ndimage.label(mask, EIGHT_CONNECTED)

@@ -19,8 +19,8 @@ END: Final = b"\x03\x00"  # an empty last block
 EFFORT: Final = 1  # a higher level costs time and saves little
 NEAR: Final = 16  # rows; shorter gaps are compressed with the rows around them, which makes the file smaller
 MOST_BANDS: Final = 16
-WINDOW: Final = 12  # 4 KB, which are several rows; larger tables would cost more than they save
-LITTLE: Final = 5  # memory
+WINDOW_BITS: Final = 12  # 4 KB, which are several rows; larger tables would cost more than they save
+MEM_LEVEL: Final = 5  # of zlib
 ADLER: Final = 65_521  # RFC 1950
 
 
@@ -36,7 +36,7 @@ def _compress(levels: NDArray[Any]) -> bytes:
     bands = _bands(np.flatnonzero(levels.any(axis=1)))
     if len(bands) > MOST_BANDS:
         return zlib.compress(_rows(levels), EFFORT)
-    compressor = zlib.compressobj(EFFORT, wbits=-WINDOW, memLevel=LITTLE)
+    compressor = zlib.compressobj(EFFORT, wbits=-WINDOW_BITS, memLevel=MEM_LEVEL)
     parts, checksum, done = [ZLIB_HEADER], 1, 0
     for start, stop in [*bands, (len(levels), len(levels))]:
         zeros = (start - done) * (1 + levels.shape[1] * levels.itemsize)

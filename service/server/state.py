@@ -96,7 +96,7 @@ class ServerState:
         if self.phase is Phase.STARTING:
             self.phase = Phase.READY
             logger.info("ready")
-            await self._in_thread(return_free_pages)  # of what loading needed
+            asyncio.get_running_loop().call_soon(self._return_memory)  # of what loading needed
 
     async def watch_device(self) -> None:
         """Notice a device that hangs. A task of its own, because a reload waits for the device."""
@@ -213,8 +213,10 @@ class ServerState:
 
     def _return_memory_later(self) -> None:
         """Once every request that uses the old models is over."""
-        loop = asyncio.get_running_loop()
-        loop.call_later(self.settings.request_timeout_s, loop.run_in_executor, None, return_free_pages)
+        asyncio.get_running_loop().call_later(self.settings.request_timeout_s, self._return_memory)
+
+    def _return_memory(self) -> None:
+        asyncio.get_running_loop().run_in_executor(None, return_free_pages)
 
     async def _in_thread(self, step: Callable[P, A], *arguments: P.args, **options: P.kwargs) -> A:
         """A step of a background task. The thread goes on even when the task is cancelled."""

@@ -63,14 +63,14 @@ class OpenVinoRuns:
     def _guarded(self, network: Compiled, shape: Shape, run: Callable[[Compiled], Answer]) -> Answer:
         """A network that found no memory once answers nothing any more: it is replaced.
 
-        Until then its runs fail for reasons of their own, for example that two shapes differ.
+        Until it is replaced, its errors say nothing about the request, for example that two shapes differ.
         """
         try:
             return run(network)
         except Exception as fault:
             failed_before, network.failed = network.failed, True
             self._shapes.forget(shape)
-            if network is self._free:
+            if network is self._free and not failed_before:
                 in_background(self._renew)
             if failed_before:
                 raise MemoryError(f"the network is being replaced: {fault}") from fault
@@ -89,6 +89,7 @@ class OpenVinoRuns:
             self._free = self._compile(None)
         except Exception as fault:  # the old one goes on
             logger.warning("the free-shape network cannot be compiled again: %s", fault)
+            self._free.failed = False  # its next fault is reported as it is, and tries this again
 
     def _make(self, shape: Shape) -> Compiled:
         network = self._compile(shape)

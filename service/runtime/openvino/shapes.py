@@ -60,6 +60,7 @@ class Shapes:
         self._asked: set[Shape] = set()  # those that are being made, and those that cannot be
         self._seen: Counter[Shape] = Counter()
         self._run = 0
+        in_background(lambda: None)  # the thread begins now: under load there may be no memory for it
 
     def find(self, shape: Shape) -> Compiled | None:
         """The network for ``shape``. If there is none, it will be made once it is worth it."""
@@ -111,7 +112,10 @@ class Shapes:
 
 def in_background(step: Callable[[], object]) -> None:
     """Run ``step`` in the thread that compiles for all models; not at all if the process ends before."""
-    _thread().submit(lambda: step() if threading.main_thread().is_alive() else None)
+    try:
+        _thread().submit(lambda: step() if threading.main_thread().is_alive() else None)
+    except RuntimeError as fault:  # there is no memory for the thread; the step stays in its queue
+        logger.warning("networks are compiled later: %s", fault)
 
 
 def settle() -> None:

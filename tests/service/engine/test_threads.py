@@ -1,8 +1,7 @@
 """The threads of requests where the system gives no further thread."""
 
 import threading
-from collections.abc import Callable
-from threading import Event, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
 
@@ -13,16 +12,15 @@ def no_thread(_: object) -> None:
     raise RuntimeError("can't start new thread")
 
 
-@pytest.fixture
-def exhaust(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    return lambda: monkeypatch.setattr(Thread, "start", no_thread)
+def exhaust(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Thread, "start", no_thread)
 
 
-def test_tasks_wait_for_the_threads_that_there_are(exhaust: Callable[[], None]) -> None:
+def test_tasks_wait_for_the_threads_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     with Threads(3) as threads:
         go = Event()
         first = threads.submit(go.wait, 10)
-        exhaust()
+        exhaust(monkeypatch)
         others = [threads.submit(threading.get_ident) for _ in range(3)]
         assert not any(one.done() for one in others)
         go.set()
@@ -30,7 +28,21 @@ def test_tasks_wait_for_the_threads_that_there_are(exhaust: Callable[[], None]) 
         assert len({one.result(10) for one in others}) == 1
 
 
-def test_without_any_thread_memory_is_what_lacks(exhaust: Callable[[], None]) -> None:
-    exhaust()
+def test_after_a_shortage_tasks_have_threads_of_their_own_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Threads(3) as threads:
+        with monkeypatch.context() as shortage:
+            go = Event()
+            first = threads.submit(go.wait, 10)
+            exhaust(shortage)
+            others = [threads.submit(int) for _ in range(6)]
+            go.set()
+            assert first.result(10)
+            assert [one.result(10) for one in others] == [0] * 6
+        together = Barrier(3)
+        assert sorted(one.result(10) for one in [threads.submit(together.wait, 10) for _ in range(3)]) == [0, 1, 2]
+
+
+def test_a_submit_without_any_thread_raises_a_memory_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    exhaust(monkeypatch)
     with Threads(3) as threads, pytest.raises(MemoryError, match="can't start new thread"):
         threads.submit(int)
