@@ -41,8 +41,8 @@ def main(
     pictures: Path,
 ) -> None:
     """Measure every axis in each round, on a server with one core, and print how the costs grow."""
-    if page is not None and json_file is None:
-        raise click.UsageError("--page needs --json")
+    if page is not None and (json_file is None or only or steps is not None):
+        raise click.UsageError("--page needs --json, and every axis with all its steps")
     chosen = [replace(axis, steps=axis.steps[:steps]) for axis in AXES if not only or axis.name in only]
     found: dict[str, list[list[Cost]]] = {axis.name: [] for axis in chosen}
     server_cores, own_cores = share_out()

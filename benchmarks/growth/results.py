@@ -28,7 +28,7 @@ class Growth:
         return [median(map(figure, costs)) for costs in zip(*self.rounds, strict=True)]
 
     def as_json(self) -> dict[str, Any]:
-        """As ``read`` takes it."""
+        """As ``read_growths`` takes it."""
         return {"steps": list(self.steps), "rounds": [[asdict(cost) for cost in costs] for costs in self.rounds]}
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from benchmarks.figures.page import read_figures
 from benchmarks.growth.axes import AXES
-from benchmarks.growth.command import NAME, main
+from benchmarks.growth.command import NAME, main, report
 from benchmarks.growth.measure import Cost
 from benchmarks.growth.report import costs, exponents, render
 from benchmarks.growth.results import Growth, read_growths
@@ -41,27 +41,28 @@ def test_figures_are_medians_over_the_rounds() -> None:
     )
 
 
-def test_the_command_measures_a_server_and_writes_figures_and_pictures(tmp_path: Path) -> None:
+def test_the_command_measures_a_server_and_its_figures_become_a_page_with_pictures(tmp_path: Path) -> None:
     figures, page = tmp_path / "growth.json", tmp_path / "growth.md"
     page.write_text(PAGE.read_text())
     only = ["--only", "connections", "--steps", "2", "--rounds", "1", "--seconds", "0.05"]
-    files = ["--json", str(figures), "--page", str(page), "--pictures", str(tmp_path)]
-    ran = CliRunner().invoke(main, [*only, *files], catch_exceptions=False)
+    ran = CliRunner().invoke(main, [*only, "--json", str(figures)], catch_exceptions=False)
     assert ran.exit_code == 0, ran.output
     written = json.loads(figures.read_text())["axes"]["connections"]
     assert written["steps"] == [1, 4]
     (costs_of_steps,) = written["rounds"]
     assert all(cost["cpu_ms"] > 0 and cost["wall_ms"] > 0 and cost["peak_mb"] > 50 for cost in costs_of_steps)
+    report(figures, page, tmp_path)
     assert read_figures(page, NAME) == render(*read_growths(figures), ".")
     assert page.read_text().partition("## Figures")[0] == PAGE.read_text().partition("## Figures")[0]
     assert [file.name for file in tmp_path.glob("*.svg")] == ["growth-connections.svg"]
     assert "| connections | " in ran.output
 
 
-def test_a_picture_needs_the_figures() -> None:
-    ran = CliRunner().invoke(main, ["--page", str(PAGE)])
+@pytest.mark.parametrize("given", [[], ["--json", "a.json", "--only", "models"], ["--json", "a.json", "--steps", "1"]])
+def test_a_page_is_not_written_with_a_part_of_the_figures(given: list[str], tmp_path: Path) -> None:
+    ran = CliRunner().invoke(main, [*given, "--page", str(tmp_path / "growth.md")])
     assert ran.exit_code == 2
-    assert "--page needs --json" in ran.output
+    assert "--page needs --json, and every axis with all its steps" in ran.output
 
 
 def test_the_figures_of_the_page_are_those_of_the_results() -> None:
