@@ -31,7 +31,7 @@ from benchmarks.cpu.libraries import (
 from benchmarks.figures.page import write_figures
 from benchmarks.serving.servers.cores import share_out
 from benchmarks.serving.servers.process import cpu_seconds, resident_mb, settle
-from benchmarks.serving.servers.start import Served, serve
+from benchmarks.serving.servers.start import Served, StartFault, serve
 from export.bench.report import describe_machine
 from export.report.table import Table
 from service.runtime.cpus import has_bf16
@@ -88,6 +88,8 @@ def _cpu_ms(process: int, client: httpx.Client, height: int, width: int, runs: i
 @click.option("--page", type=click.Path(dir_okay=False, path_type=Path), help="Write the tables into this page.")
 def main(rounds: int, runs: int, only: tuple[str, ...], json_file: Path | None, page: Path | None) -> None:
     """Print the medians of all rounds: of servers, and of the network alone."""
+    if page is not None and only:
+        raise click.UsageError("--page needs every engine: leave out --only")
     engines = _chosen({name: one for name, one in ENGINES.items() if has_bf16() or "bf16" not in name}, only)
     alone = _chosen({one.name: one for one in libraries()}, only)
     missing: dict[str, str] = {}
@@ -138,10 +140,16 @@ def _rounds(
                 continue
             try:
                 found.setdefault(name, []).append(step(contender))
-            except Failed as fault:
-                missing[name] = str(fault)
+            except (Failed, StartFault, httpx.HTTPError) as fault:
+                missing[name] = _reason(fault)
             click.echo(f"{name}: {missing.get(name) or found[name][-1]}", err=True)
     return {name: rows for name, rows in found.items() if rows}
+
+
+def _reason(fault: Exception) -> str:
+    """One line: of a log the last one; of a refusal the first one, for the last one is a link."""
+    lines = str(fault).strip().splitlines() or [type(fault).__name__]
+    return lines[0] if isinstance(fault, httpx.HTTPError) else lines[-1]
 
 
 def table(head: str, found: Figures) -> Table:

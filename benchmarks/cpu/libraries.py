@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.cpu.programs.onnx_runtime import PLUGIN
 from benchmarks.cpu.programs.timing import ANSWERS
-from benchmarks.environments import NoEnvironment, install, python_of
+from benchmarks.environments import NoEnvironment, install, packages_of, python_of
 from service.pretrained import DEFAULT
 from service.runtime import CPU
 from service.runtime.cpus import has_bf16
@@ -30,6 +30,7 @@ PROVIDER: Final = "OpenVINOExecutionProvider"
 ON_CPU: Final = {"device_type": "CPU", "num_of_threads": "1"}
 BF16: Final = '{"CPU": {"INFERENCE_PRECISION_HINT": "bf16"}}'
 FAST_MATH: Final = {"mlas.enable_gemm_fastmath_arm64_bfloat16": "1"}
+NEWEST: Final = "onnxruntime-newest"
 NO_BF16: Final = "this CPU has no bfloat16"
 DIFFERENCE: Final = "difference"
 
@@ -65,7 +66,7 @@ def libraries() -> list[Library]:
     fast = None if is_arm else "the option is for ARM CPUs alone: builds for x86 do not know it"
     return [
         _onnx_runtime("ONNX Runtime f32, as the service"),
-        _onnx_runtime("ONNX Runtime, newest release", "onnxruntime-newest"),
+        _onnx_runtime(f"ONNX Runtime {_version(NEWEST)}, newest release", NEWEST),
         _onnx_runtime("ONNX Runtime, matrix products in bfloat16", entries=FAST_MATH, missing=fast),
         _onnx_runtime("ONNX Runtime, provider of oneDNN", provider="DnnlExecutionProvider"),
         _onnx_runtime(
@@ -82,6 +83,11 @@ def libraries() -> list[Library]:
         *(_openvino(precision, shapes, no_bf16) for precision in ("f32", "bf16") for shapes in ("free", "fixed")),
         *(_torch(precision, no_bf16) for precision in ("f32", "bf16")),
     ]
+
+
+def _version(environment: str) -> str:
+    """What the first line of its requirements file asks for."""
+    return packages_of(environment)[0].partition("==")[2]
 
 
 def _onnx_runtime(

@@ -17,9 +17,11 @@ PLUGIN: Final = "plugin"  # in place of a provider's name: what the package onnx
 
 
 def load(model: str, provider: str, options: dict[str, str], entries: dict[str, str]) -> Answer:
-    """A session with one thread that runs every node by the provider."""
+    """A session with the service's settings and one thread, that runs every node by the provider."""
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+    settings.enable_mem_pattern = False
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     settings.log_severity_level = 3
     for name, value in entries.items():
         settings.add_session_config_entry(name, value)

@@ -1,17 +1,22 @@
 """The scripts behind docs/development/benchmarks.md run, on a network and frames small enough for a test."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from benchmarks import environments
+from benchmarks.cpu import engines
 from benchmarks.cpu.engines import NAME, render
 from benchmarks.cpu.engines import main as cpu_engines
 from benchmarks.cpu.libraries import CHECKPOINT, NO_BF16, Failed, Library, libraries, measure_alone
 from benchmarks.cpu.options import main as cpu_options
 from benchmarks.cpu.profile import main as cpu_profile
+from benchmarks.cpu.programs.timing import ANSWERS
 from benchmarks.cpu.settings import SERVICE
 from benchmarks.figures.page import read_figures
 from tests.support.paths import ROOT
@@ -56,10 +61,7 @@ def test_libraries_that_run_have_figures_and_others_say_why_not(tmp_path: Path) 
     figures = tmp_path / "figures.json"
     chosen = ("as the service", "one network for all sizes", "provider of oneDNN", "matrix products")
     only = [part for name in chosen for part in ("--only", name)]
-    page = tmp_path / "page.md"
-    page.write_text(PAGE.read_text())
-    files = ["--json", str(figures), "--page", str(page)]
-    ended = CliRunner().invoke(cpu_engines, [*only, "--rounds", "1", "--runs", "1", *files])
+    ended = CliRunner().invoke(cpu_engines, [*only, "--rounds", "1", "--runs", "1", "--json", str(figures)])
     assert ended.exit_code == 0, ended.output
     found = json.loads(figures.read_text())
     (reference,), (openvino,) = (found["network"][name] for name in (SERVED, "OpenVINO f32, one network for all sizes"))
@@ -69,7 +71,46 @@ def test_libraries_that_run_have_figures_and_others_say_why_not(tmp_path: Path) 
     assert "for ARM CPUs alone" in found["missing"]["ONNX Runtime, matrix products in bfloat16"]
     assert "| no figures | why |" in ended.output
     assert found["rounds"] == {}, "no server was asked for"
+
+
+def test_a_server_that_does_not_start_or_refuses_says_why_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown, small = {"engine": "unknown"}, {"max_pixels": "4096"}
+    monkeypatch.setattr(engines, "ENGINES", {"does not start": unknown, "refuses": small})
+    monkeypatch.setattr(engines, "libraries", list)
+    figures, page = tmp_path / "figures.json", tmp_path / "page.md"
+    page.write_text(PAGE.read_text())
+    files = ["--json", str(figures), "--page", str(page)]
+    ended = CliRunner().invoke(cpu_engines, ["--rounds", "2", "--runs", "1", *files])
+    assert ended.exit_code == 0, ended.output
+    found = json.loads(figures.read_text())
+    assert "ENGINE" in found["missing"]["does not start"]
+    assert "413" in found["missing"]["refuses"]
     assert read_figures(page, NAME) == render(found)
+
+
+def test_a_page_is_not_written_with_a_part_of_the_engines(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(cpu_engines, ["--only", "torch", "--page", str(tmp_path / "page.md")])
+    assert ended.exit_code == 2
+    assert "--page needs every engine: leave out --only" in ended.output
+
+
+def test_cpu_time_of_children_that_ended_is_counted(tmp_path: Path) -> None:
+    (tmp_path / ANSWERS).mkdir()
+    np.save(tmp_path / "1x1.npy", np.zeros((1, 1, 1, 1), np.float32))
+    busy = "import time\nwhile time.process_time() < 1: pass"
+    program = f"""
+import subprocess, sys
+from pathlib import Path
+from benchmarks.cpu.programs.timing import run
+def load():
+    subprocess.run((sys.executable, "-c", {busy!r}), check=True)
+    return lambda frame: frame
+run(load, Path({str(tmp_path)!r}), 1)
+"""
+    ran = subprocess.run((sys.executable, "-c", program), check=True, capture_output=True, cwd=ROOT)
+    assert json.loads(ran.stdout)["CPU s to the first answers"] > 1
 
 
 def test_a_library_that_does_not_install_or_run_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
