@@ -13,10 +13,18 @@ REQUIREMENTS: Final = Path(__file__).parent / "requirements"
 INSTALL: Final = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet")
 WORK: Final = ("numpy", "onnxruntime", "pillow", "scipy")
 WITHIN_S: Final = 900.0
-VERSIONS: Final = (
-    "import json, sys; from importlib.metadata import version; "
-    "print(json.dumps({name: version(name) for name in sys.argv[1:]}))"
-)
+VERSIONS: Final = """
+import json, sys
+from importlib.metadata import PackageNotFoundError, version
+
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = version(name)
+    except PackageNotFoundError:
+        pass
+print(json.dumps(found))
+"""
 
 
 class Contender(Protocol):
@@ -71,8 +79,8 @@ def packages_of(environment: str) -> list[str]:
 
 
 def versions(contender: Contender) -> dict[str, str]:
-    """Versions of the packages that do the work."""
-    command = (python_of(contender), "-c", VERSIONS, contender.package, "numpy", "onnxruntime")
+    """Versions of the packages that do the work, of those that are installed."""
+    command = (python_of(contender), "-c", VERSIONS, contender.package, "numpy", "onnxruntime", "openvino")
     found: dict[str, str] = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
     return found
 

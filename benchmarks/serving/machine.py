@@ -9,7 +9,17 @@ from typing import Any
 from service.pretrained import DEFAULT
 from service.runtime import Device, Runtime
 
-PACKAGES = ("fastapi", "numpy", "onnxruntime", "onnxruntime-gpu", "pillow", "starlette", "uvicorn", "uvloop")
+PACKAGES = (
+    "fastapi",
+    "numpy",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "openvino",
+    "pillow",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+)
 
 
 def describe_machine() -> dict[str, Any]:

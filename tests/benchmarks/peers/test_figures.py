@@ -1,13 +1,15 @@
 """The comparison with other servers: schedules, what counts as goodput, tables, the page."""
 
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import environments
-from benchmarks.environments import NoEnvironment, install, packages_of
+from benchmarks.cpu.libraries import Library
+from benchmarks.environments import NoEnvironment, install, packages_of, versions
 from benchmarks.figures.page import read_figures, write_figures
 from benchmarks.peers import bench
 from benchmarks.peers.contenders import contenders
@@ -134,6 +136,12 @@ def test_peers_have_the_packages_of_the_service_that_do_the_work() -> None:
     packages = {one.environment: packages_of(one.environment) for one in contenders() if one.environment}
     assert len(packages) == 6
     assert all(any(line.startswith("onnxruntime==") for line in lines) for lines in packages.values())
+
+
+def test_versions_are_of_the_packages_that_are_installed() -> None:
+    found = versions(Library("", "", (), package="no-such-package"))
+    installed = {"numpy", "onnxruntime", "openvino"} & {one.name for one in metadata.distributions()}
+    assert found == {name: metadata.version(name) for name in installed}
 
 
 def test_a_peer_whose_python_is_missing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
