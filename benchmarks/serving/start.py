@@ -2,8 +2,8 @@
 
 python -m benchmarks.serving.start --other ~/old-checkout --json benchmarks/results/serving-start.json
 
-With ``--other``, servers of another checkout are started too, in turns. OpenVINO finds its compiled networks in the
-cache from the second start on, so its first start is not counted.
+With ``--other``, servers of another checkout are started too, in turns. The first start of each checkout is not
+counted: it reads files from the disk that later starts find in memory.
 """
 
 import time
