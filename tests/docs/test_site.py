@@ -78,6 +78,11 @@ def test_the_site_is_built_without_a_warning(built: tuple[Path, str]) -> None:
     assert pages <= {str(path.relative_to(folder)) for path in folder.rglob("*.html")}
 
 
+def test_the_first_page_links_every_other_page() -> None:
+    linked = set(re.findall(r"\]\(([^)#:]+\.md)", (DOCS / "index.md").read_text()))
+    assert linked == {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} - {"index.md"}
+
+
 def test_the_pages_load_nothing_from_other_hosts(built: tuple[Path, str]) -> None:
     folder, _ = built
     opened = [address for page in folder.rglob("*.html") for address in Loads(page.read_text()).addresses]
