@@ -5,8 +5,8 @@ turn to turn. Before each call there is a pause, so that threads of the setting 
 gives one ratio to the service's setting; the table shows the median of the ratios with quartiles. The best of many
 settings is often just lucky, so the three best run against the service's setting once more, and this final decides.
 
-OpenVINO is left out if it is not installed: `pip install openvino==2026.4.1`. Its provider comes with
-`pip install onnxruntime-openvino==1.24.1`, which replaces onnxruntime and needs an environment of its own.
+OpenVINO is left out if it is not installed. Its provider comes with `pip install onnxruntime-openvino==1.24.1`, which
+replaces onnxruntime and needs an environment of its own.
 
 python -m benchmarks.cpu.options --minutes 7 --json benchmarks/results/cpu-options.json
 """
