@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final, TypeVar
 
 from dotenv import dotenv_values
@@ -59,7 +60,11 @@ class Adapter(StrEnum):
 
 
 class EngineSettings(BaseSettings):
-    """What runs models: these settings count for commands that run a model themselves, too."""
+    """What runs models.
+
+    Engine, precision and cache also count for commands that run a model themselves; these take the device from an
+    option.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=DOTENV, extra="ignore", allow_inf_nan=False, frozen=True
@@ -290,21 +295,34 @@ def load_settings(**overrides: object) -> Settings:
     return settings
 
 
-def load_engine_choice(device: Device, engine: str | None = None, precision: str | None = None) -> EngineChoice:
+def load_engine_choice(
+    device: Device, engine: str | None = None, precision: str | None = None, prefix: str = ""
+) -> EngineChoice:
     """The engine, its precision and its cache, for a program that runs a model itself; None is what the settings say.
+
+    Args:
+        device: where the model runs.
+        engine: what the caller asks for, as the setting of this name.
+        precision: likewise.
+        prefix: stands before the names of these two in a message; ``--`` where they are options of a command.
 
     Raises:
         SettingsFault: as ``load_settings``; settings that only a server has do not count.
     """
-    return _read(EngineSettings, {"device": device, "engine": engine, "precision": precision}).engine_choice
+    asked = {"engine": engine, "precision": precision}
+    names = {name: f"{prefix}{name} {value}" for name, value in asked.items() if value is not None}
+    return _read(EngineSettings, {"device": device, **asked}, names).engine_choice
 
 
-def _read(kind: type[AnySettings], overrides: Mapping[str, object]) -> AnySettings:
+def _read(
+    kind: type[AnySettings], overrides: Mapping[str, object], names: Mapping[str, str] = MappingProxyType({})
+) -> AnySettings:
+    """Settings with ``overrides``; a message calls those in ``names`` so, and not by the name of the setting."""
     given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     try:
         return kind(**given)
     except ValidationError as error:
-        faults = [_describe(fault["loc"], fault["msg"], fault["input"]) for fault in error.errors()]
+        faults = [_describe(fault["loc"], fault["msg"], fault["input"], names) for fault in error.errors()]
         raise SettingsFault("\n".join(faults)) from error
 
 
@@ -334,5 +352,8 @@ def _is_unknown(variable: str) -> bool:
     return variable.startswith(PREFIX) and not known
 
 
-def _describe(location: tuple[str | int, ...], message: str, value: object) -> str:
-    return f"{PREFIX}{str(location[0]).upper()}: {reword(message)} (is {value!r})"
+def _describe(location: tuple[str | int, ...], message: str, value: object, names: Mapping[str, str]) -> str:
+    setting = str(location[0])
+    if setting in names:
+        return f"{names[setting]}: {reword(message)}"
+    return f"{PREFIX}{setting.upper()}: {reword(message)} (is {value!r})"

@@ -18,7 +18,7 @@ from export.bench.timing import Clients, Plan, measure, warm_up
 from export.commands.options import device_option, json_option, key_option, write_json
 from rrcanet.errors import AddressError
 from rrcanet.http.address import Address, is_address, read_address
-from service.commands.options import engine_choice, engine_option, precision_option
+from service.commands.options import engine_choice, engine_option, precision_option, refuse_engine_options
 from service.extras import how_to_install
 from service.pretrained import DEFAULT
 from service.runtime import CUDA, Device, ModelFault, Runtime
@@ -114,21 +114,18 @@ def bench_command(
     Exit code 1: the service does not answer, the model file cannot be used, every case was refused, or no rate meets
     the deadline. The message names the cause.
     """
-    if url and model:
-        raise click.UsageError("use either URL or --model")
-    if url and not is_address(url):
-        raise click.UsageError(f"{url!r} is no http:// or https:// address; use --model for a model file")
+    _refuse_what_does_not_fit(url, model, plans)
     if plans:
         _plan(url, sizes, seconds, rate, deadline_ms, json_file, key)
         return
     plan = Plan(seconds, turns, clients)
-    choice = engine_choice(Device(device), engine, precision)
     try:
-        report = (
-            bench_service(read_address(url), _shapes(sizes, batches or BATCHES), plan, key)
-            if url
-            else bench_model(load_runtime(model or DEFAULT, Device(device), choice=choice), sizes, batches, plan)
-        )
+        if url:
+            report = bench_service(read_address(url), _shapes(sizes, batches or BATCHES), plan, key)
+        else:
+            choice = engine_choice(Device(device), engine, precision)
+            runtime = load_runtime(model or DEFAULT, Device(device), choice=choice)
+            report = bench_model(runtime, sizes, batches, plan)
     except (AddressError, ModelFault, Unreachable, Refused) as error:
         raise click.ClickException(str(error)) from error
     click.echo(report.text())
@@ -136,6 +133,15 @@ def bench_command(
         write_json(json_file, report.as_json())
     if all(row.timing is None for row in report.rows):
         raise click.ClickException("every case was refused")
+
+
+def _refuse_what_does_not_fit(url: str | None, model: Path | None, plans: bool) -> None:
+    if url and model:
+        raise click.UsageError("use either URL or --model")
+    if url and not is_address(url):
+        raise click.UsageError(f"{url!r} is no http:// or https:// address; use --model for a model file")
+    if url or plans:
+        refuse_engine_options()
 
 
 def _plan(

@@ -36,7 +36,7 @@ from model.scoring.calibration import calibration_error
 from model.scoring.metrics import score
 from rrcanet.errors import AddressError
 from rrcanet.http.address import is_address
-from service.commands.options import engine_choice
+from service.commands.options import engine_choice, refuse_engine_options
 from service.commands.progress import progress
 from service.detection.options import RangeMode, range_text
 from service.extras import how_to_install
@@ -106,7 +106,7 @@ def evaluate_command(
         if predictions is not None:
             name, results = str(predictions), _score_masks(predictions, folder, Grid(grid))
         else:
-            choice = engine_choice(Device(device), engine, precision)
+            choice = REFERENCE if is_address(str(model)) else engine_choice(Device(device), engine, precision)
             source = open_source(str(model), Device(device), key, span, choice)
             name, results = source.name, _evaluate_all(source, folder, Grid(grid), details)
     except (AddressError, DataError, ModelFault, SourceError) as error:
@@ -157,6 +157,8 @@ def _refuse_what_does_not_fit(
         raise click.UsageError("give either MODEL, a file or a URL, or --predictions")
     if record and not Path(str(model)).is_file():
         raise click.UsageError("--record needs a model file")
+    if predictions is not None or is_address(str(model)):
+        refuse_engine_options()
     if predictions is not None and report_folder is not None:
         raise click.UsageError(
             "--report needs probabilities, which masks do not have: use rrcanet compare for pictures"

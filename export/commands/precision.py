@@ -11,9 +11,9 @@ from export.evaluation.source import SourceError
 from export.onnx.card import record_precision_gate
 from export.report.table import Table
 from model.data.dataset import DataError, FrameFolder
-from service.commands.options import engine_choice
 from service.runtime import Device, ModelFault
 from service.runtime.card import PrecisionGate
+from service.runtime.choice import why_not
 
 EPILOG: Final = "Example: rrcanet precision models/nuaa.onnx --data datasets/IRSTD-1k --split test"
 
@@ -31,7 +31,8 @@ def precision_command(model: Path, data: tuple[Path, ...], split: str) -> None:
 
     Exit code 1: the gate is not passed, which the card then says, or something cannot be read or written.
     """
-    engine_choice(Device.CPU, BF16.engine, BF16.precision)
+    if reason := why_not(BF16.engine, BF16.precision, Device.CPU):
+        raise click.UsageError(f"rrcanet precision runs MODEL in bf16 with OpenVINO: {reason}")
     if model.is_file():  # a missing file is reported below
         require_writable(model)
     try:

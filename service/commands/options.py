@@ -4,6 +4,7 @@ import math
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from intensity import Range
 from service.detection.options import Radiometry, RangeMode, parse_radiometry, parse_range
@@ -27,9 +28,21 @@ def engine_choice(device: Device, engine: str | None, precision: str | None) -> 
         click.UsageError: this machine cannot follow them, or a setting is wrong.
     """
     try:
-        return load_engine_choice(device, engine, precision)
+        return load_engine_choice(device, engine, precision, prefix="--")
     except SettingsFault as fault:
         raise click.UsageError(str(fault)) from fault
+
+
+def refuse_engine_options() -> None:
+    """For a command that runs no model on this machine: nothing would follow ``--engine`` and ``--precision``.
+
+    Raises:
+        click.UsageError: the user gave one of the two options.
+    """
+    source = click.get_current_context().get_parameter_source
+    for name in ("engine", "precision"):
+        if source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} needs a model file")
 
 
 class FiniteRange(click.FloatRange):

@@ -69,7 +69,7 @@ def why_not(engine: Engine, precision: Precision, device: Device) -> str | None:
     if engine is Engine.ONNXRUNTIME:
         return "bf16 needs the engine openvino: ONNX Runtime computes in float32 on a CPU"
     if device is Device.CUDA:
-        return "the engine openvino and bf16 are for CPUs: use DEVICE=cpu, or leave both at auto"
+        return "the engine openvino and bf16 are for CPUs: use the device cpu, or leave both at auto"
     if not installed():
         return f"needs the package openvino, which the extra openvino brings: {how_to_install('openvino')}"
     if precision is Precision.BF16 and not has_bf16():

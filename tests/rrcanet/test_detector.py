@@ -110,7 +110,7 @@ def test_the_engine_is_an_argument_or_the_setting_of_a_server(
         (found,) = Detector(model, "cpu", engine=engine).detect(bright, range="dtype")  # type: ignore[arg-type]
         assert found.peaks.tolist() == [[3, 3]]
         assert expected in caplog.text
-    with pytest.raises(ModelError, match="bf16 needs the engine openvino"):
+    with pytest.raises(ModelError, match="precision bf16: bf16 needs the engine openvino"):
         Detector(model, "cpu", engine="onnxruntime", precision="bf16")
     monkeypatch.setenv("RRCANET_ENGINE", "tensorrt")
     with pytest.raises(ModelError, match="RRCANET_ENGINE: "):

@@ -13,6 +13,7 @@ from service.commands.detect.command import detect_command
 from service.runtime.openvino.compiled import Compiled, Frame
 from tests.support.small_models import write_small_model
 
+NO_SERVICE = "http://127.0.0.1:9"
 SAME_WORDS = (detect_command, bulk_command, bench_command)
 
 
@@ -36,6 +37,31 @@ def test_a_wrong_setting_is_named(quick: list[str], monkeypatch: pytest.MonkeyPa
     refused = CliRunner().invoke(bench_command, quick)
     assert refused.exit_code == 2
     assert "RRCANET_ENGINE: " in refused.output
+
+
+def test_a_service_is_timed_whatever_the_engine_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RRCANET_ENGINE", "tensorrt")
+    asked = CliRunner().invoke(bench_command, [NO_SERVICE])
+    assert asked.exit_code == 1
+    assert f"{NO_SERVICE} does not answer" in asked.output
+
+
+@pytest.mark.parametrize("option", [("--engine", "onnxruntime"), ("--precision", "f32")])
+@pytest.mark.parametrize("more", [(), ("--plan", "--rate", "1", "--deadline", "1000")], ids=["times", "plans"])
+def test_a_service_is_not_timed_with_an_engine(more: tuple[str, ...], option: tuple[str, str]) -> None:
+    refused = CliRunner().invoke(bench_command, [NO_SERVICE, *more, *option])
+    assert refused.exit_code == 2
+    assert f"{option[0]} needs a model file" in refused.output
+
+
+@pytest.mark.parametrize("option", [("--engine", "onnxruntime"), ("--precision", "f32")])
+@pytest.mark.parametrize("scored", [(NO_SERVICE,), ("--predictions", ".")], ids=["a service", "masks"])
+def test_only_a_model_file_is_scored_with_an_engine(
+    scored: tuple[str, ...], option: tuple[str, str], tmp_path: Path
+) -> None:
+    refused = CliRunner().invoke(evaluate_command, [*scored, "--data", str(tmp_path), *option])
+    assert refused.exit_code == 2
+    assert f"{option[0]} needs a model file" in refused.output
 
 
 def test_a_size_is_timed_once_its_network_is_compiled(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
