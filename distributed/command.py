@@ -23,6 +23,7 @@ from service.errors import ServiceError
 from service.extras import how_to_install
 from service.runtime import Device, ModelFault, Runtime, missing_for_cuda
 from service.runtime.cpus import available_cpus
+from service.runtime.runtime import load_runtime
 
 EPILOG: Final = "Example: rrcanet bulk frames/ --out targets"
 ADDRESS_HELP: Final = "Ray cluster that does the work: auto, or HOST:PORT of its head; needs the extra ray."
@@ -65,8 +66,11 @@ def bulk_command(
 def _run(chosen: Choice, source: str, out: Store, workers: int | None, part_frames: int, address: str | None) -> None:
     files_store = open_store(source)
     files = _find(files_store, chosen, out)
-    job = _job(chosen, files_store)
-    run = _local(job, workers) if address is None else _on_cluster(job, workers, address)
+    if address is None:
+        job, run = _local(chosen, files_store, workers)
+    else:
+        job = _job(chosen, files_store)
+        run = _on_cluster(job, workers, address)
     with open_parts(out, job.settings, part_frames) as parts:
         left = [file for file in files if file.path not in parts.done]
         done = len(files) - len(left)
@@ -80,21 +84,29 @@ def _find(source: Store, chosen: Choice, out: Store) -> list[File]:
     return source.find(suffixes, Path(out.base) if out.is_local else None)
 
 
-def _job(chosen: Choice, store: Store) -> Job:
-    """A job with one thread for each worker."""
-    runtime = Runtime(chosen.model, Device.CPU, 1)
+def _job(chosen: Choice, store: Store, threads: int | None = None) -> Job:
+    """A job for workers with so many threads on this machine; None is for workers of a cluster, one thread each.
+
+    For a CPU of this machine, the model is loaded as the workers load it: that shows what ``auto`` means here.
+    """
+    if threads is not None and chosen.device is Device.CPU:
+        runtime = load_runtime(chosen.model, Device.CPU, threads, chosen.engine)
+        precision = runtime.precision
+    else:
+        runtime = Runtime(chosen.model, Device.CPU, 1)
+        precision = chosen.engine.precision.value
     Detector(runtime).check(chosen.options)
-    model = (runtime.card.name, runtime.card.version, runtime.sha256)
+    model = (runtime.card.name, runtime.card.version, runtime.sha256, precision)
     how = (chosen.options, chosen.raw, chosen.reading)
-    return Job(chosen.model.absolute(), chosen.device, chosen.engine, 1, 1, store, *how, *model)
+    share = threads or 1
+    return Job(chosen.model.absolute(), chosen.device, chosen.engine, share, share, store, *how, *model)
 
 
-def _local(job: Job, workers: int | None) -> Run:
-    device = _device(job.device)
-    workers = workers or _default_workers(device)
-    share = max(1, available_cpus() // workers)
-    placed = replace(job, device=device, threads=share, decoders=share)
-    return lambda files: run_on_processes(placed, files, workers)
+def _local(chosen: Choice, store: Store, workers: int | None) -> tuple[Job, Run]:
+    device = _device(chosen.device)
+    count = workers or _default_workers(device)
+    job = _job(replace(chosen, device=device), store, max(1, available_cpus() // count))
+    return job, lambda files: run_on_processes(job, files, count)
 
 
 def _on_cluster(job: Job, workers: int | None, address: str) -> Run:

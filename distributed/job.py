@@ -31,6 +31,7 @@ class Job:
         raw: layout of raw rows.
         reading: how counts are read.
         name, version, sha256: of the model.
+        precision: in which a CPU of this machine runs it; of a GPU or a cluster, what was asked for.
     """
 
     model: Path
@@ -45,12 +46,13 @@ class Job:
     name: str
     version: str
     sha256: str
+    precision: str
 
     @property
     def settings(self) -> str:
         """All that the rows of a file depend on, as JSON; runs with other settings must not share a folder."""
         how = {"options": asdict(self.options), "raw": self.raw and asdict(self.raw), "reading": asdict(self.reading)}
-        model = {"model": self.name, "version": self.version, "sha256": self.sha256, "precision": self.engine.precision}
+        model = {"model": self.name, "version": self.version, "sha256": self.sha256, "precision": self.precision}
         return json.dumps(model | how, default=str)
 
 
