@@ -60,8 +60,8 @@ EXPOSE 8000
 # no proxy: Docker hands the client's proxy settings to containers. Addresses: localhost has no ::1 in every /etc/hosts
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python3", "-c", "import os, sys, urllib.request as r\ndef ask(host):\n try: return r.build_opener(r.ProxyHandler({})).open('http://' + host + ':' + os.environ['RRCANET_PORT'] + '/readyz', timeout=2)\n except OSError: return None\nsys.exit(not any(map(ask, ('127.0.0.1', '[::1]'))))"]
-# 143: a process that SIGTERM ended before it had a handler ended well; -s: no complaint where tini is not the first process
-ENTRYPOINT ["tini", "-s", "-e", "143", "--", "rrcanet"]
+# 143 is left as it is: a command that SIGTERM ended did not do its work; -s: no complaint where tini is not the first process
+ENTRYPOINT ["tini", "-s", "--", "rrcanet"]
 CMD ["serve"]
 # last: they change with every build
 ARG BASE

