@@ -45,11 +45,12 @@ class EngineChoice:
 
     def candidates(self, device: Device) -> Iterator["EngineChoice"]:
         """What to try, in this order, until a model answers its golden frame; always one at least."""
-        if self.engine is Engine.OPENVINO or (self.engine is Engine.AUTO and device is not Device.CUDA and installed()):
+        only_openvino = self.engine is Engine.OPENVINO or self.precision is Precision.BF16
+        if only_openvino or (self.engine is Engine.AUTO and device is not Device.CUDA and installed()):
             yield replace(self, engine=Engine.OPENVINO)
             if self.precision is Precision.AUTO:
                 yield replace(self, engine=Engine.OPENVINO, precision=Precision.F32)
-        if self.engine is not Engine.OPENVINO and self.precision is not Precision.BF16:
+        if not only_openvino:
             yield replace(self, engine=Engine.ONNXRUNTIME, precision=Precision.F32)
 
 

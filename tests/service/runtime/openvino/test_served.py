@@ -87,6 +87,12 @@ def test_auto_takes_onnx_runtime_without_the_package(brightness_model: Path, mon
     assert load_runtime(brightness_model, Device.CPU, 1, AUTO).engine is Engine.ONNXRUNTIME
 
 
+def test_bfloat16_that_was_asked_for_runs_on_the_cpu_beside_a_gpu() -> None:
+    asked = EngineChoice(Engine.AUTO, Precision.BF16)
+    for device in (Device.CUDA, Device.CPU):  # what `auto` finds
+        assert list(asked.candidates(device)) == [EngineChoice(Engine.OPENVINO, Precision.BF16)]
+
+
 def test_without_the_package_a_server_that_must_have_it_does_not_start() -> None:
     refused = failing(code=NO_PACKAGE, ENGINE="openvino")
     assert refused.returncode == 2
