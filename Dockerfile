@@ -1,16 +1,11 @@
 # docker build -t rrcanet-serve:cpu .
 # docker build -t rrcanet-serve:gpu --build-arg RUNTIME=gpu .
 # docker build -t rrcanet-serve:otel --build-arg RUNTIME=cpu,otel .
-# docker build -t rrcanet-serve:cpu --build-arg PINNED=1 --build-arg BASE=python:3.11-slim-bookworm@sha256:DIGEST .
-ARG BASE=python:3.11-slim-bookworm
+# the digest fixes the content; docs/how-to/docker.md says how to take a newer one
+ARG BASE=python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
 # what others wrote: built anew only if a pin changes, whatever else is new in pyproject.toml
 FROM ${BASE} AS dependencies
-# with PINNED=1, the build takes no base image whose content its name does not fix
-ARG BASE
-ARG PINNED=0
-RUN [ "${PINNED}" = 0 ] || echo "${BASE}" | grep -Eq '@sha256:[0-9a-f]{64}$' || \
-    { echo "BASE=${BASE}: must end with @sha256: and the digest of the image" >&2; exit 1; }
 # cpu or gpu: the build of ONNX Runtime; gpu brings the CUDA libraries as wheels. with ,otel OpenTelemetry too, with ,fits astropy
 ARG RUNTIME=cpu
 RUN case "${RUNTIME}" in cpu|gpu|[cg]pu,otel|[cg]pu,fits|[cg]pu,otel,fits) ;; \
