@@ -23,6 +23,9 @@ Y = TypeVar("Y")
 
 LATEST_SHARE: Final = 0.3  # weight of the latest batch in the expected pace
 LONGEST_RETRY_S: Final = 60.0
+MEASURED_FROM_S: Final = 0.1  # shorter waits say little about how exact the expectation is
+MOST_STRETCH: Final = 4.0
+STRETCH_SHARE: Final = 0.1  # weight of the latest wait
 MAX_PACES: Final = 1024  # pairs of a model and a shape; beyond that all paces are measured anew
 
 
@@ -171,9 +174,12 @@ class Limit(NamedTuple):
 
 
 class Backlog(Generic[K]):
-    """Expected seconds of the jobs that the device has accepted and not done. It bounds the time of requests.
+    """Expected seconds of the jobs that the device has not done. It bounds the time of requests.
 
     Jobs whose answer would come too late are refused before they take the device from jobs whose answer is of use.
+    A request that waits for a thread, or that is being read, counts as one job that takes as long as jobs usually do.
+    Where the device is a CPU, reading and answering take time from it. So waits are compared with what was expected,
+    and expectations are stretched by that ratio.
 
     Args:
         objective_s: longest wait of a request that names no deadline, together with the run of its own jobs.
@@ -192,24 +198,36 @@ class Backlog(Generic[K]):
         self._objective_s, self._paces = objective_s, paces
         self._running_since, self._clock = running_since, clock
         self._accepted_s, self._jobs, self._lock = 0.0, 0, Lock()
+        self._announced: set[object] = set()
+        self._usual_s = 0.0
+        self._stretch = 1.0
 
     @property
     def seconds(self) -> float:
-        """Seconds until the device has done what was accepted; 0 while it is idle."""
-        began = self._running_since()
-        return max(0.0, self._accepted_s - (0.0 if began is None else self._clock() - began))
+        """Seconds until the device has done what is here; 0 while it is idle."""
+        return self._stretch * (self._accepted_left_s() + len(self._announced) * self._usual_s)
 
-    def check(self, limit: Limit, own_s: float = 0.0) -> None:
-        """Refuse jobs that would take ``own_s`` if their answer would come too late.
+    def announce(self, request: object) -> None:
+        """A request is here, and its jobs are not known yet."""
+        self._announced.add(request)
+
+    def withdraw(self, request: object) -> None:
+        """The jobs of an announced request are known now, or will never come."""
+        self._announced.discard(request)
+
+    def check(self, limit: Limit) -> None:
+        """Refuse a request that arrives if its answer would come too late.
 
         An idle device refuses nothing: the expectation may be wrong, and only a run corrects it.
 
         Raises:
             ServiceError: ``too_slow``, with the seconds after which the backlog should be short enough.
         """
-        if not self._jobs:
-            return
-        ahead, most = self.seconds, self._longest_wait_s(limit, own_s)
+        if self._jobs:
+            self._check(self.seconds, limit)
+
+    def _check(self, ahead: float, limit: Limit, own_s: float = 0.0) -> None:
+        most = self._longest_wait_s(limit, own_s)
         if ahead <= most:
             return
         retry = min(max(1.0, math.ceil(ahead - most)), LONGEST_RETRY_S)
@@ -229,21 +247,37 @@ class Backlog(Generic[K]):
         costs = [self._paces.likely(job.key) * job.size for job in jobs]
         own_s = sum(costs)
         with self._lock:
+            expected_s = self._accepted_left_s() + own_s
             try:
-                self.check(limit, own_s)
+                if self._jobs:
+                    self._check(self._stretch * self._accepted_left_s(), limit, own_s)
             except ServiceError:
                 if limit.asked and own_s > limit.deadline - self._clock():
                     self._paces.forget(jobs[0].key)  # one slow run must not refuse every request that follows
                 raise
             self._accepted_s += own_s
             self._jobs += len(jobs)
+            self._usual_s += LATEST_SHARE * (own_s / len(jobs) - self._usual_s)
         for job, seconds in zip(jobs, costs, strict=True):
             job.end.add_done_callback(partial(self._leave, seconds))
+        if expected_s >= MEASURED_FROM_S:
+            jobs[-1].end.add_done_callback(partial(self._compare, self._clock(), expected_s))
+
+    def _accepted_left_s(self) -> float:
+        began = self._running_since()
+        return max(0.0, self._accepted_s - (0.0 if began is None else self._clock() - began))
 
     def _leave(self, seconds: float, _: Future[Any]) -> None:
         with self._lock:
             self._jobs -= 1
             self._accepted_s = self._accepted_s - seconds if self._jobs else 0.0  # no rounding error remains
+
+    def _compare(self, began: float, expected_s: float, end: Future[Any]) -> None:
+        if end.cancelled() or end.exception() is not None:
+            return
+        ratio = min(max(1.0, (self._clock() - began) / expected_s), MOST_STRETCH)
+        with self._lock:
+            self._stretch += STRETCH_SHARE * (ratio - self._stretch)
 
     def _longest_wait_s(self, limit: Limit, own_s: float) -> float:
         """Seconds that may be ahead.

@@ -147,6 +147,7 @@ class Request(Generic[A]):
             for frame in work.ready
             for tensor in frame.inputs
         ]
+        self.engine.worker.backlog.withdraw(self)
         if self.jobs:
             alone = self.engine.admission.inside == 1 and not detector.runtime.needs_warm_up
             self.engine.worker.submit(self.jobs, alone, Limit(deadline, work.plan.asked))
@@ -255,6 +256,7 @@ class Engine:
         """
         timing.received = time.monotonic()
         request = Request(self, read, places, timing, latest)
+        self.worker.backlog.announce(request)
         try:
             async with asyncio.timeout(latest - time.monotonic()):
                 return await asyncio.wrap_future(self._threads.submit(self._run, request))
@@ -264,6 +266,7 @@ class Engine:
                 raise ServiceError(Reason.DEADLINE_EXCEEDED, LATE) from None
             raise
         finally:
+            self.worker.backlog.withdraw(request)
             self._observe(timing)
 
     def _run(self, request: Request[A]) -> A:

@@ -136,3 +136,34 @@ def test_one_slow_run_does_not_refuse_every_request_that_follows() -> None:
     with pytest.raises(ServiceError):
         backlog.accept(Limit(2.0, asked=True), jobs(0.1, key="slow"))
     backlog.accept(Limit(2.0, asked=True), jobs(0.1, key="slow"))
+
+
+def test_requests_that_wait_to_be_read_count_as_usual_jobs() -> None:
+    backlog = Device().backlog()
+    for _ in range(20):
+        (end,) = accepted(backlog, 0.1)
+        end.set_result(None)
+    accepted(backlog, 0.1)
+    requests = [object() for _ in range(10)]
+    for request in requests:
+        backlog.check(Limit(FAR))
+        backlog.announce(request)
+    assert backlog.seconds == pytest.approx(1.1, abs=0.01)
+    with pytest.raises(ServiceError, match="too late"):
+        backlog.check(Limit(FAR))
+    backlog.withdraw(requests[0])
+    backlog.withdraw(requests[0])
+    backlog.withdraw(requests[1])
+    assert backlog.seconds == pytest.approx(0.9, abs=0.01)
+    backlog.check(Limit(FAR))
+
+
+def test_waits_that_are_longer_than_expected_make_later_expectations_longer() -> None:
+    device = Device()
+    backlog = device.backlog()
+    for _ in range(60):
+        (end,) = accepted(backlog, 0.2)
+        device.clock.now += 0.3
+        end.set_result(None)
+    accepted(backlog, 0.2, 0.2, 0.2)
+    assert backlog.seconds == pytest.approx(0.9, abs=0.01)
