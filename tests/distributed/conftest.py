@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.other_servers import COMMANDS
+from tests.service.other_servers import COMMANDS, environment
 from tests.support.paths import ROOT
 from tests.support.waiting import WITHIN_S
 from tests.support.wire import free_port
@@ -42,7 +42,7 @@ def two_nodes() -> Iterator[TwoNodes]:
     """Started once; every test leaves two replicas that are ready."""
     port = free_port()
     command = [sys.executable, *(part.format(port=port) for part in COMMANDS["ray"])]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         address = process.stdout.readline().strip()
