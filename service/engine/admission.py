@@ -1,6 +1,6 @@
 """Admission: how many frames may be in the service at once, from the first byte of a body to the last of its answer.
 
-It bounds memory. ``Backlog`` in ``batching`` bounds time.
+It bounds memory. ``backlog`` bounds time.
 """
 
 import math

@@ -21,10 +21,12 @@ import numpy as np
 
 from service.detection.detector import Detection, Detector
 from service.engine.admission import Admission, Places
-from service.engine.batching import Done, Job, Limit, Queue, Worker
+from service.engine.backlog import Limit
+from service.engine.batching import Done, Job, Queue
 from service.engine.threads import Threads
 from service.engine.warm_up import warm_up
 from service.engine.work import Key, Tensor, Work
+from service.engine.worker import Worker
 from service.errors import Reason, ServiceError
 from service.frames import Budget
 from service.observability.metrics import Metrics

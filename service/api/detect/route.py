@@ -16,7 +16,7 @@ from service.api.openapi.errors import OF_FRAMES, Responses, problems
 from service.api.openapi.headers import SERVER_TIMING, refer
 from service.api.openapi.schemas import DetectAnswer
 from service.api.openapi.tags import Tag
-from service.engine.batching import Limit
+from service.engine.backlog import Limit
 from service.engine.work import Plan
 from service.errors import Reason
 from service.frames import ACCEPTED

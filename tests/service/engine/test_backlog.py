@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.engine.batching import Backlog, Job, Limit, Paces
+from service.engine.backlog import Backlog, Limit
+from service.engine.batching import Job, Paces
 from service.errors import Reason, ServiceError
 from tests.support.clock import Clock
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.engine.batching import Done, Job, Queue, Worker
+from service.engine.batching import Done, Job, Queue
+from service.engine.worker import Worker
 from service.errors import Reason, ServiceError
 from tests.support.clock import Clock
 
