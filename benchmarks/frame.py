@@ -22,6 +22,7 @@ import click
 import numpy as np
 import uvloop
 
+from benchmarks.serving.checkouts import checkouts, other_option
 from benchmarks.serving.clients.requests import Request, detect
 from benchmarks.serving.measurements.beyond import ask_in_turn
 from benchmarks.serving.report import json_option, keep, show
@@ -31,7 +32,6 @@ from benchmarks.serving.servers.start import serve
 from service.simulation.scene import make_scene
 from tests.support import frames
 
-OWN: Final = Path(__file__).resolve().parents[1]
 COUNTS: Final = make_scene(0, 512, 640).counts(14).astype(np.uint16)
 PNG, TIFF, ROWS = "16-bit PNG", "16-bit TIFF", "raw rows, u16le"
 BODIES: Final = {
@@ -152,24 +152,24 @@ def with_sums(times: Times) -> Times:
 
 
 @click.command()
-@click.option("--other", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another checkout.")
+@other_option
 @click.option("--rounds", default=7, show_default=True)
 @click.option("--requests", default=30, show_default=True, help="Requests of each kind and round; 0 starts no server.")
 @json_option
 def main(other: Path | None, rounds: int, requests: int, json_file: Path | None) -> None:
     """Measure, and print the median of the rounds and the least, in milliseconds."""
-    checkouts = {"this": OWN} if other is None else {"other": other.resolve(), "this": OWN}
-    taken: dict[str, list[Times]] = {which: [] for which in checkouts}
+    compared = checkouts(other)
+    taken: dict[str, list[Times]] = {which: [] for which in compared}
     for _ in range(rounds):
-        for which, checkout in checkouts.items():
+        for which, checkout in compared.items():
             served = measure_served(checkout, requests) if requests else {}
             taken[which].append(with_sums(measure_steps(checkout)) | served)
     rows: list[list[Any]] = []
     for step, part in taken["this"][0]:
-        rounds_of = [[times[step, part] for times in taken[which]] for which in checkouts]
+        rounds_of = [[times[step, part] for times in taken[which]] for which in compared]
         rows.append([f"{step}, {part}" if part else step])
         rows[-1] += [f"{of(values):.3f}" for values in rounds_of for of in (statistics.median, min)]
-    show(("step", *(f"{which}: {what} ms" for which in checkouts for what in ("median", "least"))), rows)
+    show(("step", *(f"{which}: {what} ms" for which in compared for what in ("median", "least"))), rows)
     named = {which: [{"; ".join(step): ms for step, ms in times.items()} for times in taken[which]] for which in taken}
     keep(json_file, {"rounds": rounds, "requests": requests}, {"milliseconds": named})
 

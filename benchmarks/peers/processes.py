@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.serving.servers.process import proportional_mb
+
 MARK = "PEERS_SERVER"  # environment variable; a server that leaves its parent's group still has it
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 GONE_WITHIN_S = 10.0
@@ -100,11 +102,6 @@ def _after_name(pid: int) -> list[str]:
 
 def _pss_mb(pid: int) -> float:
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return proportional_mb(pid)
     except OSError:
         return 0.0
-    return sum(_kilobytes(line) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
-
-
-def _kilobytes(line: str) -> int:
-    return int(line.split()[1])

@@ -15,11 +15,11 @@ from typing import Any, Final
 import click
 import numpy as np
 
+from benchmarks.serving.checkouts import checkouts, other_option
 from benchmarks.serving.report import json_option, keep, show
 from service.simulation.scene import make_scene
 from tests.support import frames
 
-OWN: Final = Path(__file__).resolve().parents[2]
 DEEP: Final = make_scene(0, 512, 640).counts(14).astype(np.uint16)
 EIGHT: Final = make_scene(0, 256, 256).counts(8).astype(np.uint8)
 BODIES: Final = {
@@ -64,23 +64,23 @@ def measure(checkout: Path) -> dict[str, float]:
 
 
 @click.command()
-@click.option("--other", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another checkout.")
+@other_option
 @click.option("--rounds", default=9, show_default=True)
 @json_option
 def main(other: Path | None, rounds: int, json_file: Path | None) -> None:
     """Measure, and print medians and quartiles of the rounds in milliseconds."""
-    checkouts = {"this": OWN} if other is None else {"other": other.resolve(), "this": OWN}
-    taken: dict[str, dict[str, list[float]]] = {which: {name: [] for name in BODIES} for which in checkouts}
+    compared = checkouts(other)
+    taken: dict[str, dict[str, list[float]]] = {which: {name: [] for name in BODIES} for which in compared}
     for _ in range(rounds):
-        for which, checkout in checkouts.items():
+        for which, checkout in compared.items():
             for name, seconds in measure(checkout).items():
                 taken[which][name].append(1e3 * seconds)
     rows: list[list[Any]] = []
     for name in BODIES:
-        medians = [statistics.median(taken[which][name]) for which in checkouts]
-        least = [min(taken[which][name]) for which in checkouts]
+        medians = [statistics.median(taken[which][name]) for which in compared]
+        least = [min(taken[which][name]) for which in compared]
         rows.append([name, *(f"{one:.3f}" for pair in zip(medians, least, strict=True) for one in pair)])
-    head = [f"{which}: {what} ms" for which in checkouts for what in ("median", "least")]
+    head = [f"{which}: {what} ms" for which in compared for what in ("median", "least")]
     show(("frame", *head), rows)
     keep(json_file, {"rounds": rounds}, {"milliseconds": taken})
 

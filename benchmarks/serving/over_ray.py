@@ -23,7 +23,7 @@ import uvloop
 from benchmarks.serving.clients.http_client import Address, Stream
 from benchmarks.serving.clients.requests import Request, standard
 from benchmarks.serving.report import json_option, keep, median, quantile, show
-from benchmarks.serving.servers.process import cpu_seconds
+from benchmarks.serving.servers.process import cpu_seconds, proportional_mb
 from benchmarks.serving.servers.start import StartFault, serve
 from tests.support.small_models import write_small_model
 from tests.support.wire import free_port
@@ -105,7 +105,7 @@ def measure_rest(contender: Contender, idle_s: float, found: Found) -> None:
     found.idle_share = (sum(_cpu_of(contender).values()) - before) / idle_s
     memory: defaultdict[str, float] = defaultdict(float)
     for group, pid in contender.processes():
-        memory[group] += _proportional_mb(pid)
+        memory[group] += proportional_mb(pid)
     found.memory_mb = dict(memory)
 
 
@@ -114,12 +114,6 @@ def _cpu_of(contender: Contender) -> dict[str, float]:
     for group, pid in contender.processes():
         seconds[group] += cpu_seconds(pid)
     return seconds
-
-
-def _proportional_mb(pid: int) -> float:
-    """Resident memory, with pages that several processes share counted in parts."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
 
 
 def _descendants(pid: int) -> list[int]:

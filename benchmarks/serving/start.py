@@ -16,6 +16,7 @@ import click
 import numpy as np
 import uvloop
 
+from benchmarks.serving.checkouts import checkouts, other_option
 from benchmarks.serving.clients.requests import detect
 from benchmarks.serving.measurements.beyond import ask_in_turn
 from benchmarks.serving.report import json_option, keep, median, show
@@ -26,7 +27,6 @@ from service.runtime.choice import Engine
 from service.simulation.scene import make_scene
 from tests.support import frames
 
-OWN: Final = Path(__file__).resolve().parents[2]
 SHALLOW: Final = make_scene(0, 256, 256).counts(8).astype(np.uint8)
 DEEP: Final = make_scene(0, 512, 640).counts(14).astype(np.uint16)
 SMALL: Final = detect("256x256", frames.png(SHALLOW), "image/png", "mask=png")
@@ -73,21 +73,21 @@ def start(checkout: Path, engine: Engine, requests: int) -> Started:
 
 
 @click.command()
-@click.option("--other", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another checkout.")
+@other_option
 @click.option("--starts", default=5, show_default=True, help="Of each server.")
 @click.option("--requests", default=20, show_default=True, help="Of each size.")
 @json_option
 def main(other: Path | None, starts: int, requests: int, json_file: Path | None) -> None:
     """Start servers in turns, and print the medians."""
-    checkouts = {"this": OWN} if other is None else {"other": other.resolve(), "this": OWN}
+    compared = checkouts(other)
     engines = (Engine.ONNXRUNTIME, Engine.OPENVINO)
-    kinds = [(which, engine) for engine in engines for which in checkouts]
-    for checkout in checkouts.values():
+    kinds = [(which, engine) for engine in engines for which in compared]
+    for checkout in compared.values():
         start(checkout, Engine.OPENVINO, requests)
     taken: dict[tuple[str, Engine], list[Started]] = {kind: [] for kind in kinds}
     for _ in range(starts):
         for which, engine in kinds:
-            taken[which, engine].append(start(checkouts[which], engine, requests))
+            taken[which, engine].append(start(compared[which], engine, requests))
     rows: list[list[Any]] = [
         [f"{engine}, {which}", *(median([getattr(one, name) for one in taken[which, engine]]) for name in COLUMNS)]
         for which, engine in kinds

@@ -25,10 +25,12 @@ def resident_mb(pid: int) -> float:
 
 
 def proportional_mb(pid: int) -> float:
-    """Resident memory, MB of 10^6 bytes; of a page that several processes share, each has its part (PSS)."""
+    """Resident memory, MB of 10^6 bytes; of a page that several processes share, each has its part (PSS).
+
+    A process that has ended has none.
+    """
     match = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-    assert match is not None
-    return int(match[1]) * 1024 / 1e6
+    return int(match[1]) * 1024 / 1e6 if match else 0.0
 
 
 def most_resident_mb(pid: int) -> float:
