@@ -1,6 +1,6 @@
 """What it would cost to read frames in worker processes, which can be ended, in place of threads, which cannot.
 
-python -m benchmarks.serving.decoding_processes
+python -m benchmarks.serving.decoding.processes
 """
 
 import multiprocessing

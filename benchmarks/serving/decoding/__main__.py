@@ -86,4 +86,4 @@ def main(other: Path | None, rounds: int, json_file: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m benchmarks.serving.decoding")
