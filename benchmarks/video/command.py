@@ -1,9 +1,11 @@
-"""``python -m benchmarks.video VIDEO...``: the rate of ``rrcanet detect`` on a video, against the network alone.
+"""The rate of ``rrcanet detect`` on a video, against the network alone.
 
-Each time ``detect`` has done ``--every`` frames, it is stopped (SIGSTOP), and the network runs alone for some seconds,
-as ``rrcanet bench`` runs it: one frame in a call, and as many as there are CPUs. So each part of the video is compared
-with the network just before and just after it, because others may use the machine. ``ratio`` is the median over the
-parts. CPU seconds do not depend on what others do.
+python -m benchmarks.video --json benchmarks/results/video.json
+
+Without VIDEO, simulated sequences are recorded with several codecs. Each time ``detect`` has done ``--every`` frames,
+it is stopped (SIGSTOP), and the network runs alone for some seconds, as ``rrcanet bench`` runs it: one frame in a call,
+and as many as there are CPUs. So each part of the video is compared with the network just before and just after it,
+because others may use the machine. ``ratio`` is the median over the parts. CPU seconds do not depend on what others do.
 """
 
 import os
@@ -14,15 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 import numpy as np
 
 from benchmarks.serving.report import json_option, keep, show
+from benchmarks.video.record import CODECS, decoding_cpu_s, record
 from export.bench.cases import Case, Shape, model_case
 from export.bench.timing import Clients, Plan, measure, warm_up
 from service.commands.detect.video.decoder import open_video
@@ -32,7 +35,12 @@ from service.runtime.cpus import available_cpus
 from service.runtime.runtime import load_runtime
 from service.settings import load_engine_choice
 
-DETECT = "from service.cli import main; main()"
+NAME: Final = "python -m benchmarks.video"
+DETECT: Final = "from service.cli import main; main()"
+HEAD: Final = (
+    *("video", "MB", "decoding, CPU ms", "parts", "detect, frames a second", "CPU s"),
+    *("frames in a call", "network alone", "CPU s", "ratio"),
+)
 
 
 class Speed(NamedTuple):
@@ -50,29 +58,48 @@ class Part:
     alone: dict[int, Speed]
 
 
-@click.command(epilog="Example: python -m benchmarks.video flight.mkv --every 100")
-@click.argument("videos", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.command(epilog=f"Example: {NAME} flight.mkv --every 100")
+@click.argument("videos", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--frames", default=600, show_default=True, help="Of a recorded video.")
 @click.option("--every", default=100, show_default=True, help="Frames after which the network runs alone.")
 @click.option("--seconds", default=6.0, show_default=True, help="For which it runs alone, in each case.")
 @click.option("--model", type=click.Path(path_type=Path), default=DEFAULT)
 @json_option
-def main(videos: tuple[Path, ...], every: int, seconds: float, model: Path, json_file: Path | None) -> None:
-    """Measure on VIDEOS."""
+def main(
+    videos: tuple[Path, ...], frames: int, every: int, seconds: float, model: Path, json_file: Path | None
+) -> None:
+    """Measure on VIDEOS, or on recorded ones."""
     runtime, rows, results = load_runtime(model, Device.AUTO, choice=load_engine_choice(Device.AUTO)), [], {}
-    for video in videos:
-        parts = list(_parts(video, every, _Alone(runtime, video, seconds)))
-        rows += _rows(video, parts)
-        results[video.name] = [asdict(part) for part in parts]
-    show(("video", "parts", "detect", "CPU s", "frames in a call", "network alone", "CPU s", "ratio"), rows)
-    keep(json_file, {"every": every, "seconds": seconds}, {"parts": results})
+    with tempfile.TemporaryDirectory() as folder:
+        for name, video in _named(videos, Path(folder), frames):
+            decoding = decoding_cpu_s(video)
+            parts = list(_parts(video, every, _Alone(runtime, video, seconds)))
+            if not parts:
+                raise click.ClickException(f"{name} has too few frames: it needs more than twice --every {every}")
+            size = video.stat().st_size
+            rows += [[name, size / 1e6, 1e3 * decoding, *row] for row in _rows(parts)]
+            results[name] = {"bytes": size, "decoding_cpu_s": decoding, "parts": [asdict(part) for part in parts]}
+            click.echo(f"{name}: {results[name]}", err=True)
+    show(HEAD, rows)
+    keep(json_file, {"frames": frames, "every": every, "seconds": seconds}, {"videos": results})
 
 
-def _rows(video: Path, parts: list[Part]) -> list[list[Any]]:
+def _named(videos: Sequence[Path], folder: Path, frames: int) -> Iterator[tuple[str, Path]]:
+    """The videos with their names in the table, or recorded ones, which are removed after use."""
+    yield from ((video.name, video) for video in videos)
+    for codec in CODECS if not videos else ():
+        path = folder / f"{codec.encoder}-{codec.pixels}{codec.suffix}"
+        record(codec, path, frames)
+        yield codec.name, path
+        path.unlink()
+
+
+def _rows(parts: list[Part]) -> list[list[Any]]:
     """A row for each case of the network alone, with medians over the parts."""
     detect = Speed(*np.median([part.detect for part in parts], axis=0))
     return [
         [
-            *(video.name, len(parts), *detect, batch),
+            *(len(parts), *detect, batch),
             *np.median([part.alone[batch] for part in parts], axis=0),
             statistics.median(part.detect.rate / part.alone[batch].rate for part in parts),
         ]
@@ -112,7 +139,7 @@ def _parts(video: Path, every: int, alone: _Alone) -> Iterator[Part]:
     with tempfile.TemporaryDirectory() as out, _detecting(video, out) as process:
         began, cpu, first = 0.0, 0.0, 0
         for done in _progress(process):
-            if done % every:
+            if done < first + every:
                 continue
             frames, seconds = done - first, time.monotonic() - began
             process.send_signal(signal.SIGSTOP)
@@ -144,7 +171,3 @@ def cpu_seconds(process: int) -> float:
     """What a process has used so far (proc_pid_stat(5), fields 14 and 15)."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-if __name__ == "__main__":
-    main()

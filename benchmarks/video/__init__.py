@@ -1,0 +1,1 @@
+"""The rate of ``rrcanet detect`` on videos, against the network alone."""
