@@ -278,8 +278,12 @@ class Settings(EngineSettings):
 AnySettings = TypeVar("AnySettings", bound=EngineSettings)
 
 
-def load_settings(**overrides: object) -> Settings:
+def load_settings(prefix: str = "", **overrides: object) -> Settings:
     """Read the settings; ``overrides`` (options of a command) replace values of the environment.
+
+    Args:
+        prefix: if given, a message names an override by it, its name and its value; ``--`` where they are options.
+        overrides: by the names of the settings; None is what the environment says.
 
     Raises:
         SettingsFault: values are wrong, or variables with the prefix are no settings; all are named.
@@ -287,7 +291,7 @@ def load_settings(**overrides: object) -> Settings:
     names = {*os.environ, *dotenv_values(DOTENV)} - _injected()
     unknown = [f"{name}: no such setting" for name in sorted(names) if _is_unknown(name)]
     try:
-        settings = _read(Settings, overrides)
+        settings = _read(Settings, overrides, _names(overrides, prefix) if prefix else {})
     except SettingsFault as fault:
         raise SettingsFault("\n".join([*unknown, str(fault)])) from fault
     if unknown:
@@ -310,8 +314,12 @@ def load_engine_choice(
         SettingsFault: as ``load_settings``; settings that only a server has do not count.
     """
     asked = {"engine": engine, "precision": precision}
-    names = {name: f"{prefix}{name} {value}" for name, value in asked.items() if value is not None}
-    return _read(EngineSettings, {"device": device, **asked}, names).engine_choice
+    return _read(EngineSettings, {"device": device, **asked}, _names(asked, prefix)).engine_choice
+
+
+def _names(asked: Mapping[str, object], prefix: str) -> dict[str, str]:
+    """How a message calls what the caller asks for."""
+    return {name: f"{prefix}{name} {value}" for name, value in asked.items() if value is not None}
 
 
 def _read(

@@ -8,6 +8,7 @@ import sys
 import click
 
 from service.api.connection.server import Server
+from service.commands.options import engine_option, precision_option
 from service.early import handle_early_signals, ignore_late_hangups
 from service.observability.logs import occupy_standard_streams, set_up_logs, skip_unused_fields
 from service.runtime import Device
@@ -26,7 +27,11 @@ logger = logging.getLogger(__name__)
     "--port", type=click.IntRange(0, 65535), help="Port. Default: RRCANET_PORT, or 8000. 0 takes a free port."
 )
 @click.option("--device", type=click.Choice([one.value for one in Device]), help="Default: RRCANET_DEVICE, or auto.")
-def serve_command(host: str | None, port: int | None, device: Device | None) -> None:
+@engine_option
+@precision_option
+def serve_command(
+    host: str | None, port: int | None, device: Device | None, engine: str | None, precision: str | None
+) -> None:
     """Serve POST /v1/detect over HTTP until SIGTERM or SIGINT.
 
     Settings come from the environment or .env, each with the prefix RRCANET_. Exit code 2: a setting is wrong.
@@ -35,7 +40,7 @@ def serve_command(host: str | None, port: int | None, device: Device | None) -> 
     occupy_standard_streams()
     handle_early_signals()  # again, for programs that call this command in another way than by its name
     try:
-        settings = load_settings(host=host, port=port, device=device)
+        settings = load_settings("--", host=host, port=port, device=device, engine=engine, precision=precision)
     except SettingsFault as fault:
         raise click.UsageError(str(fault)) from fault
     set_up_logs(settings.log_format)

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic.fields import FieldInfo
@@ -40,7 +41,7 @@ def _no_settings_but_those_of_the_test(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
 
 
-def faults(**overrides: object) -> list[str]:
+def faults(**overrides: Any) -> list[str]:
     with pytest.raises(SettingsFault) as caught:
         load_settings(**overrides)
     return str(caught.value).split("\n")

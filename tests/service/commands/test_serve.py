@@ -57,6 +57,20 @@ def test_cuda_refuses_to_run_on_a_cpu() -> None:
     assert "NVIDIA driver" in result.stderr
 
 
+def test_the_engine_can_be_chosen_where_the_service_is_started() -> None:
+    with_option = "import sys; sys.argv += ['--engine', 'onnxruntime']; " + CODE
+    with running(code=with_option, ENGINE="auto") as (_, client):
+        (model,) = client.get("/v1/models").json()["models"]
+    assert model["engine"] == "onnxruntime"
+
+
+def test_an_engine_that_cannot_be_had_is_named_as_it_was_asked_for() -> None:
+    result = failing("--engine", "onnxruntime", "--precision", "bf16")
+    assert result.returncode == 2
+    assert "--precision bf16: bf16 needs the engine openvino" in result.stderr
+    assert "RRCANET_" not in result.stderr
+
+
 def test_two_colons_take_both_kinds_of_addresses() -> None:
     port = free_port()
     with subprocess.Popen(
