@@ -14,7 +14,7 @@ from distributed.processes import run_on_processes
 from distributed.rows import Row
 from distributed.store import File, Store, open_store
 from rrcanet.frames import RAW_SUFFIXES, SUFFIXES
-from service.commands.detect.options import Choice, choose, detection_options
+from service.commands.detect.options import Choice, choose, detection_options, warn_about_rate
 from service.commands.detect.sources import SourceFault
 from service.commands.interruption import termination_interrupts
 from service.commands.progress import progress
@@ -96,6 +96,7 @@ def _job(chosen: Choice, store: Store, threads: int | None = None) -> Job:
         runtime = Runtime(chosen.model, Device.CPU, 1)
         precision = chosen.engine.precision.value
     Detector(runtime).check(chosen.options)
+    warn_about_rate(runtime.card, chosen.options)
     model = (runtime.card.name, runtime.card.version, runtime.sha256, precision)
     how = (chosen.options, chosen.raw, chosen.reading)
     share = threads or 1

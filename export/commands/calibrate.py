@@ -25,7 +25,7 @@ from model.scoring.threshold import CANDIDATES, RULE, best_trial, try_thresholds
 from model.training.selection import SPLIT_SEPARATOR
 from service.commands.progress import progress
 from service.detection.options import RangeMode, range_text
-from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity
+from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity, known_from_per_mpx
 from service.runtime import Device, ModelFault
 from service.runtime.card import Calibration, Card, OperatingPoints
 
@@ -124,7 +124,8 @@ def calibrate_command(
         click.echo(f"threshold {threshold:g}, before {card.threshold:g}: {rule or 'set by hand'}")
     knots = ", ".join(f"{s:.7g} -> {c:.4g}" for s, c in zip(curve.scores, curve.confidences, strict=True))
     click.echo(f"fitted on {origin}: {knots}")
-    click.echo(f"operating points:\n\n{_table(points).markdown()}")
+    known_from = known_from_per_mpx(found.pixels / 1e6)
+    click.echo(f"operating points, known well from {known_from:.2g} false alarms / Mpx:\n\n{_table(points).markdown()}")
     for warning in _warnings(found):
         click.echo(f"warning: {warning}", err=True)
     if with_range:

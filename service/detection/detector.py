@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from intensity import FULL_SCALE, Range, auto_range, to_intensity, without_invalid
 from service.detection.options import Options, Polarity, RangeMode, range_text
-from service.detection.sensitivity import lowest_confidence
+from service.detection.sensitivity import lowest_confidence, rate_warning
 from service.detection.targets import Found, Scene, Selection, find_targets
 from service.detection.windows import Window, join, windows_of
 from service.errors import Reason, ServiceError
@@ -118,7 +118,7 @@ class Detector:
         return Prepared(info, windows, inputs, span, valid, frame.counts, frame.celsius)
 
     def _warnings(self, counts: NDArray[Any], span: Range, options: Options, is_flat: bool) -> Iterable[str]:
-        """What a person should know about the range of a frame, and about the confidence of this model."""
+        """What a person should know about the range of a frame, and about the confidence and the rate of this model."""
         clipped = _clipped(counts, span) if isinstance(options.range, Range) else None
         if clipped:
             yield clipped
@@ -128,6 +128,8 @@ class Detector:
         if calibration.fitted_on == IDENTITY:
             which = "highest" if calibration.score == "peak" else "mean"
             yield f"this model has no calibration: a confidence is the {which} probability of the pixels of a target"
+        if uncertain := rate_warning(self.runtime.card, options):
+            yield uncertain
 
     def infer(self, prepared: Prepared) -> NDArray[np.float32]:
         """Run the network: probabilities ``[H, W]`` of the frame's pixels, all zero for a constant frame."""

@@ -19,6 +19,7 @@ class Sensitivity(StrEnum):
 
 # false alarms in a million pixels; a frame of 640x512 has a third of a million
 FALSE_ALARMS_PER_MPX: Final = {Sensitivity.QUIET: 0.1, Sensitivity.BALANCED: 1.0, Sensitivity.HIGH: 10.0}
+WELL_KNOWN: Final = 30  # false alarms from which a rate is known well: the standard error is then below a fifth
 
 
 def false_alarm_rate(
@@ -60,6 +61,26 @@ def lowest_confidence(card: Card, options: Options) -> float:
             "false_alarms_per_mpx need: use min_confidence, or measure the curve with rrcanet calibrate",
         )
     return _on_curve(card.operating_points, options.false_alarms_per_mpx)
+
+
+def known_from_per_mpx(megapixels: float) -> float:
+    """The lowest rate that frames of this size know well: one at which they have ``WELL_KNOWN`` false alarms."""
+    return WELL_KNOWN / megapixels
+
+
+def rate_warning(card: Card, options: Options) -> str | None:
+    """What a person should know about the rate of false alarms that the options ask for; None if it is known well."""
+    rate, points = options.false_alarms_per_mpx, card.operating_points
+    if rate is None or points is None:
+        return None
+    known_from = known_from_per_mpx(points.megapixels)
+    if rate >= known_from:
+        return None
+    return (
+        f"{rate:g} false alarms per megapixel is less than the curve of this model knows well: it rests on "
+        f"{points.megapixels:.3g} megapixels, which show rates from {known_from:.2g}; the real rate may differ by more "
+        "than a factor of two; measure the curve on more frames with rrcanet calibrate"
+    )
 
 
 def _on_curve(points: OperatingPoints, rate: float) -> float:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from service.errors import Reason
-from service.runtime.card import Description
+from service.runtime.card import Description, OperatingPoints
 
 
 class Schema(BaseModel):
@@ -157,12 +157,19 @@ class Problem(Schema):
     request_id: str
 
 
+class ShownPoints(OperatingPoints):
+    """The curve of the card. `known_from_per_mpx` is the lowest rate of false alarms that its frames know well."""
+
+    known_from_per_mpx: float
+
+
 class ModelCard(Description):
     """A model's card, and how it runs: `engine_precision` is that of its arithmetic.
 
     `share` is its part of the requests for its name without a version: 0 to 1.
     """
 
+    operating_points: ShownPoints | None = None
     sha256: str
     provider: str
     engine: str

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from rrcanet.frames import RAW_SUFFIXES, SUFFIXES
 from service.commands.detect.coco_images import read_coco_images
-from service.commands.detect.options import choose, detection_options
+from service.commands.detect.options import choose, detection_options, warn_about_rate
 from service.commands.detect.reading import read_frames
 from service.commands.detect.sources import Source, SourceFault, find_sources
 from service.commands.detect.tracks import tracking
@@ -115,6 +115,7 @@ def detect_command(
             images = read_coco_images(coco_images) if coco_images else None
             detector = load_detector(chosen.model, chosen.device, choice=chosen.engine)
             detector.check(chosen.options)
+            warn_about_rate(detector.runtime.card, chosen.options)
             run = _Run(
                 detector, chosen.options, (chosen.raw, chosen.reading), settings is not None, max_frames, stall_timeout
             )

@@ -18,10 +18,11 @@ from service.commands.options import (
     precision_option,
 )
 from service.detection.options import Options, Polarity, Radiometry, RangeMode
-from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity, false_alarm_rate
+from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity, false_alarm_rate, rate_warning
 from service.frames import LONGEST_SIDE, MOST_BYTES, RawLayout, RawType, Reading, layout_fault, parse_rows
 from service.pretrained import DEFAULT
 from service.runtime import Device, EngineChoice
+from service.runtime.card import Card
 
 RAW_TYPES: Final = click.Choice([one.value for one in RawType])
 POLARITIES: Final = click.Choice([one.value for one in Polarity])
@@ -157,6 +158,13 @@ def choose(
     raw, reading = _layout(width, height, dtype, skip, stride, rows), Reading(fill, byteswap, radiometric)
     choice = engine_choice(Device(device), engine, precision)
     return Choice(model, Device(device), choice, options, raw, reading)
+
+
+def warn_about_rate(card: Card, options: Options) -> None:
+    """Say once that the rate of false alarms is uncertain; the frames say it, too."""
+    warning = rate_warning(card, options)
+    if warning is not None:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def _false_alarm_rate(sensitivity: Sensitivity | None, false_alarms_per_mpx: float | None) -> float | None:

@@ -195,6 +195,7 @@ def test_calibration_measures_the_operating_points(model_file: Path, scenes: Pat
     assert 100 * points.pd[0] == pytest.approx(float(scores["Pd %"]), abs=0.01)
     assert points.false_alarms_per_mpx[0] == pytest.approx(float(scores["false objects / Mpx"]), abs=0.01)
     assert "| lowest confidence | Pd % | false alarms / Mpx |" in result.output
+    assert f"operating points, known well from {30 / points.megapixels:.2g} false alarms / Mpx" in result.output
     assert "targets found are false" in result.stderr  # simulated scenes have little clutter
     assert "megapixels, so a rate below" in result.stderr
     confidences = read_model(model)[1].calibration.confidences

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from rrcanet import Client, Detector
 from service.cli import main
 from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity
 from service.errors import Reason
@@ -105,10 +106,48 @@ def test_a_rate_that_cannot_be_followed_is_refused_in_words(server: httpx.Client
     assert told in answer.json()["detail"]
 
 
-def test_the_curve_is_shown(server: httpx.Client) -> None:
+def test_the_curve_and_the_lowest_rate_that_it_knows_well_are_shown(server: httpx.Client) -> None:
     shown = {one["name"]: one["operating_points"] for one in server.get("/v1/models").json()["models"]}
+    assert shown["curved"].pop("known_from_per_mpx") == 1.5  # 30 false alarms in 20 megapixels
     assert OperatingPoints.model_validate(shown["curved"]) == POINTS
     assert shown["bare"] is None
+
+
+UNCERTAIN = (
+    "rests on 20 megapixels, which show rates from 1.5; the real rate may differ by more than a factor of two; measure "
+    "the curve on more frames with rrcanet calibrate"
+)
+
+
+def of_rate(warnings: list[str]) -> list[str]:
+    """The warnings about the rate of false alarms; the small models have one about their calibration, too."""
+    return [one for one in warnings if "false alarms" in one]
+
+
+@pytest.mark.parametrize(
+    ("query", "rate"),
+    [("sensitivity=quiet", "0.1"), ("sensitivity=balanced", "1"), ("false_alarms_per_mpx=1.49", "1.49")],
+)
+def test_a_rate_that_the_curve_does_not_know_well_carries_a_warning(
+    server: httpx.Client, query: str, rate: str
+) -> None:
+    answer = server.post(f"/v1/detect?mask=none&{query}", content=PNG).json()
+    (warning,) = of_rate(answer["frames"][0]["warnings"])
+    assert warning.startswith(f"{rate} false alarms per megapixel is less than the curve of this model knows well")
+    assert UNCERTAIN in warning
+
+
+@pytest.mark.parametrize("query", ["", "min_confidence=0.99", "false_alarms_per_mpx=1.5", "sensitivity=high"])
+def test_other_requests_carry_no_warning_about_a_rate(server: httpx.Client, query: str) -> None:
+    answer = server.post(f"/v1/detect?mask=none&{query}", content=PNG).json()
+    assert of_rate(answer["frames"][0]["warnings"]) == []
+
+
+def test_python_sees_the_warning(server: httpx.Client, models: Path) -> None:
+    with Client(str(server.base_url)) as client, Detector(models / "a.onnx", device="cpu") as detector:
+        for finder in (client, detector):
+            (found,) = finder.detect(FRAME, mask="none", sensitivity="quiet")
+            assert UNCERTAIN in of_rate(list(found.warnings))[0]
 
 
 def detect(models: Path, tmp_path: Path, *options: str, model: str = "a.onnx") -> tuple[int, str]:
@@ -126,6 +165,19 @@ def test_the_command_line_takes_the_same_rates(models: Path, tmp_path: Path) -> 
     ):
         code, output = detect(models, tmp_path, *options)
         assert (code, output.count("frame.png")) == (0, kept), output
+
+
+def test_the_command_line_warns_once_of_a_rate_that_is_not_known_well(models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(PNG)
+    for rate, warnings in (("1", 1), ("1.5", 0)):
+        arguments = ["detect", folder, "--model", models / "a.onnx", "--device", "cpu", "--format", "csv"]
+        ended = CliRunner().invoke(main, [str(one) for one in (*arguments, "--false-alarms-per-mpx", rate)])
+        assert ended.exit_code == 0, ended.output
+        assert ended.stderr.count(f"warning: {rate} false alarms") == warnings
+        assert "warning" not in ended.stdout
 
 
 def test_the_command_line_refuses_what_the_service_refuses(models: Path, tmp_path: Path) -> None:
