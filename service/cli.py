@@ -1,8 +1,6 @@
 """The command ``rrcanet``. Subcommands for training are found by entry points, so nothing here imports torch."""
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
@@ -10,6 +8,7 @@ from typing import Final
 import click
 
 from service.extras import how_to_install
+from service.server.memory import without_collections
 
 GROUP: Final = "rrcanet.commands"
 OWN: Final = {
@@ -35,7 +34,7 @@ class Commands(click.Group):
         if entry is None:
             return None
         try:
-            with _without_collections():
+            with without_collections():
                 command = getattr(import_module(entry.module), entry.attr)
         except ModuleNotFoundError as missing:
             return _unavailable(cmd_name, missing)
@@ -47,18 +46,6 @@ class Commands(click.Group):
 @click.version_option(package_name="rrcanet-serve")
 def main() -> None:
     """Infrared small-target detection with RRCA-Net."""
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Modules that are imported stay, so looking for garbage among them takes a tenth of the time and finds nothing."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _known() -> dict[str, EntryPoint]:

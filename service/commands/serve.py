@@ -7,12 +7,12 @@ import sys
 
 import click
 
-from service.api.connection.server import Server
 from service.commands.options import engine_option, precision_option
 from service.early import handle_early_signals, ignore_late_hangups
 from service.observability.logs import occupy_standard_streams, set_up_logs, skip_unused_fields
 from service.runtime import Device
-from service.server.memory import return_large_blocks
+from service.server.loading import Loading
+from service.server.memory import return_large_blocks, without_collections
 from service.settings import SettingsFault, injected_settings, load_settings
 
 SWITCH_S = 0.0005  # a thread that computes gives way to the event loop after this time; by default after ten times it
@@ -51,7 +51,12 @@ def serve_command(
         )
     return_large_blocks()
     sys.setswitchinterval(SWITCH_S)
-    server = Server(settings, load_settings)
+    loading = Loading(settings)
+    loading.begin()
+    with without_collections():
+        from service.api.connection.server import Server  # takes longest of all, and the models load in the meantime
+
+        server = Server(settings, load_settings, loading)
     signal.signal(signal.SIGHUP, server.handle_hangup)
     gc.freeze()  # what is there now stays: each full collection would stop all threads for 50 ms to look at it
     try:

@@ -11,12 +11,11 @@ from service.engine.engine import Engine
 from service.errors import Reason, ServiceError
 from service.keys import Keys
 from service.models.canary import Canary
-from service.models.reload import ModelFolder
-from service.models.repository import Repository, load_folder
+from service.models.repository import Repository
 from service.observability.metrics import Metrics
 from service.runtime import ModelFault
-from service.runtime.cpus import use_cpus
 from service.server.background import Background
+from service.server.loading import Loading
 from service.server.memory import return_free_pages
 from service.server.streams import Streams
 from service.server.threads import can_read, stuck
@@ -47,6 +46,7 @@ class ServerState:
     Args:
         stop: called when the models cannot be served, so that the process ends.
         reread: reads the settings again, of which the canary counts; without it, the canary stays as it is.
+        loading: of the models, if it has begun already.
     """
 
     def __init__(
@@ -54,9 +54,10 @@ class ServerState:
         settings: Settings,
         stop: Callable[[], object] = lambda: None,
         reread: Callable[[], Settings] | None = None,
+        loading: Loading | None = None,
     ) -> None:
         self.settings, self._reread = settings, reread or (lambda: settings)
-        use_cpus(settings.threads)
+        self._loading = loading or Loading(settings)
         self.metrics = Metrics()
         self.keys = Keys(settings.api_keys_file) if settings.api_keys_file is not None else None
         self.engine = Engine(settings, self.metrics, self._lose_device)
@@ -68,7 +69,7 @@ class ServerState:
         self._repository: Repository | None = None
         self._stop = stop
         self._models_requested, self._keys_requested = asyncio.Event(), asyncio.Event()
-        self._folder = ModelFolder(settings.models, settings.device, settings.engine_choice)
+        self._folder = self._loading.folder
         self.metrics.watch(lambda: self.engine.admission.inside, settings.queue_size, lambda: self._is_ready)
         self.metrics.watch_backlog(lambda: self.engine.worker.backlog.seconds, settings.latency_objective_ms / 1e3)
         running = self.engine.running
@@ -80,11 +81,10 @@ class ServerState:
         return always | ({"watch_keys": self.watch_keys} if self.keys is not None else {})
 
     async def load(self) -> None:
-        """Load and check every model, off the event loop. Then requests are accepted."""
+        """Wait until every model is loaded and checked. Then requests are accepted."""
         try:
-            settings = self.settings
-            folder, choice = settings.models, settings.engine_choice
-            repository = await self._in_thread(load_folder, folder, settings.device, settings.canary, choice)
+            self._loading.begin()
+            repository = await self._in_thread(self._loading.wait)
             await self._in_thread(self.engine.warm_up, list(repository))
             self._serve(repository)
         except Exception as error:  # a process that never becomes ready is of no use, whatever the reason

@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -12,9 +13,22 @@ LATER = ("onnxruntime", "openvino", "scipy.ndimage", "scipy.optimize", "torch", 
 
 
 def test_engines_and_most_of_scipy_are_imported_when_they_are_needed() -> None:
-    program = f"import sys; import service.commands.serve; print([one for one in {LATER} if one in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert imported_by("service.api.connection.server", LATER) == []
+
+
+def test_the_models_begin_to_load_before_the_web_framework_is_imported() -> None:
+    assert imported_by("service.commands.serve", ("fastapi", "uvicorn", *LATER)) == []
+
+
+def test_openvino_comes_without_its_converters_of_models() -> None:
+    converters = ("openvino.tools.ovc", "openvino.frontend.tensorflow")
+    assert imported_by("service.runtime.openvino.compiled", ("openvino", *converters)) == ["openvino"]
+
+
+def imported_by(module: str, names: Sequence[str]) -> list[str]:
+    """Which of these modules are there once ``module`` is imported."""
+    program = f"import sys, {module}; print(*[one for one in {names} if sys.modules.get(one)])"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
 
 
 def test_the_import_of_a_command_leaves_garbage_collection_as_it_was() -> None:

@@ -1,22 +1,18 @@
-"""CPU time and memory of another process, from ``/proc``."""
+"""CPU time and memory of another process."""
 
 import re
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+OF_ALL_THREADS: Final = 2  # of clock identifiers: what the scheduler has counted
 IDLE_S: Final = 0.5
 IDLE_SHARE: Final = 0.1  # of a core: what a server without requests never takes
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of the threads that are alive, from the scheduler's count of nanoseconds."""
-    used = 0
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
-            used += int((thread / "schedstat").read_text().split()[0])
-    return used / 1e9
+    """CPU time of all its threads, also of those that have ended, by the clock of clock_getcpuclockid(3)."""
+    return time.clock_gettime(~pid << 3 | OF_ALL_THREADS)
 
 
 def resident_mb(pid: int) -> float:

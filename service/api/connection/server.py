@@ -18,6 +18,7 @@ from service.api.app import create_app
 from service.api.connection.limits import most_connections, raise_descriptor_limit
 from service.api.connection.protocol import BoundedHttp
 from service.api.connection.websocket import BoundedWebSocket
+from service.server.loading import Loading
 from service.server.state import LAST_RUN_S, Phase, ServerState
 from service.settings import Settings
 
@@ -35,8 +36,10 @@ class Server(uvicorn.Server):
     answered with 503, until all accepted requests are answered.
     """
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings] | None = None) -> None:
-        self.state = ServerState(settings, self._stop, reread)
+    def __init__(
+        self, settings: Settings, reread: Callable[[], Settings] | None = None, loading: Loading | None = None
+    ) -> None:
+        self.state = ServerState(settings, self._stop, reread, loading)
         self._drain_delay, self._signals = settings.drain_delay_s, 0
         config = uvicorn.Config(
             create_app(self.state, most_connections(settings.max_connections, raise_descriptor_limit())),

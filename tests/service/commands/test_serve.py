@@ -106,9 +106,7 @@ def test_a_model_that_cannot_be_served_ends_the_start(tmp_path: Path) -> None:
 
 
 def test_a_start_that_fails_for_a_reason_nobody_thought_of_ends_too() -> None:
-    broken = (
-        "import service.server.state\ndef odd(*_): raise RuntimeError('odd')\nservice.server.state.load_folder = odd\n"
-    )
+    broken = "from service.server import loading\ndef odd(*_): raise RuntimeError('odd')\nloading.load_folder = odd\n"
     result = failing(code=broken + CODE)
     assert result.returncode == 1
     assert "the models cannot be loaded: RuntimeError('odd')" in result.stderr
