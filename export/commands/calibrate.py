@@ -100,7 +100,7 @@ def calibrate_command(
         results = _evaluate(source, folders, _thresholds(requested, card))
         threshold, rule = _choose(results, names) if requested == CHOOSE else (next(iter(results)), None)
         datasets = [Found.of(frames) for frames in results[threshold]]
-        curve, found = _fit(datasets), Found.together(datasets)
+        curve, found = fit(datasets), Found.together(datasets)
         points = operating_curve(curve(found.scores), found.real, found.targets, found.pixels)
     except (DataError, ModelFault, SourceError, ValueError) as error:
         raise click.ClickException(str(error)) from error
@@ -162,7 +162,7 @@ class Found:
         return cls(scores, real, sum(one.targets for one in datasets), sum(one.pixels for one in datasets))
 
 
-def _fit(datasets: Sequence[Found]) -> Curve:
+def fit(datasets: Sequence[Found]) -> Curve:
     """The calibration curve of the datasets that have targets. A pixel of a small one counts more: all count the same.
 
     A dataset without targets says nothing about the share of targets that are real: it is 0 there, whatever the score.

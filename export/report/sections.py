@@ -13,7 +13,7 @@ from export.report.pictures import LEGEND, describe_faults, draw_panels, worst_f
 from export.report.report import Report
 from export.report.table import Table, format_score
 from model.data.dataset import FrameFolder
-from model.scoring.calibration import reliability
+from model.scoring.calibration import chance_error, reliability
 from model.scoring.curves import precision_recall, roc
 from model.scoring.metrics import Counts
 from model.scoring.sweep import THRESHOLDS, Sweep
@@ -71,9 +71,11 @@ def reliability_section(confidences: NDArray[np.float64], real: NDArray[np.bool_
     if not bins:
         return Section("Reliability of confidence", "Nothing was found, so no confidence was given.")
     rows = tuple((f"{one.confidence:.3f}", f"{one.share:.3f}", str(one.targets)) for one in bins)
+    mean, most = chance_error(confidences)
     text = (
         f"Calibration error {calibration_error:.3f}: the mean difference between the confidence of predicted objects "
-        "and the share of them that a target claims, over bins of about equal count."
+        "and the share of them that a target claims, over bins of about equal count. Confidences that are exactly "
+        f"right would have {mean:.3f} by chance with as many objects, and more than {most:.3f} in one of twenty cases."
     )
     table = Table(("mean confidence", "share that is real", "predicted objects"), rows)
     return Section("Reliability of confidence", text, (plots.reliability_plot(bins, calibration_error),), table)

@@ -126,6 +126,28 @@ def calibration_error(confidences: NDArray[np.floating], real: NDArray[np.bool_]
     return sum(gaps) / confidences.size
 
 
+def chance_error(confidences: NDArray[np.floating], bins: int = 10, rounds: int = 1000) -> tuple[float, float]:
+    """The calibration error that chance alone gives if the confidences are exactly right.
+
+    In each of ``rounds`` simulations, targets are real at random, each with the probability that its confidence names.
+
+    Args:
+        confidences: ``[T]``, 0..1, at least one.
+        bins: as for ``calibration_error``.
+        rounds: number of simulations.
+
+    Returns:
+        Mean of the simulated errors, and the error that one in twenty exceeds.
+    """
+    _, places = np.unique(bin_places(confidences, min(bins, confidences.size)), return_inverse=True)
+    rng = np.random.default_rng(0)
+    errors = [
+        abs(np.bincount(places, (rng.random(confidences.size) < confidences) - confidences)).sum() / confidences.size
+        for _ in range(rounds)
+    ]
+    return float(np.mean(errors)), float(np.quantile(errors, 0.95))
+
+
 def reliability(confidences: NDArray[np.floating], real: NDArray[np.bool_], bins: int = 10) -> tuple[Bin, ...]:
     """The bins of a reliability plot, by rising confidence. ``calibration_error`` uses the same bins.
 

@@ -23,9 +23,9 @@ steps = 1
 """
 
 
-def held_out(folder: Path, patterns: str) -> Result:
+def held_out(folder: Path, patterns: str, *options: str) -> Result:
     (folder / "general.toml").write_text(RECIPE.replace("{patterns}", patterns))
-    return CliRunner().invoke(held_out_command, [str(folder / "general.toml"), "--data", str(folder)])
+    return CliRunner().invoke(held_out_command, [str(folder / "general.toml"), "--data", str(folder), *options])
 
 
 def test_the_lists_are_what_training_leaves_out_but_for_test_frames(tmp_path: Path) -> None:
@@ -39,6 +39,18 @@ def test_the_lists_are_what_training_leaves_out_but_for_test_frames(tmp_path: Pa
     assert f"{tmp_path / 'sea' / 'general-held-out.txt'}: 2 of 3 frames" in result.output
     trained = [sample.name for sample in read_frames(load_recipe(str(tmp_path / "general.toml")), tmp_path)]
     assert trained == ["scene_0005", "scene_0007"]
+
+
+def test_the_frames_that_it_trains_on_get_lists_if_asked_for(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "sea", count=6)
+    write_scenes(tmp_path / "land", count=6, seed=3)
+    assert held_out(tmp_path, '"*[0234]"').exit_code == 0
+    assert not [*tmp_path.glob("*/*-trained-on.txt")]
+    assert held_out(tmp_path, '"*[0234]"', "--trained-on").exit_code == 0
+    assert not [*tmp_path.glob("sea/*-trained-on.txt")]  # it trains on none of them
+    listed = FrameFolder(tmp_path / "land", "general-trained-on").names
+    trained = [sample.name for sample in read_frames(load_recipe(str(tmp_path / "general.toml")), tmp_path)]
+    assert list(listed) == trained == ["scene_0005", "scene_0007"]
 
 
 def test_a_recipe_that_holds_nothing_out_is_named(tmp_path: Path) -> None:

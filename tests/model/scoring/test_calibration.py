@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.scoring.calibration import calibration_error, fit_curve, reliability
+from model.scoring.calibration import calibration_error, chance_error, fit_curve, reliability
 
 RNG = np.random.default_rng(0)
 
@@ -82,6 +82,20 @@ def test_equal_scores_are_told_their_own_share(score: float) -> None:
 def test_too_few_targets_are_refused() -> None:
     with pytest.raises(ValueError, match="cannot fill 12 bins"):
         fit_curve(np.ones(3), np.ones(3, bool))
+
+
+def test_confidences_that_are_right_have_the_error_of_chance() -> None:
+    confidences = RNG.choice([0.2, 0.5, 0.8, 0.95], 400)
+    errors = [calibration_error(confidences, RNG.random(400) < confidences) for _ in range(400)]
+    mean, most = chance_error(confidences)
+    assert np.mean(errors) == pytest.approx(mean, abs=0.003)
+    assert np.mean(np.array(errors) > most) == pytest.approx(0.05, abs=0.04)
+
+
+def test_the_error_of_chance_falls_with_the_number_of_targets() -> None:
+    few, many = (chance_error(np.linspace(0.05, 0.95, targets))[0] for targets in (100, 10_000))
+    assert few > 5 * many
+    assert chance_error(np.array([1.0])) == (0, 0)
 
 
 def test_no_targets_have_no_error() -> None:
