@@ -18,6 +18,14 @@ export function lowestConfidence({ operating_points: curve }, sensitivity) {
   return curve.confidences.at(index);
 }
 
+// What a person should know about the rate of a named sensitivity; "" if the curve knows the rate well. The answer that
+// the page shows was asked for without a sensitivity, so the service does not say it there.
+export function rateWarning(card, sensitivity) {
+  const from = card?.operating_points?.known_from_per_mpx;
+  if (!(SENSITIVITIES[sensitivity] < from)) return "";
+  return `${sensitivity} is uncertain: the curve of this model knows rates from ${from.toPrecision(2)} per megapixel`;
+}
+
 // The confidence of a score, linear between the points of the calibration.
 export function confidenceOf(score, { scores, confidences }) {
   const after = scores.findIndex((value) => value >= score);

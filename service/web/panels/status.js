@@ -1,6 +1,7 @@
 // What the page says: what it shows, what it waits for, what went wrong, and which key it needs.
 import { at } from "../app/dom.js";
 import { store } from "../app/state.js";
+import { cardOf, rateWarning } from "../detection/card.js";
 import { askAgain, retry } from "../frames/sources.js";
 import { loadModels } from "../service/models.js";
 
@@ -10,7 +11,7 @@ export function startStatus() {
   at("dismiss").addEventListener("click", () => store.update({ fault: null }));
   store.on(["fault", "frame", "source", "busy"], showFault);
   store.on(["needsKey"], ({ needsKey }) => (at("key-form").hidden = !needsKey));
-  store.on(["busy", "frame", "total", "targets"], showStatus);
+  store.on(["busy", "frame", "total", "targets", "sensitivity"], showStatus);
 }
 
 async function takeKey(event) {
@@ -28,10 +29,12 @@ function showFault({ fault, frame, source, busy }) {
   at("retry").hidden = !fault?.canRetry || !source || busy;
 }
 
-function showStatus({ busy, frame, total }) {
+function showStatus(state) {
+  const { busy, frame, total, sensitivity } = state;
   document.body.classList.toggle("busy", busy);
   at("status").textContent = busy ? "Detecting…" : frame ? summaryOf(frame, total) : "";
-  at("warnings").replaceChildren(...(frame?.entry.warnings ?? []).map(itemOf));
+  const warnings = frame ? [...(frame.entry.warnings ?? []), rateWarning(cardOf(state), sensitivity)] : [];
+  at("warnings").replaceChildren(...warnings.filter(Boolean).map(itemOf));
   const place = frame?.place ? `, frame ${frame.place}` : "";
   at("viewer").setAttribute("aria-label", frame ? `${frame.name}${place}: ${total} targets` : "Picture");
 }

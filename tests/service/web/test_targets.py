@@ -60,6 +60,15 @@ def test_a_sensitivity_keeps_what_the_service_keeps(page: Page, client: httpx.Cl
     expect(page.locator("#sensitivity option:checked")).to_have_text("set by hand")
 
 
+def test_a_sensitivity_that_the_curve_does_not_know_well_is_called_uncertain(page: Page) -> None:
+    choose(page, ("faint.png", FAINT))
+    warnings = page.locator("#warnings li")
+    page.locator("#sensitivity").select_option("quiet")
+    expect(warnings).to_have_text("quiet is uncertain: the curve of this model knows rates from 0.43 per megapixel")
+    page.locator("#sensitivity").select_option("balanced")
+    expect(warnings).to_have_count(0)
+
+
 def test_no_target_is_said(page: Page) -> None:
     choose(page, ("faint.png", FAINT))
     set_slider(page, "#min-confidence", 1)
