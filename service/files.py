@@ -1,9 +1,11 @@
-"""Reads regular files, and says in which state a file was when it was read."""
+"""Reads regular files, and says in which state a file was when it was read; and the folder for caches."""
 
 import os
 import stat
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+CACHE: Final = "rrcanet"  # in the user's folder of caches
 
 
 class FileState(NamedTuple):
@@ -48,3 +50,16 @@ def _require_regular(path: Path, known: os.stat_result) -> None:
 
 def _state(known: os.stat_result) -> FileState:
     return FileState(known.st_mtime_ns, known.st_size, known.st_ino)
+
+
+def user_cache() -> Path | None:
+    """Where this program keeps what it can make again: in ``$XDG_CACHE_HOME``, by default ``~/.cache``.
+
+    None if the user cannot write there, as in most containers. The folder is not made.
+    """
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / CACHE
+        existing = next(place for place in (folder, *folder.parents) if place.exists())
+    except (OSError, RuntimeError):  # RuntimeError: this user has no home
+        return None
+    return folder if os.access(existing, os.W_OK) else None

@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from service.files import user_cache
 from service.keys import read_keys
 from service.models.canary import Canary, parse_canary
 from service.pretrained import SHIPPED
@@ -83,7 +84,8 @@ class EngineSettings(BaseSettings):
         description="Precision on a CPU: `auto` (`bf16` if CPU and model card allow it), `f32` or `bf16`.",
     )
     engine_cache: Path | None = Field(
-        None, description="Folder where OpenVINO keeps compiled models for the next start; without it, none are kept."
+        default_factory=user_cache,
+        description="Folder where OpenVINO keeps compiled models for the next start. If it is empty, none are kept.",
     )
 
     @classmethod
@@ -106,6 +108,11 @@ class EngineSettings(BaseSettings):
     def engine_choice(self) -> EngineChoice:
         """The engine, its precision and its cache."""
         return EngineChoice(self.engine, self.precision, self.engine_cache)
+
+    @field_validator("engine_cache", mode="before")
+    @classmethod
+    def _is_no_folder(cls, folder: object) -> object:
+        return None if folder == "" else folder
 
     @field_validator("engine", "precision")
     @classmethod

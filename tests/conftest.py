@@ -18,6 +18,7 @@ from tests.support.server import StartServer, serving
 # most tests compare what is served with ONNX Runtime; tests/service/runtime/openvino is for the other engine, and
 # tests/service/test_default_engine.py runs the contract on the one that servers take by default
 os.environ.setdefault("RRCANET_ENGINE", "onnxruntime")
+os.environ["RRCANET_ENGINE_CACHE"] = ""  # no test writes into the user's home, nor depends on what is there
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch's threads wait for each other, for long where cores are shared
 # machines are shared: how long one example takes says nothing
 hypothesis.settings.register_profile("shared", deadline=None)

@@ -3,9 +3,9 @@
 python -m benchmarks.serving.trace
 
 A real server runs in this process, with every thread profiled by ``sys.setprofile``. A client sends an 8-bit PNG of
-256x256 pixels several times on one connection, and the last request is counted. Tasks that run from time to time are
-left out, and a coroutine that goes on is no call. A move is a call into another file than the call before it, in the
-order of time over all threads.
+256x256 pixels several times on one connection, until the network for this size is compiled. Then one request is
+counted. Tasks that run from time to time are left out, and a coroutine that goes on is no call. A move is a call into
+another file than the call before it, in the order of time over all threads.
 """
 
 import opcode
@@ -25,6 +25,7 @@ from types import FrameType
 import click
 import httpx
 
+from benchmarks.serving.servers.process import settle
 from service.cli import main as rrcanet
 from service.simulation.scene import make_scene
 from tests.support import frames
@@ -32,7 +33,7 @@ from tests.support import frames
 ROOT = Path(__file__).parents[2]
 OURS = ("service", "intensity")
 PERIODIC = {"on_tick", "watch_models", "watch_keys", "watch_device", "watch", "has_changed"}
-WARM_UP = 3
+WARM_UP = 5  # more than the runs of a size after which OpenVINO compiles a network for it
 START_WITHIN_S = 60.0
 BODY = frames.png(make_scene(0, 256, 256).counts(8))
 
@@ -59,7 +60,7 @@ def ask(address: str, recorder: Recorder) -> None:
             _wait_until_ready(client)
             for _ in range(WARM_UP):
                 _post(client)
-            time.sleep(0.5)  # the threads of the last request are done
+            settle(os.getpid())  # the threads of the last request are done, and the network is compiled
             recorder.on = True
             _post(client)
             time.sleep(0.5)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic.fields import FieldInfo
 
+from service.files import user_cache
 from service.models.canary import Canary
 from service.pretrained import SHIPPED
 from service.settings import PREFIX, LogFormat, Settings, SettingsFault, load_settings
@@ -60,6 +61,8 @@ def test_the_page_of_settings_says_what_the_code_says() -> None:
 
 def _row(field: FieldInfo) -> str:
     default = {None: "none", (): "none", "": "none", SHIPPED: "the shipped models"}.get(field.default, field.default)
+    if field.default_factory is user_cache:
+        default = "~/.cache/rrcanet"
     return f"{default} | {field.description}"
 
 
@@ -237,3 +240,22 @@ def test_what_is_no_origin_is_named(origin: str) -> None:
 def test_a_path_that_no_proxy_has_is_named(path: str) -> None:
     (fault,) = faults(root_path=path)
     assert fault.startswith(f"{PREFIX}ROOT_PATH: must begin with /")
+
+
+def test_compiled_networks_are_kept_in_the_users_folder_of_caches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert load_settings().engine_cache == tmp_path / ".cache" / "rrcanet"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    assert load_settings().engine_cache == tmp_path / "caches" / "rrcanet"
+    assert list(tmp_path.iterdir()) == [], "nothing is made before it is needed"
+
+
+def test_none_are_kept_where_the_user_cannot_write_or_does_not_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda *_: False)  # root may write to every folder
+        assert load_settings().engine_cache is None
+    monkeypatch.setenv("RRCANET_ENGINE_CACHE", "")
+    assert load_settings().engine_cache is None

@@ -1,15 +1,20 @@
 """Compiles a network for the CPU with OpenVINO: for any shape, or for one."""
 
+import io
 import logging
-from functools import cache
+from contextlib import suppress
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import openvino as ov
 
 from service.runtime.card import METADATA_KEY
-from service.runtime.interface import FLOAT, ModelFault, TensorInfo, hint
+from service.runtime.interface import FLOAT, ModelFault, TensorInfo, check_interface, hint
 from service.runtime.openvino.compiled import Compiled
+from service.runtime.openvino.metadata import read_metadata
+from service.runtime.openvino.shapes import in_background
+from service.runtime.openvino.store import Store
 
 KINDS: Final = {"f32": FLOAT, "f64": "tensor(double)", "f16": "tensor(float16)"}  # as ONNX Runtime names them
 
@@ -23,62 +28,93 @@ class Compiler:
         path: of the file, for messages.
         content: of the file.
         threads: of one run.
-
-    Raises:
-        ModelFault: OpenVINO cannot read the file.
     """
 
     def __init__(self, path: Path, content: bytes, threads: int) -> None:
-        self._threads = threads
+        self._path, self._content, self._threads = path, content, threads
+
+    @cached_property
+    def _model(self) -> ov.Model:
+        """The network as the file has it. It is not read if all that is needed was stored: it takes 15 MB."""
         try:
-            self._model = _core().read_model(content, b"")
+            model = _core().read_model(self._content, b"")
         except Exception as error:  # OpenVINO raises RuntimeError for every fault
-            raise ModelFault(f"OpenVINO cannot load {path}: {hint(content, str(error))}{error}") from error
+            fault = f"{hint(self._content, str(error))}{error}"
+            raise ModelFault(f"OpenVINO cannot load {self._path}: {fault}") from error
+        check_interface(self._path, *([_describe(port) for port in ports] for ports in (model.inputs, model.outputs)))
+        return model
 
     @property
     def card_text(self) -> str | None:
-        """What the metadata of the file hold as the card."""
+        """What the metadata of the file hold as the card.
+
+        Raises:
+            ModelFault: OpenVINO cannot read the file, or the network is none of frames.
+        """
+        with suppress(ValueError, KeyError):
+            return read_metadata(self._content)[METADATA_KEY]
         place = ["framework", METADATA_KEY]
         return str(self._model.get_rt_info(place).value) if self._model.has_rt_info(place) else None
 
-    @property
-    def inputs(self) -> list[TensorInfo]:
-        """The inputs of the network."""
-        return [_describe(port) for port in self._model.inputs]
-
-    @property
-    def outputs(self) -> list[TensorInfo]:
-        """The outputs of the network."""
-        return [_describe(port) for port in self._model.outputs]
-
-    def compile(self, precision: str, cache: Path | None, shape: tuple[int, int] | None, streams: int = 1) -> Compiled:
+    def compile(self, precision: str, store: Store | None, shape: tuple[int, int] | None, streams: int = 1) -> Compiled:
         """The network for frames of any shape, or of ``shape`` (height and width).
 
         Args:
             precision: ``f32`` or ``bf16``.
-            cache: folder where OpenVINO keeps what it compiles; None for no folder.
+            store: where networks are kept; None to keep none.
             shape: None for any.
             streams: frames that run side by side; each uses its share of the threads.
 
         Raises:
+            ModelFault: OpenVINO cannot read the file, or the network is none of frames.
             RuntimeError: OpenVINO cannot compile it.
         """
-        model = self._model
-        if shape is not None:
-            model = model.clone()
-            model.reshape({0: [1, 1, *shape]})
         settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": self._threads,
             "NUM_STREAMS": streams,
             "ENABLE_CPU_PINNING": False,  # two services on one host would share the first core
         }
-        if cache is not None:
-            try:
-                return Compiled(_core().compile_model(model, "CPU", settings | {"CACHE_DIR": str(cache)}))
-            except RuntimeError as error:  # a damaged file, or no place for another
-                logger.warning("%s cannot be used, so it compiles again: %s", cache, error)
-        return Compiled(_core().compile_model(model, "CPU", settings))
+        key = f"{shape} {settings}"
+        if store is not None and (network := _load(store, key, settings)) is not None:
+            return Compiled(network)
+        network = _core().compile_model(self._for_shape(shape), "CPU", settings)
+        if store is not None:
+            in_background(lambda: _keep(store, key, network))
+        return Compiled(network)
+
+    def _for_shape(self, shape: tuple[int, int] | None) -> ov.Model:
+        if shape is None:
+            return self._model
+        model = self._model.clone()
+        model.reshape({0: [1, 1, *shape]})
+        return model
+
+
+def open_store(folder: Path, content: bytes) -> Store:
+    """The store in this folder for the networks of a model file. They fit this kind of CPU and version of OpenVINO."""
+    return Store(folder, content, f"{ov.get_version()} {_core().get_property('CPU', 'FULL_DEVICE_NAME')}")
+
+
+def _load(store: Store, key: str, settings: dict[str, Any]) -> ov.CompiledModel | None:
+    stored = store.find(key)
+    if stored is None:
+        return None
+    try:
+        return _core().import_model(stored, "CPU", settings)
+    except RuntimeError as error:
+        logger.warning("a network in ENGINE_CACHE cannot be used, so it is compiled again: %s", error)
+        return None
+
+
+def _keep(store: Store, key: str, network: ov.CompiledModel) -> None:
+    exported = io.BytesIO()
+    try:
+        network.export_model(exported)
+    except RuntimeError as error:
+        logger.warning("a network cannot be kept in ENGINE_CACHE: %s", error)
+    else:
+        store.keep(key, exported.getvalue())
 
 
 @cache
