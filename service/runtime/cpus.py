@@ -1,4 +1,4 @@
-"""The CPUs that this process uses: how many, by a setting or as containers allow, and whether they have bfloat16."""
+"""The CPUs that this process uses: how many, by a setting or as containers allow, and what they compute with."""
 
 import math
 import os
@@ -42,8 +42,16 @@ def _words(path: Path) -> list[str]:
 
 def has_bf16(cpuinfo: Path = CPUINFO) -> bool:
     """Whether the CPU computes in bfloat16. Without these instructions it emulates it, slower than float32."""
-    flags = next((line for line in _lines(cpuinfo) if line.startswith("flags")), "").split()
-    return not BF16_FLAGS.isdisjoint(flags)
+    return not BF16_FLAGS.isdisjoint(_flags(cpuinfo))
+
+
+def has_avx512(cpuinfo: Path = CPUINFO) -> bool:
+    """Whether a vector of the CPU has 16 lanes of 32 bits."""
+    return "avx512bw" in _flags(cpuinfo)
+
+
+def _flags(cpuinfo: Path) -> list[str]:
+    return next((line for line in _lines(cpuinfo) if line.startswith("flags")), "").split()
 
 
 def _lines(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any, Final
 import openvino as ov
 
 from service.runtime.card import METADATA_KEY
+from service.runtime.cpus import has_avx512
 from service.runtime.interface import FLOAT, ModelFault, TensorInfo, check_interface, hint
 from service.runtime.openvino.compiled import Compiled
 from service.runtime.openvino.metadata import read_metadata
+from service.runtime.openvino.pairs.rewrite import in_pairs, transposes
 from service.runtime.openvino.shapes import in_background
 from service.runtime.openvino.store import Store
 
@@ -28,10 +31,12 @@ class Compiler:
         path: of the file, for messages.
         content: of the file.
         threads: of one run.
+        pairs: whether layers with few channels run on pairs of pixels; None: if the CPU's vectors hold a pair.
     """
 
-    def __init__(self, path: Path, content: bytes, threads: int) -> None:
+    def __init__(self, path: Path, content: bytes, threads: int, *, pairs: bool | None = None) -> None:
         self._path, self._content, self._threads = path, content, threads
+        self._pairs = has_avx512() if pairs is None else pairs
 
     @cached_property
     def _model(self) -> ov.Model:
@@ -75,20 +80,24 @@ class Compiler:
             "NUM_STREAMS": streams,
             "ENABLE_CPU_PINNING": False,  # two services on one host would share the first core
         }
-        key = f"{shape} {settings}"
+        key = f"{shape} {settings} {self._pairs}"
         if store is not None and (network := _load(store, key, settings)) is not None:
             return Compiled(network)
-        network = _core().compile_model(self._for_shape(shape), "CPU", settings)
+        network = self._compiled(shape, settings)
         if store is not None:
             in_background(lambda: _keep(store, key, network))
         return Compiled(network)
 
-    def _for_shape(self, shape: tuple[int, int] | None) -> ov.Model:
+    def _compiled(self, shape: tuple[int, int] | None, settings: Mapping[str, Any]) -> ov.CompiledModel:
         if shape is None:
-            return self._model
+            return _core().compile_model(self._model, "CPU", settings)
         model = self._model.clone()
         model.reshape({0: [1, 1, *shape]})
-        return model
+        paired = in_pairs(model) if self._pairs else model
+        network = _core().compile_model(paired, "CPU", settings)
+        if paired is not model and transposes(network):
+            network = _core().compile_model(model, "CPU", settings)
+        return network
 
 
 def open_store(folder: Path, content: bytes) -> Store:

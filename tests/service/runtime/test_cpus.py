@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.runtime.cpus import available_cpus, has_bf16
+from service.runtime.cpus import available_cpus, has_avx512, has_bf16
 from tests.support.server import running
 from tests.support.small_models import write_small_model
 
@@ -67,5 +67,12 @@ def test_bfloat16_is_known_by_the_flags_of_the_cpu(tmp_path: Path, line: str, fo
     assert has_bf16(tmp_path / "cpuinfo") is found
 
 
-def test_a_system_without_cpuinfo_has_no_bfloat16(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("flags", "found"), [("fpu avx2 avx512f avx512bw", True), ("fpu avx2", False)])
+def test_the_length_of_vectors_is_known_by_the_flags_of_the_cpu(tmp_path: Path, flags: str, found: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    assert has_avx512(tmp_path / "cpuinfo") is found
+
+
+def test_a_system_without_cpuinfo_has_neither_bfloat16_nor_avx512(tmp_path: Path) -> None:
     assert not has_bf16(tmp_path / "cpuinfo")
+    assert not has_avx512(tmp_path / "cpuinfo")
