@@ -33,6 +33,7 @@ from tests.support import frames
 ROOT = Path(__file__).parents[2]
 OURS = ("service", "intensity")
 PERIODIC = {"on_tick", "watch_models", "watch_keys", "watch_device", "watch", "has_changed"}
+COMPILES = "compile"  # the thread in which OpenVINO compiles networks
 WARM_UP = 5  # more than the runs of a size after which OpenVINO compiles a network for it
 START_WITHIN_S = 60.0
 BODY = frames.png(make_scene(0, 256, 256).counts(8))
@@ -47,7 +48,7 @@ class Recorder:
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
         """A hook for ``sys.setprofile``."""
-        if self.on and event == "call" and not _goes_on(frame) and not _is_periodic(frame):
+        if self.on and event == "call" and not _goes_on(frame) and not _is_in_background(frame):
             path = Path(frame.f_code.co_filename)
             if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in OURS:
                 self.calls.append((str(path.relative_to(ROOT)), frame.f_code.co_qualname))
@@ -118,8 +119,10 @@ def _goes_on(frame: FrameType) -> bool:
     return at >= 0 and frame.f_code.co_code[at] == opcode.opmap["RESUME"] and frame.f_code.co_code[at + 1] & 3 != 0
 
 
-def _is_periodic(frame: FrameType) -> bool:
-    """Whether a function runs for a task of the server, not for a request."""
+def _is_in_background(frame: FrameType) -> bool:
+    """Whether a function runs for a task of the server or compiles a network, not for a request."""
+    if threading.current_thread().name.startswith(COMPILES):
+        return True
     caller: FrameType | None = frame
     while caller is not None:
         if caller.f_code.co_name in PERIODIC or "_in_thread" in caller.f_code.co_qualname:
