@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -9,6 +10,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -72,7 +74,11 @@ def start(contender: Contender, body: Body, cores: Collection[int]) -> Iterator[
         with (folder / "log").open("wb") as log, pinned(cores):
             began = time.monotonic()
             process = subprocess.Popen(
-                command, cwd=folder, env=environment(contender.variables, mark, folder), stdout=log, stderr=log
+                command,
+                cwd=folder,
+                env=environment(contender.variables, mark, home_of(contender)),
+                stdout=log,
+                stderr=log,
             )
         try:
             address = Address("127.0.0.1", port)
@@ -117,6 +123,19 @@ def is_same(some: Sequence[tuple[float, float]], others: Sequence[tuple[float, f
     """Whether both have the same targets, within so many pixels."""
     pairs = zip(some, others, strict=False)
     return all(max(abs(y - v), abs(x - u)) <= near for (y, x), (v, u) in pairs) and len(some) == len(others)
+
+
+def home_of(contender: Contender) -> Path:
+    """Its home folder: a start finds what earlier starts have left there, as on a user's machine."""
+    home = Path(_homes().name) / re.sub(r"\W+", "-", contender.name)
+    home.mkdir(exist_ok=True)
+    return home
+
+
+@cache
+def _homes() -> "tempfile.TemporaryDirectory[str]":
+    """Home folders, until this program ends."""
+    return tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 
 
 def environment(variables: Mapping[str, str], mark: str, folder: Path) -> dict[str, str]:
