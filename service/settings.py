@@ -112,7 +112,7 @@ class EngineSettings(BaseSettings):
     @field_validator("engine_cache", mode="before")
     @classmethod
     def _is_no_folder(cls, folder: object) -> object:
-        return None if folder == "" else folder
+        return None if folder == "" else Path(folder).expanduser() if isinstance(folder, str) else folder
 
     @field_validator("engine", "precision")
     @classmethod

@@ -125,7 +125,7 @@ def calibrate_command(
     knots = ", ".join(f"{s:.7g} -> {c:.4g}" for s, c in zip(curve.scores, curve.confidences, strict=True))
     click.echo(f"fitted on {origin}: {knots}")
     known_from = known_from_per_mpx(found.pixels / 1e6)
-    click.echo(f"operating points, known well from {known_from:.2g} false alarms / Mpx:\n\n{_table(points).markdown()}")
+    click.echo(f"operating points, known well from {known_from:g} false alarms / Mpx:\n\n{_table(points).markdown()}")
     for warning in _warnings(found):
         click.echo(f"warning: {warning}", err=True)
     if with_range:

@@ -4,6 +4,7 @@ import gc
 import logging
 import signal
 import sys
+from functools import partial
 
 import click
 
@@ -39,8 +40,11 @@ def serve_command(
     """
     occupy_standard_streams()
     handle_early_signals()  # again, for programs that call this command in another way than by its name
+    read_settings = partial(
+        load_settings, "--", host=host, port=port, device=device, engine=engine, precision=precision
+    )
     try:
-        settings = load_settings("--", host=host, port=port, device=device, engine=engine, precision=precision)
+        settings = read_settings()
     except SettingsFault as fault:
         raise click.UsageError(str(fault)) from fault
     set_up_logs(settings.log_format)
@@ -56,7 +60,7 @@ def serve_command(
     with without_collections():
         from service.api.connection.server import Server  # takes longest of all, and the models load in the meantime
 
-        server = Server(settings, load_settings, loading)
+        server = Server(settings, read_settings, loading)
     signal.signal(signal.SIGHUP, server.handle_hangup)
     gc.freeze()  # what is there now stays: each full collection would stop all threads for 50 ms to look at it
     try:

@@ -1,5 +1,6 @@
 """The operating point of a request: how many false alarms the caller accepts, as a lowest confidence of targets."""
 
+import math
 from bisect import bisect_left
 from enum import StrEnum
 from typing import Final
@@ -64,8 +65,13 @@ def lowest_confidence(card: Card, options: Options) -> float:
 
 
 def known_from_per_mpx(megapixels: float) -> float:
-    """The lowest rate that frames of this size know well: one at which they have ``WELL_KNOWN`` false alarms."""
-    return WELL_KNOWN / megapixels
+    """The lowest rate that frames of this size know well: one at which they have ``WELL_KNOWN`` false alarms.
+
+    It is rounded up to two digits, so that the rate which a user reads is known well.
+    """
+    least = WELL_KNOWN / megapixels
+    step = 10.0 ** (math.floor(math.log10(least)) - 1)
+    return round(math.ceil(least / step - 1e-9) * step, 12)
 
 
 def rate_warning(card: Card, options: Options) -> str | None:
@@ -78,7 +84,7 @@ def rate_warning(card: Card, options: Options) -> str | None:
         return None
     return (
         f"{rate:g} false alarms per megapixel is less than the curve of this model knows well: it rests on "
-        f"{points.megapixels:.3g} megapixels, which show rates from {known_from:.2g}; the real rate may differ by more "
+        f"{points.megapixels:.3g} megapixels, which show rates from {known_from:g}; the real rate may differ by more "
         "than a factor of two; measure the curve on more frames with rrcanet calibrate"
     )
 

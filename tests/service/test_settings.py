@@ -250,7 +250,19 @@ def test_compiled_networks_are_kept_in_the_users_folder_of_caches(
     assert load_settings().engine_cache == tmp_path / ".cache" / "rrcanet"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     assert load_settings().engine_cache == tmp_path / "caches" / "rrcanet"
+    monkeypatch.setenv("XDG_CACHE_HOME", "caches")  # the specification says to ignore relative paths
+    assert load_settings().engine_cache == tmp_path / ".cache" / "rrcanet"
+    monkeypatch.setenv("RRCANET_ENGINE_CACHE", "~/networks")
+    assert load_settings().engine_cache == tmp_path / "networks"
     assert list(tmp_path.iterdir()) == [], "nothing is made before it is needed"
+
+
+def test_none_are_kept_where_others_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o1777)  # as /tmp is
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert load_settings().engine_cache is None
+    (tmp_path / "rrcanet").mkdir(mode=0o700)
+    assert load_settings().engine_cache == tmp_path / "rrcanet", "nobody else can write there"
 
 
 def test_none_are_kept_where_the_user_cannot_write_or_does_not_want_it(monkeypatch: pytest.MonkeyPatch) -> None:

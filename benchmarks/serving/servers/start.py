@@ -47,14 +47,16 @@ def serve(cores: Collection[int], program: Sequence[str] = PLAIN, **settings: st
 
     Args:
         program: arguments that make Python run ``rrcanet``.
-        settings: by name without the prefix; all others keep their defaults, the environment is ignored.
+        settings: by name without the prefix; all others keep their defaults, the environment is ignored. Without
+            ``engine_cache`` an empty folder is taken, so that no start depends on those before it.
 
     Raises:
         StartFault: the process ended, or was not ready within a minute.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    environment |= {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
     with TemporaryDirectory() as folder:
+        chosen = {"engine_cache": f"{folder}/networks"} | settings
+        environment |= {f"{PREFIX}{name.upper()}": value for name, value in chosen.items()}
         log = Path(folder) / "log"
         with log.open("wb") as sink, pinned(cores):
             began = time.monotonic()

@@ -13,7 +13,7 @@ import pytest
 from service.keys import hash_of
 from service.server.state import LOOK_EVERY_S
 from tests.support.frames import GOOD
-from tests.support.server import Process, running
+from tests.support.server import CODE, Process, running
 from tests.support.small_models import write_small_model
 from tests.support.waiting import wait_until
 
@@ -60,6 +60,18 @@ def test_models_are_loaded_again(model: Path, keys: Path) -> None:
         process.send_signal(signal.SIGHUP)
         wait_until(lambda: version(client) == "2", "the model is not loaded again")
         assert process.poll() is None
+
+
+def test_options_of_the_command_still_count(model: Path, keys: Path) -> None:
+    with_option = f"import sys; sys.argv += ['--precision', 'f32']; {CODE}"
+    files = {"MODELS": str(model.parent), "API_KEYS_FILE": str(keys)}
+    with running(None, with_option, **files, ENGINE="onnxruntime", PRECISION="bf16") as (process, client):
+        write_small_model(model, version="2")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: version(client) == "2", "the model is not loaded again")
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert "the canary stays" not in process.stderr.read()
 
 
 def test_keys_are_read_again_and_a_broken_file_is_not(model: Path, keys: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_sensitivity_that_the_curve_does_not_know_well_is_called_uncertain(pag
     choose(page, ("faint.png", FAINT))
     warnings = page.locator("#warnings li")
     page.locator("#sensitivity").select_option("quiet")
-    expect(warnings).to_have_text("quiet is uncertain: the curve of this model knows rates from 0.43 per megapixel")
+    expect(warnings).to_have_text("quiet is uncertain: the curve of this model knows rates from 0.44 per megapixel")
     page.locator("#sensitivity").select_option("balanced")
     expect(warnings).to_have_count(0)
 

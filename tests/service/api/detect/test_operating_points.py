@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from rrcanet import Client, Detector
 from service.cli import main
-from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity
+from service.detection.sensitivity import FALSE_ALARMS_PER_MPX, Sensitivity, known_from_per_mpx
 from service.errors import Reason
 from service.runtime.card import OperatingPoints
 from tests.support import frames
@@ -111,6 +111,11 @@ def test_the_curve_and_the_lowest_rate_that_it_knows_well_are_shown(server: http
     assert shown["curved"].pop("known_from_per_mpx") == 1.5  # 30 false alarms in 20 megapixels
     assert OperatingPoints.model_validate(shown["curved"]) == POINTS
     assert shown["bare"] is None
+
+
+@pytest.mark.parametrize(("megapixels", "rate"), [(69.138, 0.44), (20, 1.5), (0.5, 60), (30, 1), (7000, 0.0043)])
+def test_the_lowest_known_rate_is_rounded_up_to_two_digits(megapixels: float, rate: float) -> None:
+    assert known_from_per_mpx(megapixels) == rate
 
 
 UNCERTAIN = (
