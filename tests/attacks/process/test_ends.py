@@ -28,9 +28,9 @@ STUCK_READER = (
 
 
 def test_sighup_at_the_end_kills_no_process(tmp_path: Path) -> None:
-    late = "import service.commands.serve as serve, time; old = serve.Server.run\n"
+    late = "import service.api.connection.server as server, time; old = server.Server.run\n"
     late += "def run(self):\n    old(self)\n    print('ended', file=__import__('sys').stderr, flush=True)\n"
-    late += "    time.sleep(2)\nserve.Server.run = run\n"
+    late += "    time.sleep(2)\nserver.Server.run = run\n"
     with running(code=late + CODE, MODELS=str(write_small_model(tmp_path / "a.onnx").parent)) as (process, _):
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None

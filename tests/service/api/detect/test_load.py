@@ -68,7 +68,7 @@ def test_frames_of_a_client_that_left_are_dropped_before_the_device_sees_them(
     start_server: StartServer, padding: int
 ) -> None:
     client = start_server(max_batch=1, request_timeout_s=120)
-    slow = frames.png(make_scene(0, 400, 400).counts(8))
+    slow = frames.png(make_scene(0, 800, 800).counts(8))
     with ThreadPoolExecutor(3) as pool:
         others = [pool.submit(client.post, "/v1/detect", content=slow) for _ in range(3)]
         wait_for_frames(client, 3)
