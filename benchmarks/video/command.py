@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -29,6 +30,7 @@ from benchmarks.video.record import CODECS, decoding_cpu_s, record
 from export.bench.cases import Case, Shape, model_case
 from export.bench.timing import Clients, Plan, measure, warm_up
 from service.commands.detect.video.decoder import open_video
+from service.commands.progress import LINES_EVERY
 from service.pretrained import DEFAULT
 from service.runtime import Device, Runtime
 from service.runtime.cpus import available_cpus
@@ -39,7 +41,7 @@ NAME: Final = "python -m benchmarks.video"
 DETECT: Final = "from service.cli import main; main()"
 HEAD: Final = (
     *("video", "MB", "decoding, CPU ms", "parts", "detect, frames a second", "CPU s"),
-    *("frames in a call", "network alone", "CPU s", "ratio"),
+    *("frames in a call", "network alone", "network alone, CPU s", "ratio"),
 )
 
 
@@ -61,7 +63,13 @@ class Part:
 @click.command(epilog=f"Example: {NAME} flight.mkv --every 100")
 @click.argument("videos", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--frames", default=600, show_default=True, help="Of a recorded video.")
-@click.option("--every", default=100, show_default=True, help="Frames after which the network runs alone.")
+@click.option(
+    "--every",
+    type=click.IntRange(LINES_EVERY),
+    default=100,
+    show_default=True,
+    help=f"Frames after which the network runs alone; rounded up to the next {LINES_EVERY}, which detect reports.",
+)
 @click.option("--seconds", default=6.0, show_default=True, help="For which it runs alone, in each case.")
 @click.option("--model", type=click.Path(path_type=Path), default=DEFAULT)
 @json_option
@@ -72,16 +80,18 @@ def main(
     runtime, rows, results = load_runtime(model, Device.AUTO, choice=load_engine_choice(Device.AUTO)), [], {}
     with tempfile.TemporaryDirectory() as folder:
         for name, video in _named(videos, Path(folder), frames):
+            runtime.settle()  # what it does beside its runs must not count as decoding
             decoding = decoding_cpu_s(video)
-            parts = list(_parts(video, every, _Alone(runtime, video, seconds)))
+            parts = list(_parts(model, video, every, _Alone(runtime, video, seconds)))
             if not parts:
-                raise click.ClickException(f"{name} has too few frames: it needs more than twice --every {every}")
+                raise click.ClickException(f"{name} has too few frames: it needs at least twice --every {every}")
             size = video.stat().st_size
             rows += [[name, size / 1e6, 1e3 * decoding, *row] for row in _rows(parts)]
             results[name] = {"bytes": size, "decoding_cpu_s": decoding, "parts": [asdict(part) for part in parts]}
             click.echo(f"{name}: {results[name]}", err=True)
     show(HEAD, rows)
-    keep(json_file, {"frames": frames, "every": every, "seconds": seconds}, {"videos": results})
+    options = {"every": every, "seconds": seconds} | ({} if videos else {"frames": frames})
+    keep(json_file, options, {"videos": results})
 
 
 def _named(videos: Sequence[Path], folder: Path, frames: int) -> Iterator[tuple[str, Path]]:
@@ -133,30 +143,36 @@ class _Alone:
         return Speed(timing.frames_per_second, (time.process_time() - cpu) / frames)
 
 
-def _parts(video: Path, every: int, alone: _Alone) -> Iterator[Part]:
+def _parts(model: Path, video: Path, every: int, alone: _Alone) -> Iterator[Part]:
     """Run ``rrcanet detect`` and stop it after each part; the part with its start is not measured."""
     before: dict[int, Speed] | None = None
-    with tempfile.TemporaryDirectory() as out, _detecting(video, out) as process:
+    with tempfile.TemporaryDirectory() as out, _detecting(model, video, out) as process:
         began, cpu, first = 0.0, 0.0, 0
         for done in _progress(process):
             if done < first + every:
                 continue
             frames, seconds = done - first, time.monotonic() - began
-            process.send_signal(signal.SIGSTOP)
+            os.kill(process.pid, signal.SIGSTOP)  # Popen.send_signal would reap a process that has just ended
             speed = Speed(frames / seconds, (cpu_seconds(process.pid) - cpu) / frames)
             after = alone.speeds()
             if before is not None:
                 yield Part(speed, {batch: Speed(*np.mean([before[batch], after[batch]], axis=0)) for batch in after})
             before, first, cpu = after, done, cpu_seconds(process.pid)
-            process.send_signal(signal.SIGCONT)
+            os.kill(process.pid, signal.SIGCONT)
             began = time.monotonic()
     if process.returncode:
         raise click.ClickException(f"detect ended with {process.returncode}")
 
 
-def _detecting(video: Path, out: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", DETECT, "detect", str(video), "--out", out]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ)
+@contextmanager
+def _detecting(model: Path, video: Path, out: str) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-c", DETECT, "detect", str(video), "--model", str(model), "--out", out]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()  # a stopped process would never end
+            raise
 
 
 def _progress(process: "subprocess.Popen[str]") -> Iterator[int]:

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from service.commands.detect.video.decoder import decode, open_video
+from service.commands.detect.video.decoder import check_complete, decode, open_video
 from service.simulation.sequence import make_sequence
 
 WIDTH, HEIGHT, RATE = 640, 512, 30
@@ -59,10 +59,15 @@ def record(codec: Codec, path: Path, frames: int) -> None:
 
 
 def decoding_cpu_s(path: Path) -> float:
-    """CPU seconds of reading one frame, over the first frames of the video, in all threads."""
+    """CPU seconds of reading one frame, over the first frames of the video, in all threads.
+
+    Raises:
+        VideoFault: it cannot be read, or has no frame.
+    """
     with open_video(str(path)) as container:
         began = time.process_time()
         read = sum(1 for _ in islice(decode(container, path.name), DECODED))
+        check_complete(read, None)
         return (time.process_time() - began) / read
 
 
