@@ -54,7 +54,7 @@ fuzz: .venv-dev/installed
 	.venv-dev/bin/python -m tests.attacks.fuzz
 
 # this service beside other servers, on a quiet machine; BENCH=--resume goes on after an interruption
-bench: .venv-dev/installed
+bench: .venv-dev/installed .venv/installed-$(RUNTIME)
 	.venv-dev/bin/python -m benchmarks.peers --json benchmarks/results/peers.json --page docs/development/peers.md $(BENCH)
 
 # after a change of a range in pyproject.toml; UPGRADE=1 takes the newest releases that the ranges allow

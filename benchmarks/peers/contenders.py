@@ -13,6 +13,7 @@ from uuid import uuid4
 from benchmarks.peers.loads import Body
 from benchmarks.serving.clients.requests import Request
 from service.settings import PREFIX, Settings
+from tests.support.paths import ROOT
 
 OWN: Final = "RRCA-Net Serve"
 PLAIN: Final = {f"{PREFIX}ENGINE": "onnxruntime"}
@@ -55,10 +56,17 @@ def contenders() -> list[Contender]:
 
 
 def _own() -> list[Contender]:
+    serve = Contender(OWN, None, "rrcanet-serve", _serve, _detect, _own_answer, python=_own_python())
     if "engine" not in Settings.model_fields or not find_spec("openvino"):
-        return [Contender(OWN, None, "rrcanet-serve", _serve, _detect, _own_answer)]
-    plain = Contender(f"{OWN}, ONNX Runtime", None, "rrcanet-serve", _serve, _detect, _own_answer, variables=PLAIN)
+        return [serve]
+    plain = replace(serve, name=f"{OWN}, ONNX Runtime", variables=PLAIN)
     return [plain, replace(plain, name=f"{OWN}, OpenVINO", variables={}, near=NEAR_IN_HALF)]
+
+
+def _own_python() -> str:
+    """That of ``make serve``, which has only what a server needs; the present one if there is none."""
+    python = ROOT / ".venv" / "bin" / "python"
+    return str(python) if python.exists() else sys.executable
 
 
 def _serve(port: int, _: Path) -> Sequence[str]:
