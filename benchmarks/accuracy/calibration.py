@@ -1,13 +1,14 @@
 """How well confidences and rates of false alarms hold on frames that their curves were not fitted on.
 
 Curves are fitted on some of the frames and scored on the others: five-fold over frames, and with each dataset left out.
-``--also NAME/SPLIT`` adds frames of another split of a dataset to every fit; they are never scored.
+``--also NAME/SPLIT`` adds frames of another split of a dataset to every fit of confidences; they are never scored, and
+rates of false alarms do not use them.
 
 python -m benchmarks.accuracy.calibration service/pretrained/rrcanet.onnx --split generalist-wide-held-out \
     --data datasets/NUAA-SIRST --data datasets/IRSTD-1k --data datasets/DenseSIRST --data datasets/SIRST-v2-empty
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from export.evaluation.evaluate import FrameResult, evaluate
 from export.evaluation.grid import Grid
 from export.evaluation.source import FileSource
 from export.report.table import Table
-from model.data.dataset import FrameFolder
+from model.data.dataset import DataError, FrameFolder
 from model.scoring.calibration import Curve, calibration_error, chance_error
 from model.scoring.operating_points import operating_curve
 from service.commands.progress import progress
@@ -98,14 +99,42 @@ def _scores(frames: Frames, curves: Sequence[Curve]) -> Scores:
 @click.argument("model", type=click.Path(path_type=Path, exists=True))
 @click.option("--data", type=click.Path(path_type=Path), multiple=True, required=True, help="Dataset; may be repeated.")
 @click.option("--split", required=True, help="Frames that MODEL was not trained on.")
-@click.option("--also", metavar="NAME/SPLIT", multiple=True, help="Frames of a dataset that are added to every fit.")
+@click.option("--also", metavar="NAME/SPLIT", multiple=True, help="Frames added to every fit of confidences.")
 def calibration_command(model: Path, data: tuple[Path, ...], split: str, also: tuple[str, ...]) -> None:
     """Print how well curves that are fitted on some frames hold on others. Scores are highest probabilities."""
-    more = dict(one.rsplit("/", 1) for one in also)
-    datasets = [_dataset(model, folder, split, more.get(folder.name)) for folder in data]
-    click.echo(f"{_confidences([one for one in datasets if Found.of(one.frames).targets]).markdown()}\n")
-    rows = tuple((one.name, *(f"{rate:.2f}" for rate in rates_left_out(datasets, one))) for one in datasets)
-    click.echo(Table(("left out", *(f"asked {rate:g} / Mpx" for rate in RATES)), rows).markdown())
+    if len(data) < 2:
+        raise click.UsageError("each dataset is scored by a curve of the others: give --data at least twice")
+    more = _further_splits(also, [folder.name for folder in data])
+    try:
+        _refuse_overlap(data, split, more)
+        datasets = [_dataset(model, folder, split, more.get(folder.name)) for folder in data]
+        click.echo(f"{_confidences([one for one in datasets if Found.of(one.frames).targets]).markdown()}\n")
+        rows = tuple((one.name, *(f"{rate:.2f}" for rate in rates_left_out(datasets, one))) for one in datasets)
+        click.echo(Table(("left out", *(f"asked {rate:g} / Mpx" for rate in RATES)), rows).markdown())
+    except (DataError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _further_splits(also: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """The split that each ``--also`` adds, by dataset."""
+    more: dict[str, str] = {}
+    for one in also:
+        name, _, split = one.rpartition("/")
+        if not split or name not in names:
+            raise click.UsageError(f"--also {one}: give NAME/SPLIT, where NAME is one of {', '.join(names)}")
+        if name in more:
+            raise click.UsageError(f"--also names {name} twice")
+        more[name] = split
+    return more
+
+
+def _refuse_overlap(data: Sequence[Path], split: str, more: Mapping[str, str]) -> None:
+    """Refuse frames that would be scored by a curve that was fitted on them."""
+    for folder in data:
+        if folder.name in more:
+            scored, further = FrameFolder(folder, split), FrameFolder(folder, more[folder.name])
+            if both := sorted({*scored.names} & {*further.names}):
+                raise click.UsageError(f"--also {folder.name}/{more[folder.name]} has frames of --split, as {both[0]}")
 
 
 def _confidences(datasets: Sequence[Dataset]) -> Table:
@@ -113,10 +142,9 @@ def _confidences(datasets: Sequence[Dataset]) -> Table:
     curve, rows = fit([one.fitted() for one in datasets]), []
     for one, (loss, error, confidence) in zip(datasets, five_fold(datasets), strict=True):
         found = Found.of(one.frames)
-        cells = (found.real.mean(), confidence, loss, error, *left_out(datasets, one)[:2])
-        rows.append(
-            (one.name, str(found.real.size), *(f"{c:.3f}" for c in (*cells, *chance_error(curve(found.scores)))))
-        )
+        by_chance = chance_error(curve(found.scores))
+        cells = (found.real.mean(), confidence, loss, error, *left_out(datasets, one)[:2], *by_chance)
+        rows.append((one.name, str(found.real.size), *(f"{cell:.3f}" for cell in cells)))
     return Table(HEAD, tuple(rows))
 
 

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks.accuracy.calibration import HEAD, calibration_command
@@ -34,3 +35,28 @@ def test_confidences_and_rates_are_scored_on_frames_that_were_not_fitted(model_f
     with_more = read_table(more.output, *HEAD)
     assert [row["found"] for row in with_more] == [row["found"] for row in rows]  # they are fitted on, not scored
     assert [row["five-fold log loss"] for row in with_more] != [row["five-fold log loss"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--also", "sea"], "--also sea: give NAME/SPLIT"),
+        (["--also", "nowhere/train"], "NAME is one of sea, land"),
+        (["--also", "sea/train", "--also", "sea/more"], "--also names sea twice"),
+        (["--also", "sea/test"], "--also sea/test has frames of --split"),
+        (["--also", "sea/absent"], "absent"),
+    ],
+)
+def test_wrong_options_are_named(model_file: Path, tmp_path: Path, options: list[str], said: str) -> None:
+    data = [tmp_path / "sea", tmp_path / "land"]
+    for folder in data:
+        write_scenes(folder, count=2)
+    ended = scored(model_file, data, *options)
+    assert isinstance(ended.exception, SystemExit)
+    assert said in ended.output
+
+
+def test_one_dataset_is_not_enough(model_file: Path, tmp_path: Path) -> None:
+    ended = scored(model_file, [tmp_path / "sea"])
+    assert ended.exit_code == 2
+    assert "give --data at least twice" in ended.output
