@@ -28,6 +28,8 @@ def held_out_command(recipe: str, data: Path, trained_on: bool) -> None:
         if trained_on:
             lists.append((f"{loaded.name}-trained-on.txt", trained(loaded, data)))
         for file, found in lists:
+            for name in {*loaded.datasets} - {folder.root.name for folder, _ in found}:
+                (data / name / file).unlink(missing_ok=True)  # of an earlier recipe with this name
             for folder, names in found:
                 write_atomically(folder.root / file, "".join(f"{name}\n" for name in names).encode())
                 click.echo(f"{folder.root / file}: {len(names)} of {len(folder)} frames")

@@ -53,6 +53,15 @@ def test_the_frames_that_it_trains_on_get_lists_if_asked_for(tmp_path: Path) -> 
     assert list(listed) == trained == ["scene_0005", "scene_0007"]
 
 
+def test_a_list_of_an_earlier_recipe_is_removed(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "sea", count=6)
+    write_scenes(tmp_path / "land", count=6, seed=3)
+    assert held_out(tmp_path, '"*[03]"', "--trained-on").exit_code == 0
+    assert (tmp_path / "sea" / "general-trained-on.txt").exists()
+    assert held_out(tmp_path, '"*[0234]"', "--trained-on").exit_code == 0  # all of sea is held out now
+    assert not (tmp_path / "sea" / "general-trained-on.txt").exists()
+
+
 def test_a_recipe_that_holds_nothing_out_is_named(tmp_path: Path) -> None:
     for name in ("sea", "land"):
         write_scenes(tmp_path / name, count=2)
