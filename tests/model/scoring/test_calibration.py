@@ -85,8 +85,9 @@ def test_too_few_targets_are_refused() -> None:
 
 
 def test_confidences_that_are_right_have_the_error_of_chance() -> None:
-    confidences = RNG.choice([0.2, 0.5, 0.8, 0.95], 400)
-    errors = [calibration_error(confidences, RNG.random(400) < confidences) for _ in range(400)]
+    rng = np.random.default_rng(3)
+    confidences = rng.choice([0.2, 0.5, 0.8, 0.95], 400)
+    errors = [calibration_error(confidences, rng.random(400) < confidences) for _ in range(400)]
     mean, most = chance_error(confidences)
     assert np.mean(errors) == pytest.approx(mean, abs=0.003)
     assert np.mean(np.array(errors) > most) == pytest.approx(0.05, abs=0.04)
