@@ -27,13 +27,13 @@ import httpx
 
 from benchmarks.serving.servers.process import settle
 from service.cli import main as rrcanet
+from service.runtime.openvino.shapes import THREAD_NAME
 from service.simulation.scene import make_scene
 from tests.support import frames
 
 ROOT = Path(__file__).parents[2]
 OURS = ("service", "intensity")
 PERIODIC = {"on_tick", "watch_models", "watch_keys", "watch_device", "watch", "has_changed"}
-COMPILES = "compile"  # the thread in which OpenVINO compiles networks
 WARM_UP = 5  # more than the runs of a size after which OpenVINO compiles a network for it
 START_WITHIN_S = 60.0
 BODY = frames.png(make_scene(0, 256, 256).counts(8))
@@ -121,7 +121,7 @@ def _goes_on(frame: FrameType) -> bool:
 
 def _is_in_background(frame: FrameType) -> bool:
     """Whether a function runs for a task of the server or compiles a network, not for a request."""
-    if threading.current_thread().name.startswith(COMPILES):
+    if threading.current_thread().name.startswith(THREAD_NAME):
         return True
     caller: FrameType | None = frame
     while caller is not None:

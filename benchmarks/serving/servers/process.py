@@ -7,6 +7,7 @@ from typing import Final
 
 OF_ALL_THREADS: Final = 2  # of clock identifiers: what the scheduler has counted
 IDLE_S: Final = 0.5
+SETTLES_WITHIN_S: Final = 120.0
 IDLE_SHARE: Final = 0.1  # of a core: what a server without requests never takes
 
 
@@ -40,10 +41,17 @@ def reset_most_resident(pid: int) -> None:
 
 
 def settle(pid: int) -> None:
-    """Return once a server without requests computes nothing any more: it may still compile networks."""
+    """Return once a server without requests computes nothing any more: it may still compile networks.
+
+    Raises:
+        TimeoutError: it has not come to rest after ``SETTLES_WITHIN_S``.
+    """
+    deadline = time.monotonic() + SETTLES_WITHIN_S
     used = cpu_seconds(pid)
     share = 1.0
     while share > IDLE_SHARE:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"process {pid} still computes after {SETTLES_WITHIN_S:g} s without requests")
         time.sleep(IDLE_S)
         before, used = used, cpu_seconds(pid)
         share = (used - before) / IDLE_S

@@ -17,6 +17,7 @@ from service.runtime.interface import LARGE
 from service.runtime.openvino.compiled import Compiled
 
 WORTH: Final = 4  # runs of a shape before it is compiled; compiling takes as long as several runs
+THREAD_NAME: Final = "compile"  # prefix of the name of the thread that compiles networks
 MOST: Final = 8  # shapes
 PIXELS: Final = LARGE  # of all shapes together, each as often as it runs side by side
 IDLE: Final = 256  # runs of others, after which a shape gives its place to another
@@ -125,4 +126,4 @@ def settle() -> None:
 
 @cache
 def _thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, "compile")
+    return ThreadPoolExecutor(1, THREAD_NAME)
