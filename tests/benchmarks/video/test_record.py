@@ -26,3 +26,13 @@ def test_a_lossless_codec_gives_back_every_count(codec: Codec, tmp_path: Path) -
     for frame, scene in zip(found, scenes, strict=True):
         assert isinstance(frame, Frame)
         np.testing.assert_array_equal(frame.counts, scene.counts(SENSOR_BITS))
+
+
+def test_a_lossy_codec_gives_back_frames_of_8_bits(tmp_path: Path) -> None:
+    (codec,) = (codec for codec in CODECS if codec not in LOSSLESS)
+    video = tmp_path / f"flight{codec.suffix}"
+    record(codec, video, 3)
+    with open_video(str(video)) as container:
+        found = [frame.content for frame in decode(container, video.name)]
+    assert len(found) == 3
+    assert all(isinstance(frame, Frame) and 0 < frame.counts.max() <= 255 for frame in found)
