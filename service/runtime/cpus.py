@@ -50,6 +50,11 @@ def has_avx512(cpuinfo: Path = CPUINFO) -> bool:
     return "avx512bw" in _flags(cpuinfo)
 
 
+def instructions(cpuinfo: Path = CPUINFO) -> str:
+    """The names of the CPU's sets of instructions."""
+    return " ".join(_flags(cpuinfo))
+
+
 def _flags(cpuinfo: Path) -> list[str]:
     return next((line for line in _lines(cpuinfo) if line.startswith("flags")), "").split()
 

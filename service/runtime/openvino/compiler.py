@@ -11,7 +11,7 @@ from typing import Any, Final
 import openvino as ov
 
 from service.runtime.card import METADATA_KEY
-from service.runtime.cpus import has_avx512
+from service.runtime.cpus import has_avx512, instructions
 from service.runtime.interface import FLOAT, ModelFault, TensorInfo, check_interface, hint
 from service.runtime.openvino.compiled import Compiled
 from service.runtime.openvino.metadata import read_metadata
@@ -84,9 +84,10 @@ class Compiler:
         if store is not None and (network := _load(store, key, settings)) is not None:
             return Compiled(network)
         network = self._compiled(shape, settings)
+        compiled = Compiled(network)
         if store is not None:
-            in_background(lambda: _keep(store, key, network))
-        return Compiled(network)
+            in_background(lambda: None if compiled.failed else _keep(store, key, network))
+        return compiled
 
     def _compiled(self, shape: tuple[int, int] | None, settings: Mapping[str, Any]) -> ov.CompiledModel:
         if shape is None:
@@ -102,7 +103,8 @@ class Compiler:
 
 def open_store(folder: Path, content: bytes) -> Store:
     """The store in this folder for the networks of a model file. They fit this kind of CPU and version of OpenVINO."""
-    return Store(folder, content, f"{ov.get_version()} {_core().get_property('CPU', 'FULL_DEVICE_NAME')}")
+    name = _core().get_property("CPU", "FULL_DEVICE_NAME")  # on virtual machines, CPUs of several kinds share one
+    return Store(folder, content, f"{ov.get_version()} {name} {instructions()}")
 
 
 def _load(store: Store, key: str, settings: dict[str, Any]) -> ov.CompiledModel | None:

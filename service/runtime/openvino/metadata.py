@@ -8,7 +8,7 @@ from typing import Final
 
 METADATA: Final = 14  # the field metadata_props of ModelProto, once for each entry
 KEY, VALUE = 1, 2  # fields of an entry
-VARINT, EIGHT_BYTES, BYTES, FOUR_BYTES = 0, 1, 2, 5  # types
+MOST_BITS: Final = 64  # of a number
 
 
 def read_metadata(content: bytes) -> dict[str, str]:
@@ -27,13 +27,13 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
     while at < len(message):
         tag, at = _varint(message, at)
         match tag & 7:
-            case 0:
+            case 0:  # a number
                 _, at = _varint(message, at)
-            case 1:
+            case 1:  # eight bytes
                 at += 8
-            case 5:
+            case 5:  # four bytes
                 at += 4
-            case 2:
+            case 2:  # bytes with their length
                 length, begin = _varint(message, at)
                 at = begin + length
                 if at > len(message):
@@ -41,18 +41,20 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
                 yield tag >> 3, message[begin:at]
             case other:
                 raise ValueError(f"a field of the unknown type {other}")
+        if at > len(message):
+            raise ValueError("a field is longer than its message")
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
     """A whole number in groups of seven bits, the lowest first; and where it ends."""
     number = shift = 0
-    while at < len(message):
+    while at < len(message) and shift < MOST_BITS:
         byte = message[at]
         number |= (byte & 0x7F) << shift
         at, shift = at + 1, shift + 7
         if byte < 0x80:
             return number, at
-    raise ValueError("a number is longer than its message")
+    raise ValueError("a number that does not end")
 
 
 def _text(entry: dict[int, memoryview], field: int) -> str:

@@ -93,6 +93,10 @@ class OpenVinoRuns:
 
     def _make(self, shape: Shape) -> Compiled:
         network = self._compile(shape)
-        self._check(network, self._free, shape)
+        try:
+            self._check(network, self._free, shape)
+        except Exception:
+            network.failed = True  # so it is not kept for the next start
+            raise
         self._free.release()  # it does not answer this shape any more
         return network

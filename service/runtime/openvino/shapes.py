@@ -114,9 +114,18 @@ class Shapes:
 def in_background(step: Callable[[], object]) -> None:
     """Run ``step`` in the thread that compiles for all models; not at all if the process ends before."""
     try:
-        _thread().submit(lambda: step() if threading.main_thread().is_alive() else None)
+        _thread().submit(_try, step)
     except RuntimeError as fault:  # there is no memory for the thread; the step stays in its queue
         logger.warning("networks are compiled later: %s", fault)
+
+
+def _try(step: Callable[[], object]) -> None:
+    if not threading.main_thread().is_alive():
+        return
+    try:
+        step()
+    except Exception:
+        logger.exception("work beside the requests has failed")
 
 
 def settle() -> None:

@@ -4,14 +4,18 @@ import hashlib
 import logging
 import os
 import tempfile
+import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from service.files import read_file
 
-STORED: Final = 32  # networks, of all models together; each takes 3 MB
-SUFFIX: Final = ".blob"
+STORED: Final = 64  # networks, of all models together; each takes 3 MB
+SUFFIX: Final = ".rrcanet-network"
+UNFINISHED: Final = ".rrcanet-part"
+UNFINISHED_S: Final = 600.0  # writing takes less than a second
 HASH: Final = hashlib.sha256
 
 logger = logging.getLogger(__name__)
@@ -35,9 +39,10 @@ class Store:
         file = self._file(key)
         try:
             stored, _ = read_file(file)
-            os.utime(file)  # those that were used last are kept
         except OSError:
             return None
+        with suppress(OSError):  # the folder may be read-only
+            os.utime(file)  # those that were used last are kept
         digest, network = stored[: HASH().digest_size], stored[HASH().digest_size :]
         return network if HASH(network).digest() == digest else None
 
@@ -46,23 +51,43 @@ class Store:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._make_room()
-            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
-                file.write(HASH(network).digest() + network)
-            os.replace(file.name, self._file(key))
+            self._write(self._file(key), HASH(network).digest() + network)
         except OSError as fault:
             logger.warning("ENGINE_CACHE is not used, so each start compiles: %s: %s", self._folder, fault)
 
     def _file(self, key: str) -> Path:
         return self._folder / (HASH(self._source + key.encode()).hexdigest() + SUFFIX)
 
+    def _write(self, file: Path, content: bytes) -> None:
+        """Replace the file in one step: another process may read it."""
+        with tempfile.NamedTemporaryFile(dir=self._folder, suffix=UNFINISHED, delete=False) as part:
+            try:
+                part.write(content)
+                part.flush()
+                os.replace(part.name, file)
+            except OSError:
+                os.unlink(part.name)
+                raise
+
     def _make_room(self) -> None:
-        stored = sorted(self._folder.glob("*" + SUFFIX), key=lambda file: file.stat().st_mtime, reverse=True)
-        for old in stored[STORED - 1 :]:
-            old.unlink(missing_ok=True)
+        """Remove what was not used for longest, and what processes that were killed have left unfinished."""
+        stored = sorted(self._folder.glob("*" + SUFFIX), key=_used, reverse=True)
+        old = time.time() - UNFINISHED_S
+        parts = [part for part in self._folder.glob("*" + UNFINISHED) if _used(part) < old]
+        for file in [*stored[STORED - 1 :], *parts]:
+            file.unlink(missing_ok=True)
+
+
+def _used(file: Path) -> float:
+    """When a file was used last; 0 if another process has removed it."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 @cache
 def _code() -> bytes:
-    """A hash of the code that makes networks: what another release has stored may be another network."""
-    files = sorted(Path(__file__).parent.rglob("*.py"))
+    """A hash of the code that makes and checks networks: what another release has stored may be another network."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
     return HASH(b"".join(file.read_bytes() for file in files)).digest()

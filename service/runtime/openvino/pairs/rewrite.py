@@ -1,5 +1,6 @@
 """Rewrites a network so that its layers at full size run on pairs of pixels."""
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,6 +11,9 @@ from service.runtime.openvino.pairs.maps import Map, Parts, Unsuitable, Value
 from service.runtime.openvino.pairs.rules import RULES
 
 BEGINNINGS: Final = ("Convolution", "Interpolate")  # they make a map at full size of something else
+NARROWEST: Final = 8  # pixels; OpenVINO answers some paired networks of width 2 wrongly
+
+logger = logging.getLogger(__name__)
 
 
 def in_pairs(model: ov.Model) -> ov.Model:
@@ -24,7 +28,10 @@ def in_pairs(model: ov.Model) -> ov.Model:
     folding.run_passes(changed)
     try:
         found = _Rewriter(changed).run()
-    except (Unsuitable, RuntimeError):  # OpenVINO raises RuntimeError for nodes that do not fit each other
+    except Unsuitable:
+        return model
+    except Exception as fault:  # whatever a foreign network holds, it runs as it is
+        logger.info("the network runs without pairs of pixels: %r", fault)
         return model
     if not found:
         return model
@@ -42,8 +49,8 @@ class _Rewriter:
     def __init__(self, model: ov.Model) -> None:
         (frame,) = model.inputs
         *_, self._height, self._width = frame.get_shape()
-        if self._height % 2 or self._width % 2:
-            raise Unsuitable("an odd side")
+        if self._height % 2 or self._width % 2 or self._width < NARROWEST:
+            raise Unsuitable("an odd side, or a narrow frame")
         self._nodes = model.get_ordered_ops()
         self._maps: dict[tuple[str, int], Map | Parts] = {}
 

@@ -98,7 +98,7 @@ def _reduce_mean(node: ov.Node, inputs: Sequence[Value]) -> ov.Output:
 def _whole(node: ov.Node, inputs: Sequence[Value]) -> Map:
     """The map that a node reduces to one number for each channel."""
     _require(node, keep_dims=True)
-    if sorted(_numbers(inputs[1]).tolist()) != SPATIAL:
+    if sorted(np.atleast_1d(_numbers(inputs[1])).tolist()) != SPATIAL:
         raise Unsuitable("a reduction")
     return _map(inputs[0])
 

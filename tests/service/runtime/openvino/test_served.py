@@ -154,7 +154,7 @@ def test_a_damaged_network_is_compiled_again(
     choice = EngineChoice(F32.engine, F32.precision, tmp_path / "cache")
     first = open_runtime(brightness_model, 1, choice)
     settle()
-    (kept,) = (tmp_path / "cache").rglob("*.blob")
+    (kept,) = (tmp_path / "cache").rglob("*.rrcanet-network")
     intact = kept.read_bytes()
     kept.write_bytes(damage(intact))
     given = np.ones((1, 1, 8, 16), np.float32)
@@ -162,7 +162,7 @@ def test_a_damaged_network_is_compiled_again(
     again.check_golden()
     np.testing.assert_allclose(again.probabilities(given), first.probabilities(given))
     settle()
-    (kept,) = (tmp_path / "cache").rglob("*.blob")
+    (kept,) = (tmp_path / "cache").rglob("*.rrcanet-network")
     assert abs(len(kept.read_bytes()) - len(intact)) < len(intact) // 10
 
 

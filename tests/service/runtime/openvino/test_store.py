@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.runtime.openvino import store
-from service.runtime.openvino.store import STORED, Store
+from service.runtime.openvino.store import STORED, UNFINISHED, Store
 
 
 def test_a_network_is_found_under_its_key_by_whoever_has_the_same_model_and_compiler(tmp_path: Path) -> None:
@@ -33,6 +33,44 @@ def test_networks_that_were_not_used_for_longest_give_their_place_to_new_ones(tm
     assert len(list(tmp_path.iterdir())) == STORED
     assert kept.find("1") is None
     assert kept.find("0") == kept.find("new") == b"network"
+
+
+def test_a_disk_that_is_full_leaves_nothing_unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        Store(tmp_path, b"model", "").keep("", b"network")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_has_left_is_removed_later(tmp_path: Path) -> None:
+    left, present = tmp_path / f"a{UNFINISHED}", tmp_path / f"b{UNFINISHED}"
+    for file in (left, present):
+        file.write_bytes(b"net")
+    os.utime(left, (0, 0))
+    Store(tmp_path, b"model", "").keep("", b"network")
+    assert not left.exists()
+    assert present.exists(), "another process may be writing it"
+
+
+def test_files_of_other_programs_stay(tmp_path: Path) -> None:
+    others = [tmp_path / f"{number}.blob" for number in range(STORED + 1)]
+    for file in others:
+        file.write_bytes(b"not ours")
+    Store(tmp_path, b"model", "").keep("", b"network")
+    assert all(file.exists() for file in others)
+
+
+def test_a_network_in_a_folder_that_is_read_only_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(*_: object) -> None:
+        raise PermissionError("read-only file system")
+
+    kept = Store(tmp_path, b"model", "")
+    kept.keep("", b"network")
+    monkeypatch.setattr(os, "utime", read_only)
+    assert kept.find("") == b"network"
 
 
 def test_only_its_user_may_read_and_change_it(tmp_path: Path) -> None:

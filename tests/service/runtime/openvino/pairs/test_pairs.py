@@ -14,6 +14,7 @@ from service.runtime.cpus import has_avx512, has_bf16
 from service.runtime.openvino import compiler
 from service.runtime.openvino.compiler import Compiler
 from service.runtime.openvino.pairs.rewrite import in_pairs, transposes
+from service.runtime.openvino.pairs.rules import RULES
 from service.simulation.scene import make_scene
 
 SPECIALISTS = sorted((DEFAULT.parent / "specialists").glob("*.onnx"))
@@ -91,6 +92,22 @@ def test_other_networks_stay_as_they_are(layers: Callable[[ov.Output], ov.Output
 
 def test_a_frame_with_an_odd_side_is_left_alone() -> None:
     model = network(lambda frame: convolution(frame, 8, 3), (16, 25))
+    assert in_pairs(model) is model
+
+
+def test_a_narrow_frame_is_left_alone() -> None:
+    model = network(lambda frame: convolution(frame, 8, 3), (16, 2))
+    assert in_pairs(model) is model
+
+
+def test_a_network_that_cannot_be_rewritten_for_a_reason_nobody_thought_of_runs_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def odd(*_: object) -> None:
+        raise TypeError("odd")
+
+    monkeypatch.setitem(RULES, "Convolution", odd)
+    model = network(lambda frame: convolution(frame, 8, 3))
     assert in_pairs(model) is model
 
 
