@@ -15,6 +15,7 @@ from export.commands.bench import bench_command
 from export.commands.calibrate import calibrate_command
 from export.commands.evaluate import evaluate_command
 from export.onnx.card import read_model
+from service.detection.sensitivity import known_from_per_mpx
 from service.keys import hash_of
 from tests.export.evaluation.scored import evaluate, row
 from tests.support import tiff_by_hand as by_hand
@@ -195,7 +196,8 @@ def test_calibration_measures_the_operating_points(model_file: Path, scenes: Pat
     assert 100 * points.pd[0] == pytest.approx(float(scores["Pd %"]), abs=0.01)
     assert points.false_alarms_per_mpx[0] == pytest.approx(float(scores["false objects / Mpx"]), abs=0.01)
     assert "| lowest confidence | Pd % | false alarms / Mpx |" in result.output
-    assert f"operating points, known well from {30 / points.megapixels:.2g} false alarms / Mpx" in result.output
+    known_from = known_from_per_mpx(points.megapixels)
+    assert f"operating points, known well from {known_from:g} false alarms / Mpx" in result.output
     assert "targets found are false" in result.stderr  # simulated scenes have little clutter
     assert "megapixels, so a rate below" in result.stderr
     confidences = read_model(model)[1].calibration.confidences
