@@ -19,12 +19,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from service.files import user_cache
 from service.keys import read_keys
 from service.models.canary import Canary, parse_canary
 from service.pretrained import SHIPPED
 from service.runtime import Device, Engine, EngineChoice, Precision
 from service.runtime.choice import why_not
+from service.user_cache import user_cache
 from service.validation import reword
 
 PREFIX: Final = "RRCANET_"

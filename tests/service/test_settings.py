@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic.fields import FieldInfo
 
-from service.files import user_cache
 from service.models.canary import Canary
 from service.pretrained import SHIPPED
 from service.settings import PREFIX, LogFormat, Settings, SettingsFault, load_settings
+from service.user_cache import user_cache
 from tests.support.markdown import names_in, read_document, read_table
 
 DEFAULTS = {
