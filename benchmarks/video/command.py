@@ -26,6 +26,7 @@ import click
 import numpy as np
 
 from benchmarks.serving.report import json_option, keep, show
+from benchmarks.serving.servers.process import cpu_seconds
 from benchmarks.video.record import CODECS, decoding_cpu_s, record
 from export.bench.cases import Case, Shape, model_case
 from export.bench.timing import Clients, Plan, measure, warm_up
@@ -181,9 +182,3 @@ def _progress(process: "subprocess.Popen[str]") -> Iterator[int]:
     for line in process.stderr:
         if match := re.match(r"(\d+) (of \d+ )?frames", line):
             yield int(match[1])
-
-
-def cpu_seconds(process: int) -> float:
-    """What a process has used so far (proc_pid_stat(5), fields 14 and 15)."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

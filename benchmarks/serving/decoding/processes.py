@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.serving.servers.process import cpu_seconds
 from service.frames import Budget, decode
 from service.simulation.scene import make_scene
 from tests.support import frames
@@ -65,8 +66,7 @@ def _cpu(process: int) -> float:
     """Seconds of CPU of this process, and of another one."""
     if process == os.getpid():
         return time.process_time()
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return time.process_time() + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return time.process_time() + cpu_seconds(process)
 
 
 if __name__ == "__main__":
