@@ -27,6 +27,7 @@ from model.data.dataset import DataError, FrameFolder
 from model.scoring.calibration import Curve, calibration_error, chance_error
 from model.scoring.operating_points import operating_curve
 from service.commands.progress import progress
+from service.detection.sensitivity import point_for
 from service.runtime import Device
 
 Frames = Sequence[FrameResult]
@@ -83,8 +84,8 @@ def rates_left_out(datasets: Sequence[Dataset], dataset: Dataset) -> list[float]
     """False objects per megapixel of a dataset where a curve of the others promises each of ``RATES``."""
     others = Found.together([Found.of(one.frames) for one in datasets if one is not dataset])
     points = operating_curve(others.scores, others.real, others.targets, others.pixels)
-    promised, own = np.array(points.false_per_megapixel), Found.of(dataset.frames)
-    lowest = [points.confidences[min(int((promised > rate).sum()), len(promised) - 1)] for rate in RATES]
+    own = Found.of(dataset.frames)
+    lowest = [points.confidences[point_for(points.false_per_megapixel, rate)] for rate in RATES]
     return [1e6 * int(((own.scores >= score) & ~own.real).sum()) / own.pixels for score in lowest]
 
 

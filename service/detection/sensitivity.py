@@ -2,12 +2,13 @@
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
 from service.detection.options import Options
 from service.errors import Reason, ServiceError
-from service.runtime.card import Card, OperatingPoints
+from service.runtime.card import Card
 
 
 class Sensitivity(StrEnum):
@@ -61,7 +62,8 @@ def lowest_confidence(card: Card, options: Options) -> float:
             f"model {card.name}@{card.version} has no curve of false alarms, which sensitivity and "
             "false_alarms_per_mpx need: use min_confidence, or measure the curve with rrcanet calibrate",
         )
-    return _on_curve(card.operating_points, options.false_alarms_per_mpx)
+    points = card.operating_points
+    return points.confidences[point_for(points.false_alarms_per_mpx, options.false_alarms_per_mpx)]
 
 
 def known_from_per_mpx(megapixels: float) -> float:
@@ -89,8 +91,6 @@ def rate_warning(card: Card, options: Options) -> str | None:
     )
 
 
-def _on_curve(points: OperatingPoints, rate: float) -> float:
-    """The lowest confidence of the curve with at most this rate; the highest one if none has so low a rate."""
-    rates = points.false_alarms_per_mpx
-    index = bisect_left(rates, -rate, key=lambda value: -value)  # rates fall
-    return points.confidences[min(index, len(rates) - 1)]
+def point_for(rates: Sequence[float], rate: float) -> int:
+    """Index of the first of the falling ``rates`` that is at most ``rate``; the last index if none is."""
+    return min(bisect_left(rates, -rate, key=lambda value: -value), len(rates) - 1)

@@ -1,6 +1,7 @@
 // Files to keep: targets of one frame or of all, the mask, and the picture with its markers.
 import { at, make } from "../app/dom.js";
 import { store } from "../app/state.js";
+import { rateWarning } from "../detection/card.js";
 import { frameOf } from "../detection/frame.js";
 import { cardOfAnswer } from "../detection/selection.js";
 import { targetsOf } from "../detection/targets.js";
@@ -34,7 +35,12 @@ async function saveTable(kind) {
   save(new Blob([write(results)], { type }), `${stem}${suffix}`);
 }
 
-const resultOfShown = () => ({ frame: store.state.frame, targets: store.state.targets });
+const resultOfShown = () => resultOf(store.state.frame, store.state.targets);
+
+// The sentence stands in the file, because the service does not know which sensitivity the page has chosen.
+function resultOf(frame, targets) {
+  return { frame, targets, uncertain: rateWarning(cardOfAnswer(store.state, frame.answer), store.state.sensitivity) };
+}
 
 // Every frame that was answered, with the thresholds that are chosen.
 async function resultsOfAll() {
@@ -45,7 +51,8 @@ async function resultsOfAll() {
       if (!source.entryOf(index) || source.entryOf(index).error) continue;
       const { answer, entry } = await source.answerOf(index);
       const frame = await frameOf(answer, entry, source, index);
-      results.push({ frame, ...targetsOf(frame, cardOfAnswer(store.state, answer), threshold, minConfidence) });
+      const { targets } = targetsOf(frame, cardOfAnswer(store.state, answer), threshold, minConfidence);
+      results.push(resultOf(frame, targets));
     }
   return results;
 }

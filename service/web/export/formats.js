@@ -20,14 +20,15 @@ const COLUMNS = [
 
 const round = (value, digits) => Number(value.toFixed(digits));
 
-// `results` are {frame, targets}, one for each frame.
+// `results` are {frame, targets, uncertain}, one for each frame.
 export function toJson(results) {
   return JSON.stringify({ model: results[0].frame.answer.model, frames: results.map(describe) }, null, 1);
 }
 
-function describe({ frame, targets }) {
-  const { name, width, height, input, warnings } = { ...frame.entry, name: frame.name };
-  const rest = warnings ? { warnings } : {};
+function describe({ frame, targets, uncertain }) {
+  const { name, width, height, input } = { ...frame.entry, name: frame.name };
+  const warnings = [...(frame.entry.warnings ?? []), uncertain].filter(Boolean);
+  const rest = warnings.length ? { warnings } : {};
   return { index: frame.index, name, width, height, input, ...rest, targets: targets.map(describeTarget) };
 }
 

@@ -112,6 +112,14 @@ def test_json_and_csv_have_the_targets_that_are_shown(page: Page, client: httpx.
     assert [(int(row["x"]), int(row["area"])) for row in table] == [(one["bbox"]["x"], one["area"]) for one in targets]
 
 
+def test_json_says_that_a_sensitivity_is_uncertain(page: Page) -> None:
+    choose(page, ("faint.png", FAINT))
+    for sensitivity, said in (("quiet", True), ("balanced", False)):
+        page.locator("#sensitivity").select_option(sensitivity)
+        (frame,) = json.loads(saved(page, "JSON"))["frames"]
+        assert ("quiet is uncertain" in str(frame.get("warnings"))) is said
+
+
 def test_coco_and_mask_have_the_pixels_of_the_targets(page: Page, client: httpx.Client) -> None:
     choose(page, ("cluster.tiff", CLUSTER))
     mask = np.asarray(Image.open(io.BytesIO(saved(page, "Mask"))).convert("L"))
