@@ -30,9 +30,9 @@ def open_model(path: Path, content: bytes, threads: int, choice: EngineChoice) -
         ModelFault: the file cannot be served.
     """
     compiler = Compiler(path, content, threads)
-    card = parse_card(path, compiler.card_text)
-    precision = precision_for(card, choice.precision)
     store = None if choice.cache is None else open_store(choice.cache, content)
+    card = parse_card(path, compiler.card_text(store))
+    precision = precision_for(card, choice.precision)
 
     def compile_for(shape: Shape | None) -> Compiled:
         if shape is None:

@@ -1,4 +1,4 @@
-"""Compiled networks on disk: a start that finds its network there does not compile it again."""
+"""Compiled networks and cards on disk: a start that finds them there neither reads nor compiles the model."""
 
 import hashlib
 import logging
@@ -12,7 +12,7 @@ from typing import Final
 
 from service.files import read_file
 
-STORED: Final = 64  # networks, of all models together; each takes 3 MB
+STORED: Final = 64  # files, of all models together; a network takes 3 MB
 SUFFIX: Final = ".rrcanet-network"
 UNFINISHED: Final = ".rrcanet-part"
 UNFINISHED_S: Final = 600.0  # writing takes less than a second
@@ -22,10 +22,10 @@ logger = logging.getLogger(__name__)
 
 
 class Store:
-    """The networks of one model file.
+    """The networks of one model file, and its card.
 
     Args:
-        folder: for the networks of all models; it is made if it is not there.
+        folder: for all models; it is made if it is not there.
         content: of the model file.
         made_by: what else the networks depend on, such as the version of the compiler.
     """
@@ -35,7 +35,7 @@ class Store:
         self._source = HASH(content).digest() + _code() + made_by.encode()
 
     def find(self, key: str) -> bytes | None:
-        """The network that was kept under ``key``; None if there is none, or the file is damaged."""
+        """What was kept under ``key``; None if there is nothing, or the file is damaged."""
         file = self._file(key)
         try:
             stored, _ = read_file(file)
@@ -43,15 +43,15 @@ class Store:
             return None
         with suppress(OSError):  # the folder may be read-only
             os.utime(file)  # those that were used last are kept
-        digest, network = stored[: HASH().digest_size], stored[HASH().digest_size :]
-        return network if HASH(network).digest() == digest else None
+        digest, content = stored[: HASH().digest_size], stored[HASH().digest_size :]
+        return content if HASH(content).digest() == digest else None
 
-    def keep(self, key: str, network: bytes) -> None:
-        """Store a network, in place of the one that was not used for longest if there are many."""
+    def keep(self, key: str, content: bytes) -> None:
+        """Store a network or a card, in place of the file that was not used for longest if there are many."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._make_room()
-            self._write(self._file(key), HASH(network).digest() + network)
+            self._write(self._file(key), HASH(content).digest() + content)
         except OSError as fault:
             logger.warning("ENGINE_CACHE is not used, so each start compiles: %s: %s", self._folder, fault)
 

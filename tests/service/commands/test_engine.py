@@ -93,7 +93,7 @@ def test_no_network_is_compiled_for_sizes_that_do_not_come(
     monkeypatch.setenv("RRCANET_ENGINE_CACHE", str(tmp_path / "cache"))
     assert run(detect_command, frame, "--model", model).exit_code == 0
     settle()
-    assert len(list((tmp_path / "cache").rglob("*.rrcanet-network"))) == 1, "the network for all sizes"
+    assert len(list((tmp_path / "cache").rglob("*.rrcanet-network"))) == 2, "the card, and the network for all sizes"
 
 
 def test_workers_of_bulk_run_on_the_engine_that_was_chosen(frame: Path, tmp_path: Path) -> None:
