@@ -1,6 +1,5 @@
 """``rrcanet serve``."""
 
-import gc
 import logging
 import signal
 import sys
@@ -62,7 +61,6 @@ def serve_command(
 
         server = Server(settings, read_settings, loading)
     signal.signal(signal.SIGHUP, server.handle_hangup)
-    gc.freeze()  # what is there now stays: each full collection would stop all threads for 50 ms to look at it
     try:
         server.run()
     except SystemExit as stop:  # uvicorn has logged why

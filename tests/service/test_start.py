@@ -27,8 +27,11 @@ def test_openvino_comes_without_its_converters_of_models() -> None:
 
 def imported_by(module: str, names: Sequence[str]) -> list[str]:
     """Which of these modules are there once ``module`` is imported."""
-    program = f"import sys, {module}; print(*[one for one in {names} if sys.modules.get(one)])"
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    return output_of(f"import sys, {module}; print(*[one for one in {names} if sys.modules.get(one)])").split()
+
+
+def output_of(program: str) -> str:
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
 
 def test_the_import_of_a_command_leaves_garbage_collection_as_it_was() -> None:
@@ -39,3 +42,9 @@ def test_the_import_of_a_command_leaves_garbage_collection_as_it_was() -> None:
             assert gc.isenabled() is is_enabled
         finally:
             gc.enable()
+
+
+def test_no_collection_looks_at_what_a_command_imported() -> None:
+    command = "main.get_command(click.Context(main), 'serve')"
+    looked_at = output_of(f"import click, gc; from service.cli import main; {command}; print(len(gc.get_objects()))")
+    assert int(looked_at) < 1000
