@@ -1,4 +1,4 @@
-"""How tests wait for something that another thread or process does."""
+"""Time in tests: how they wait for another thread or process, and a clock that they set themselves."""
 
 import time
 from collections.abc import Callable
@@ -12,3 +12,13 @@ def wait_until(condition: Callable[[], bool], otherwise: object, every_s: float 
     while not condition():
         assert time.monotonic() < deadline, otherwise
         time.sleep(every_s)
+
+
+class Clock:
+    """Seconds that pass when a test says so; call it to read it, as ``time.monotonic``."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now

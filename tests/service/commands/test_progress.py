@@ -6,7 +6,7 @@ import pytest
 
 from service.commands import progress as told
 from service.commands.progress import progress
-from tests.support.clock import Clock
+from tests.support.waiting import Clock
 
 
 def test_a_log_has_a_line_every_fifty_items(capsys: pytest.CaptureFixture[str]) -> None:

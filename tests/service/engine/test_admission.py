@@ -6,7 +6,7 @@ import pytest
 
 from service.engine.admission import Admission, Places
 from service.errors import Reason, ServiceError
-from tests.support.clock import Clock
+from tests.support.waiting import Clock
 
 
 def refusal(admission: Admission, frames: int) -> ServiceError:

@@ -10,7 +10,7 @@ import pytest
 from service.engine.backlog import Backlog, Limit
 from service.engine.batching import Job, Paces
 from service.errors import Reason, ServiceError
-from tests.support.clock import Clock
+from tests.support.waiting import Clock
 
 FAR = 1e9
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from service.engine.batching import Done, Job, Queue
 from service.engine.worker import Worker
 from service.errors import Reason, ServiceError
-from tests.support.clock import Clock
+from tests.support.waiting import Clock
 
 NEVER = 1e9
 WITHIN_S = 10.0
