@@ -196,8 +196,7 @@ class Request(Generic[A]):
         self.timing.targets += len(confidences)
         for confidence in confidences:
             observe(confidence)
-        if plan.camera is not None:
-            metrics.cameras.observe(plan.camera, detections)
+        metrics.cameras.observe(plan.camera, detections)
         return detections
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from service.detection.detector import Detection, Detector, Prepared
 from service.detection.options import Options
+from service.observability.cameras import UNNAMED
 from service.observability.timing import Timing
 
 A = TypeVar("A")
@@ -22,14 +23,14 @@ class Plan:
 
     Attributes:
         deadline: a time of ``time.monotonic``.
-        camera: the name that the client gives to the camera of the frames.
+        camera: of the frames, as the client names it.
         asked: the client named the deadline, so it holds in place of the latency objective.
     """
 
     detector: Detector
     options: Options
     deadline: float
-    camera: str | None = None
+    camera: str = UNNAMED
     asked: bool = False
 
 

@@ -1,4 +1,4 @@
-"""Metrics of what each camera shows, from requests that name their camera. Their number is bounded."""
+"""Metrics of what each camera shows. Requests may name their camera; the number of names is bounded."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,8 @@ from service.detection.detector import Detection
 
 HEADER: Final = "X-Camera-Id"
 MOST_CAMERAS: Final = 64
-OTHER: Final = "other"  # cameras beyond them, and names that are no names
+UNNAMED: Final = "unnamed"  # all frames of requests that name no camera
+OTHER: Final = "other"  # cameras beyond the most, and names that are no names
 NAME: Final = re.compile(r"[\w.:/-]{1,64}", re.ASCII)
 LABEL: Final = ("camera",)
 
@@ -52,13 +53,14 @@ class Cameras:
             Summary("rrcanet_camera_range_counts", "Counts between both ends of the range.", LABEL, registry=registry),
             Summary("rrcanet_camera_low_counts", "Lower end of the range.", LABEL, registry=registry),
         )
-        self._known = {OTHER: Camera(self._counters, self._summaries, OTHER)}
+        self._known = {name: Camera(self._counters, self._summaries, name) for name in (UNNAMED, OTHER)}
+        self._most = MOST_CAMERAS + len(self._known)
 
     def observe(self, name: str, detections: Sequence[Detection]) -> None:
         """Count frames of a camera, in any thread."""
         camera = self._known.get(name)
         if camera is None:
             camera = self._known[OTHER]
-            if len(self._known) <= MOST_CAMERAS and NAME.fullmatch(name):
+            if len(self._known) < self._most and NAME.fullmatch(name):
                 camera = self._known[name] = Camera(self._counters, self._summaries, name)
         camera.observe(detections)

@@ -20,7 +20,7 @@ from service.engine.backlog import Limit
 from service.engine.work import Plan
 from service.errors import Reason
 from service.frames import ACCEPTED
-from service.observability.cameras import HEADER, MOST_CAMERAS
+from service.observability.cameras import HEADER, MOST_CAMERAS, UNNAMED
 from service.observability.metrics import MODEL as MODEL_LABELS
 from service.observability.timing import Timing
 from service.server.state import ServerState
@@ -98,7 +98,7 @@ async def detect(request: Request) -> Response:
     latest = timing.began + settings.request_timeout_s
     deadline = latest if query.timeout_ms is None else min(latest, timing.began + query.timeout_ms / 1e3)
     late = Reason.REQUEST_TIMEOUT if deadline == latest else Reason.DEADLINE_EXCEEDED
-    plan = Plan(detector, query.options, deadline, request.headers.get(HEADER), query.timeout_ms is not None)
+    plan = Plan(detector, query.options, deadline, request.headers.get(HEADER, UNNAMED), query.timeout_ms is not None)
     server.engine.worker.backlog.check(Limit(deadline, plan.asked))
     if media_type is MediaType.LINES:
         from service.api.detect.lines import answer_lines  # few requests ask for it

@@ -22,7 +22,7 @@ from service.detection.detector import Detector
 from service.engine.admission import Places
 from service.engine.work import Plan
 from service.errors import Reason, ServiceError
-from service.observability.cameras import HEADER
+from service.observability.cameras import HEADER, UNNAMED
 from service.observability.timing import Timing
 from service.server.state import ServerState
 
@@ -49,7 +49,7 @@ class Session:
     ) -> None:
         self._socket, self._server, self._query, self._detector = socket, server, query, detector
         self._waiting = waiting
-        self._camera = socket.headers.get(HEADER)
+        self._camera = socket.headers.get(HEADER, UNNAMED)
         self._code, self._why = DONE, ""
         self._slots = asyncio.Semaphore(AT_WORK)
         self._started: asyncio.Queue[asyncio.Task[FrameAnswer] | None] = asyncio.Queue()

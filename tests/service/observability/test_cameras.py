@@ -1,4 +1,4 @@
-"""Metrics of cameras that requests name."""
+"""Metrics of what cameras show, whether requests name them or not."""
 
 import httpx
 import pytest
@@ -44,10 +44,19 @@ def test_a_camera_has_what_was_found_in_its_frames(client: httpx.Client) -> None
     assert mine["range_counts_sum"] > 0
 
 
-def test_a_request_without_a_camera_counts_for_none(client: httpx.Client) -> None:
+def test_frames_without_the_name_of_a_camera_are_watched_together(client: httpx.Client) -> None:
     before = of_cameras(client)
-    client.post("/v1/detect", content=SCENE).raise_for_status()
-    assert of_cameras(client) == before
+    answer = client.post("/v1/detect", content=SCENE).raise_for_status().json()
+    with open_stream(client) as stream:
+        one_by_one(stream, [DARK])
+    targets = answer["frames"][0]["targets"]
+    after = of_cameras(client)
+    changed = {(name, camera): value - before[name, camera] for (name, camera), value in after.items()}
+    unnamed = {name: value for (name, camera), value in changed.items() if value and camera == "unnamed"}
+    assert {camera for (_, camera), value in changed.items() if value} == {"unnamed"}
+    assert (unnamed["frames_total"], unnamed["empty_frames_total"]) == (2, 1)
+    assert unnamed["targets_total"] == unnamed["contrast_count"] == len(targets) > 0
+    assert unnamed["confidence_sum"] == pytest.approx(sum(target["confidence"] for target in targets), abs=1e-3)
 
 
 def test_a_stream_names_its_camera_once(client: httpx.Client) -> None:
@@ -70,7 +79,7 @@ def test_further_cameras_count_as_other(start_server: StartServer) -> None:
     for number in range(MOST_CAMERAS + 3):
         post(own_client, f"camera-{number}", DARK)
     found = of_cameras(own_client)
-    assert len({camera for _, camera in found}) == MOST_CAMERAS + 1
+    assert len({camera for _, camera in found} - {"unnamed", "other"}) == MOST_CAMERAS
     assert found["frames_total", "other"] == 3
     post(own_client, "camera-0", DARK)
     assert of_cameras(own_client)["frames_total", "camera-0"] == 2
