@@ -184,6 +184,19 @@ def test_every_overlay_follows_the_schemas_of_kubernetes(overlay: Path) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
+def test_with_the_component_for_ipv6_pods_listen_on_both_kinds_of_addresses(
+    overlay: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"resources": [str(overlay)], "components": [str(KUBERNETES / "components" / "ipv6")]}
+    (tmp_path / "kustomization.yaml").write_text(json.dumps(own))
+    resources = {resource["kind"]: resource for resource in build(tmp_path)}
+    assert str(settings_of(resources["Deployment"], monkeypatch).host) == "::"  # test_ipv6_only.py runs a server there
+    assert resources["Service"]["spec"]["ipFamilyPolicy"] == "PreferDualStack"
+    for kind in ("Deployment", "Service"):
+        kubernetes_validate.validate(resources[kind], "1.37", strict=True)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
 def test_kustomize_builds_what_these_tests_build(overlay: Path) -> None:
     built = subprocess.check_output([kubectl_with_components(), "kustomize", overlay], text=True)
     assert by_name(yaml.safe_load_all(built)) == by_name(build(overlay))
