@@ -26,6 +26,7 @@ OF_A_STEP = (
 )
 SENT = (5, 3)  # frames to each server
 ANSWERS = 'sum by (version) (rrcanet_requests_total{route="/v1/detect", status="200"})'
+COMPARED = [f"{what} by version" for what in ("Requests", "Latency", "Targets a request", "Failures", "Confidence")]
 FAILURES = 'sum(rrcanet_requests_total{route="/v1/detect", status!="200"})'
 
 
@@ -154,10 +155,8 @@ def test_a_rollout_under_load_each_step_of_which_prometheus_shows(watched: Watch
 
         choose(watched, 0.05)
         assert 0.01 <= by_version(watched)["2"] <= 0.13
-        for panel in dashboard()["panels"]:
-            if panel["title"].endswith("by version"):
-                compared = prometheus.query(as_asked(panel["targets"][0]["expr"]))
-                assert {one["metric"]["version"] for one in compared if is_number(one)} == {"1", "2"}, panel["title"]
+        for title in COMPARED:
+            wait_until(lambda title=title: compared(prometheus, title) == {"1", "2"}, f"{title}: not both versions")  # type: ignore[misc]
 
         choose(watched, 1)
         assert by_version(watched) == {"2": 1.0}
@@ -198,6 +197,12 @@ def by_version(watched: Watched) -> dict[str, float]:
     wait_until(lambda: sum(since().values()) >= OF_A_STEP, "too few requests are answered", 0.2)
     counts = since()
     return {version: count / sum(counts.values()) for version, count in counts.items() if count}
+
+
+def compared(prometheus: Prometheus, title: str) -> set[str]:
+    """The versions of which a panel of the dashboard shows a number."""
+    (query,) = [panel["targets"][0]["expr"] for panel in dashboard()["panels"] if panel["title"] == title]
+    return {one["metric"]["version"] for one in prometheus.query(as_asked(query)) if is_number(one)}
 
 
 def answered(prometheus: Prometheus) -> dict[str, float]:
