@@ -1,7 +1,7 @@
 """``python -m benchmarks.bulk``: kills a bulk run half-way, resumes it, counts its rows, and compares its rate.
 
 Rates include the start. The bare loop is one process that reads a file and detects in it with all threads, frame after
-frame. On a machine that other work shares, compare the CPU time of the resumed run, with its processes, and of the loop.
+frame. On a machine that other work shares, compare CPU time: that of the resumed run has all of its processes.
 """
 
 import os
