@@ -1,12 +1,17 @@
-"""Images that Pillow decodes -> counts. ``convert("L")`` clips 16-bit frames to 255, so it is never called on them."""
+"""Images that Pillow decodes -> counts. ``convert("L")`` clips 16-bit frames to 255, so it is never called on them.
+
+Pillow is imported with the first of them, since most servers get none.
+"""
 
 import io
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from intensity.counts import Counts, UnreadableCountsError, luminance
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 GRAY_ALPHA: Final = ("LA", "La")
 COLOUR: Final = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA")
@@ -23,8 +28,11 @@ def decoded_by_pillow(body: bytes, width: int, height: int, form: str) -> Counts
     Raises:
         UnreadableCountsError: Pillow cannot return the counts as stored, or finds another size.
     """
+    from PIL import UnidentifiedImageError
+    from PIL.Image import open as open_image
+
     try:
-        image = Image.open(io.BytesIO(body), formats=(form,))
+        image = open_image(io.BytesIO(body), formats=(form,))
         if image.size != (width, height):
             raise UnreadableCountsError(f"the {form} data is damaged: its size differs from that of its header")
         return _read_counts(image)
@@ -37,7 +45,7 @@ def decoded_by_pillow(body: bytes, width: int, height: int, form: str) -> Counts
         raise UnreadableCountsError(f"the {form} data is truncated or damaged: {why}") from error
 
 
-def _read_counts(image: Image.Image) -> Counts:
+def _read_counts(image: "Image") -> Counts:
     image.load()
     mode = image.mode
     if mode == "L":

@@ -3,7 +3,7 @@
 from typing import Final
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.detect.query import DetectQuery
 from service.api.multipart import MULTIPART
@@ -16,6 +16,8 @@ router: Final = APIRouter(tags=[Tag.DETECTION])
 
 class Limits(BaseModel):
     """The limits of one request to `POST /v1/detect`; a request beyond one of them is refused with 413."""
+
+    model_config = ConfigDict(defer_build=True)
 
     max_body_bytes: int = Field(description="Largest body, also after decompression.")
     max_pixels: int = Field(description="Most pixels of all frames together.")

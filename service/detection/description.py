@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from rrcanet.masks.run_lengths import encode_run_lengths
 from service.detection.detector import Detection, Detector, Prepared
@@ -73,6 +72,8 @@ def describe_detection(index: int, detection: Detection, mask: MaskEncoding) -> 
 
 def describe_preview(prepared: Prepared) -> dict[str, str]:
     """The frame as the network saw it: after range and polarity, rounded to 8 bits, of the frame's size."""
+    from PIL import Image  # few requests ask for it
+
     preview = io.BytesIO()
     Image.fromarray(np.rint(prepared.intensities()).astype(np.uint8)).save(preview, "PNG", compress_level=PNG_EFFORT)
     return {"encoding": PreviewEncoding.PNG.value, "data": base64.b64encode(preview.getvalue()).decode()}

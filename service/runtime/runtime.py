@@ -2,15 +2,14 @@
 
 import base64
 import hashlib
-import io
 import logging
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from intensity.png import open_png
 from service.errors import Reason, ServiceError
 from service.files import NotRegular, read_file
 from service.runtime.choice import REFERENCE, Device, Engine, EngineChoice, Precision, installed
@@ -191,5 +190,4 @@ def _read(path: Path) -> bytes:
 
 
 def _decode_png(encoded: str) -> NDArray[np.generic]:
-    with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
-        return np.asarray(image)
+    return open_png(base64.b64decode(encoded)).read().pixels

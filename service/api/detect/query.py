@@ -6,7 +6,7 @@ the time that a request needs in addition to its frame.
 
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -213,33 +213,6 @@ def _name(fault: ErrorDetails) -> str:
 def _refusal(faults: list[tuple[str, str]]) -> ServiceError:
     """The error for parameters, given as name and message."""
     return ServiceError(Reason.BAD_PARAMETER, "; ".join(f"{name}: {reword(message)}" for name, message in faults))
-
-
-def describe_parameters(kind: type[BaseModel]) -> list[dict[str, Any]]:
-    """The parameters of a query, as the OpenAPI document describes them."""
-    schema = kind.model_json_schema()
-    kinds = {f"#/$defs/{name}": kind for name, kind in schema["$defs"].items()}
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "description": field["description"],
-            "schema": _inlined(field, kinds),
-        }
-        for name, field in schema["properties"].items()
-    ]
-
-
-def _inlined(field: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter without references, and without null, which a query cannot have."""
-    if "anyOf" in field:
-        choice, _ = field.pop("anyOf")
-        del field["default"]
-        field = choice | field
-    return {**kinds[field.pop("$ref")], **field} if "$ref" in field else field
-
-
-PARAMETERS: Final = describe_parameters(DetectQuery)
 
 
 class MediaType(StrEnum):

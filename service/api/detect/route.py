@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.body import enter, read_parts
-from service.api.detect.query import PARAMETERS, MediaType, negotiate, parse_query
+from service.api.detect.query import MediaType, negotiate, parse_query
 from service.api.detect.work import read_work
 from service.api.middleware.envelope import MODEL, REQUEST_ID, TIMING
 from service.api.multipart import MULTIPART, PART_NAMES
@@ -82,7 +82,7 @@ class DetectFirst:
 @router.post(
     PATH,
     summary="Find small targets in infrared frames",
-    openapi_extra={"parameters": [*PARAMETERS, CAMERA], "requestBody": BODY},
+    openapi_extra={"parameters": [CAMERA], "requestBody": BODY},  # the document adds those of the query
     responses=ANSWER | problems(Reason.NOT_ACCEPTABLE, *OF_FRAMES),
 )
 async def detect(request: Request) -> Response:

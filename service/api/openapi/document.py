@@ -10,6 +10,7 @@ from service.api.middleware.api_keys import OPEN
 from service.api.openapi.errors import FAULT, REASONS, SCHEMAS, faults, problems
 from service.api.openapi.examples import Example, example_of
 from service.api.openapi.headers import HEADERS, PARAMETERS, REQUEST_ID, refer
+from service.api.openapi.queries import query_of
 from service.api.openapi.schemas import Problem
 from service.api.openapi.tags import TAGS, Tag
 from service.api.openinference.wire import Fault
@@ -72,7 +73,7 @@ def _complete_operation(path: str, operation: dict[str, Any], with_key: bool) ->
     errors = faults if is_open_inference(path) else problems
     # of each operation: Swagger UI does not resolve the references of a path
     of_all = ({"$ref": f"#/components/parameters/{name}"} for name in PARAMETERS)
-    operation["parameters"] = [*operation.get("parameters", ()), *of_all]
+    operation["parameters"] = [*query_of(path), *operation.get("parameters", ()), *of_all]
     for parameter in operation["parameters"]:
         if parameter.get("in") == "path" and "examples" in parameter["schema"]:
             parameter["example"] = parameter["schema"]["examples"][0]  # Swagger UI fills it in

@@ -9,7 +9,7 @@ from service.runtime.card import Description, OperatingPoints
 
 
 class Schema(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # only the document and few routes need it
 
 
 class Model(Schema):

@@ -71,7 +71,11 @@ class InferRequest(Wire):
     )
 
 
-class TensorMetadata(BaseModel):
+class Shown(BaseModel):
+    model_config = ConfigDict(defer_build=True)  # few requests ask for it
+
+
+class TensorMetadata(Shown):
     """A tensor of a model; a dimension of -1 may have any size."""
 
     name: str
@@ -79,7 +83,7 @@ class TensorMetadata(BaseModel):
     shape: list[int]
 
 
-class ModelMetadata(BaseModel):
+class ModelMetadata(Shown):
     """Inputs and outputs of a model."""
 
     name: str
@@ -89,7 +93,7 @@ class ModelMetadata(BaseModel):
     outputs: list[TensorMetadata]
 
 
-class ServerMetadata(BaseModel):
+class ServerMetadata(Shown):
     """Name and version of the server."""
 
     name: str
@@ -117,13 +121,13 @@ class InferResponse(BaseModel):
     outputs: list[OutputTensor]
 
 
-class Live(BaseModel):
+class Live(Shown):
     """Whether the process is live."""
 
     live: bool
 
 
-class Ready(BaseModel):
+class Ready(Shown):
     """Whether the server, or the model `name`, is ready."""
 
     name: str | None = None

@@ -1,17 +1,18 @@
 """The query parameters of a stream: those of ``POST /v1/detect``, and what only a stream has."""
 
 from functools import cached_property
-from typing import Final
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
-from service.api.detect.query import DetectQuery, describe_parameters
+from service.api.detect.query import DetectQuery
 from service.detection.description import MaskEncoding
 from service.tracking.settings import TrackSettings, parse_confirmation
 
 
 class StreamQuery(DetectQuery):
     """The parameters hold for every frame of the stream."""
+
+    model_config = ConfigDict(defer_build=True)
 
     mask: MaskEncoding = Field(MaskEncoding.NONE, description="How the answers carry the mask.")
     track: bool = Field(
@@ -31,6 +32,3 @@ class StreamQuery(DetectQuery):
     def track_settings(self) -> TrackSettings:
         """When a track counts as confirmed."""
         return TrackSettings(*parse_confirmation(self.confirm))
-
-
-PARAMETERS: Final = describe_parameters(StreamQuery)

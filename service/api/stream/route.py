@@ -9,7 +9,7 @@ from service.api.detect.query import read_query
 from service.api.middleware.envelope import REQUEST_ID
 from service.api.openapi.errors import CLOSED, Responses, problems
 from service.api.openapi.tags import Tag
-from service.api.stream.query import PARAMETERS, StreamQuery
+from service.api.stream.query import StreamQuery
 from service.api.stream.session import Session
 from service.api.stream.waiting import WaitingRoom
 from service.errors import Reason, ServiceError
@@ -45,7 +45,6 @@ async def stream(socket: WebSocket) -> None:
     summary="Find small targets in a stream of frames (WebSocket)",
     status_code=101,
     response_class=Response,
-    openapi_extra={"parameters": PARAMETERS},
     responses=SWITCHED | problems(Reason.BAD_PARAMETER, Reason.UNKNOWN_MODEL, Reason.QUEUE_FULL, *CLOSED),
 )
 async def refuse_plain_request() -> Response:

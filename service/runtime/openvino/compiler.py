@@ -13,7 +13,6 @@ from service.runtime.card import METADATA_KEY
 from service.runtime.cpus import has_avx512, instructions
 from service.runtime.interface import FLOAT, ModelFault, TensorInfo, check_interface, hint
 from service.runtime.openvino.compiled import Compiled
-from service.runtime.openvino.pairs.rewrite import in_pairs, transposes
 from service.runtime.openvino.shapes import in_background
 from service.runtime.openvino.store import Store
 
@@ -98,6 +97,8 @@ class Compiler:
     def _compiled(self, shape: tuple[int, int] | None, settings: Mapping[str, Any]) -> ov.CompiledModel:
         if shape is None:
             return _core().compile_model(self._model, "CPU", settings)
+        from service.runtime.openvino.pairs.rewrite import in_pairs, transposes  # a start compiles no shape
+
         model = self._model.clone()
         model.reshape({0: [1, 1, *shape]})
         paired = in_pairs(model) if self._pairs else model
