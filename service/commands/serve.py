@@ -11,6 +11,7 @@ from service.commands.options import engine_option, precision_option
 from service.early import handle_early_signals, ignore_late_hangups
 from service.observability.logs import occupy_standard_streams, set_up_logs, skip_unused_fields
 from service.runtime import Device
+from service.server.imports import lean_imports
 from service.server.loading import Loading
 from service.server.memory import return_large_blocks, without_collections
 from service.settings import SettingsFault, injected_settings, load_settings
@@ -56,7 +57,7 @@ def serve_command(
     sys.setswitchinterval(SWITCH_S)
     loading = Loading(settings)
     loading.begin()
-    with without_collections():
+    with without_collections(), lean_imports():
         from service.api.connection.server import Server  # takes longest of all, and the models load in the meantime
 
         server = Server(settings, read_settings, loading)

@@ -30,7 +30,7 @@ Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
 class DetectQuery(BaseModel):
     """The parameters and their limits, as the OpenAPI document shows them."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True, defer_build=False)
 
     model: str | None = Field(
         None, max_length=128, description="`NAME` or `NAME@VERSION`; by default the first model.", examples=["rrcanet"]

@@ -12,7 +12,7 @@ Dimension = Annotated[int, Field(ge=1, le=LARGEST_DIMENSION)]
 
 
 class Wire(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True, defer_build=False)  # threads use it side by side
 
 
 class InputParameters(Wire):
@@ -113,6 +113,8 @@ class OutputTensor(BaseModel):
 
 class InferResponse(BaseModel):
     """The JSON of a response."""
+
+    model_config = ConfigDict(defer_build=False)
 
     model_name: str
     model_version: str
