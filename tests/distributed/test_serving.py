@@ -17,16 +17,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.simulation.scene import make_scene
 from tests.distributed.conftest import TwoNodes
+from tests.service.other_servers import CONTRACT
 from tests.support.frames import npy, png
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 from tests.support.wire import connection
 
-CONTRACT = (
-    "tests/service/api/detect/test_detect.py",
-    "tests/service/api/test_filenames.py",
-    "tests/service/api/stream/test_stream.py",
-)
 SMALL = png(make_scene(0, 64, 64).counts(8))
 LARGE = npy(np.tile(np.arange(256, dtype=np.uint8), (2048, 8)))  # seconds of work; a constant frame would be none
 MIDDLE = npy(make_scene(1, 320, 320).counts(8))  # HAProxy sends it on in pieces, if it does not have all of it first

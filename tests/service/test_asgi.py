@@ -13,17 +13,12 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.service.other_servers import COMMANDS, serving_under, start_under
+from tests.service.other_servers import COMMANDS, CONTRACT, serving_under, start_under
 from tests.support.frames import npy, png
 from tests.support.paths import ROOT
 from tests.support.waiting import WITHIN_S, wait_until
 from tests.support.wire import connection
 
-CONTRACT = (
-    "tests/service/api/detect/test_detect.py",
-    "tests/service/api/test_filenames.py",
-    "tests/service/api/stream/test_stream.py",
-)
 OTHERS = sorted(COMMANDS.keys() - {"ray"})  # tests/distributed/test_serving.py
 BLANK = png(np.zeros((8, 8), np.uint8))
 LARGE = npy(np.tile(np.arange(256, dtype=np.uint8), (2048, 8)))  # seconds of work; a constant frame would be none
