@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from service.settings import Settings
-from tests.service.test_asgi import CONTRACT
+from tests.service.other_servers import CONTRACT
 from tests.support.paths import ROOT
 from tests.support.server import StartServer
 
