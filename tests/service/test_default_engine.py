@@ -18,7 +18,8 @@ def test_the_default_is_openvino_where_it_is_installed(start_server: StartServer
 
 
 def test_the_contract_holds_on_the_default_engine() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CONTRACT, "tests/cases"]
+    files = [file for file in CONTRACT if "openinference" not in file]  # that one compares with ONNX Runtime
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files, "tests/cases"]
     environment = os.environ | {"RRCANET_ENGINE": DEFAULT.value, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-4000:]
