@@ -24,16 +24,16 @@ ENVIRONMENT = {
     "RAY_SERVE_HAPROXY_RETRIES": "3",
     "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "262144",
     "RAY_SERVE_PROXY_PREFER_LOCAL_NODE_ROUTING": "0",
-    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",  # on a busy machine a proxy takes longer than 5 s; Ray would kill it
     "RAY_USAGE_STATS_ENABLED": "0",
 }
+PATIENT = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60"}  # Ray kills a proxy that takes longer, by default than 5 s
 HAPROXY_PORTS = ("RAY_SERVE_HAPROXY_METRICS_PORT", "RAY_SERVE_HAPROXY_STATS_PORT")
 NODES = 2
 
 
 def main(port: int, nodes: int = NODES) -> None:
     """Serve until SIGTERM."""
-    os.environ |= ENVIRONMENT | {name: str(free_port()) for name in HAPROXY_PORTS} | dict(os.environ)
+    os.environ |= ENVIRONMENT | PATIENT | {name: str(free_port()) for name in HAPROXY_PORTS} | dict(os.environ)
     import ray
     from ray.cluster_utils import Cluster
 
