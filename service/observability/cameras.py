@@ -1,66 +1,131 @@
 """Metrics of what each camera shows. Requests may name their camera; the number of names is bounded."""
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from operator import add
+from threading import Lock
+from typing import Final, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Summary
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
+from prometheus_client.registry import Collector
 
 from service.detection.detector import Detection
 
 HEADER: Final = "X-Camera-Id"
 MOST_CAMERAS: Final = 64
-UNNAMED: Final = "unnamed"  # all frames of requests that name no camera
-OTHER: Final = "other"  # cameras beyond the most, and names that are no names
+UNNAMED: Final = "unnamed"  # frames of requests that name no camera, and of routes that take no name
+OTHER: Final = "other"  # cameras after the first MOST_CAMERAS, and names that are not valid
 NAME: Final = re.compile(r"[\w.:/-]{1,64}", re.ASCII)
 LABEL: Final = ("camera",)
 
 
-class Camera:
-    """The metrics of one camera."""
+class Seen(NamedTuple):
+    """What some frames of a camera show, added up.
 
-    def __init__(self, counters: Sequence[Counter], summaries: Sequence[Summary], name: str) -> None:
-        self._frames, self._targets, self._empty = (counter.labels(name) for counter in counters)
-        self._confidence, self._scr, self._range, self._low = (summary.labels(name) for summary in summaries)
+    Attributes:
+        confidence: of all targets.
+        contrast: the signal-to-clutter ratios of the targets that have one.
+        contrasts: how many have one.
+        width, low: width and lower end of the ranges, in counts.
+    """
 
-    def observe(self, detections: Sequence[Detection]) -> None:
-        """Count frames and what was found in them."""
-        for detection in detections:
-            targets = detection.found.targets
-            self._frames.inc()
-            self._targets.inc(len(targets))
-            self._empty.inc(not targets)
-            self._range.observe(detection.span.high - detection.span.low)
-            self._low.observe(max(0.0, detection.span.low))  # sums that fall look like a restart
-            for target in targets:
-                self._confidence.observe(target.confidence)
-                if target.signal is not None and target.signal.scr is not None:
-                    self._scr.observe(target.signal.scr)
+    frames: int = 0
+    empty: int = 0
+    targets: int = 0
+    confidence: float = 0.0
+    contrasts: int = 0
+    contrast: float = 0.0
+    width: float = 0.0
+    low: float = 0.0
+
+    def plus(self, other: "Seen") -> "Seen":
+        """The sums of both."""
+        return Seen(*map(add, self, other))
 
 
-class Cameras:
-    """The first cameras that are named have series of their own until the process ends."""
+def add_up(detections: Sequence[Detection]) -> Seen:
+    """What these frames show."""
+    targets = [target for detection in detections for target in detection.found.targets]
+    signals = [target.signal for target in targets if target.signal is not None]
+    contrasts = [signal.scr for signal in signals if signal.scr is not None]
+    spans = [detection.span for detection in detections]
+    return Seen(
+        frames=len(detections),
+        empty=sum(not detection.found.targets for detection in detections),
+        targets=len(targets),
+        confidence=sum(target.confidence for target in targets),
+        contrasts=len(contrasts),
+        contrast=sum(contrasts),
+        width=sum(span.high - span.low for span in spans),
+        low=sum(max(0.0, span.low) for span in spans),  # sums that fall look like a restart
+    )
+
+
+class Cameras(Collector):
+    """The first cameras that are named have series of their own until the process ends.
+
+    A ``Summary`` of prometheus_client takes one value at a time, so the sums of many targets are kept here.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._counters = (
-            Counter("rrcanet_camera_frames", "Frames of a camera.", LABEL, registry=registry),
-            Counter("rrcanet_camera_targets", "Targets in frames of a camera.", LABEL, registry=registry),
-            Counter("rrcanet_camera_empty_frames", "Frames of a camera without targets.", LABEL, registry=registry),
-        )
-        self._summaries = (
-            Summary("rrcanet_camera_confidence", "Confidence of targets.", LABEL, registry=registry),
-            Summary("rrcanet_camera_contrast", "Signal-to-clutter ratio of targets.", LABEL, registry=registry),
-            Summary("rrcanet_camera_range_counts", "Counts between both ends of the range.", LABEL, registry=registry),
-            Summary("rrcanet_camera_low_counts", "Lower end of the range.", LABEL, registry=registry),
-        )
-        self._known = {name: Camera(self._counters, self._summaries, name) for name in (UNNAMED, OTHER)}
-        self._most = MOST_CAMERAS + len(self._known)
+        self._seen = {UNNAMED: Seen(), OTHER: Seen()}
+        self._most = MOST_CAMERAS + len(self._seen)
+        self._lock = Lock()
+        registry.register(self)
 
     def observe(self, name: str, detections: Sequence[Detection]) -> None:
         """Count frames of a camera, in any thread."""
-        camera = self._known.get(name)
-        if camera is None:
-            camera = self._known[OTHER]
-            if len(self._known) < self._most and NAME.fullmatch(name):
-                camera = self._known[name] = Camera(self._counters, self._summaries, name)
-        camera.observe(detections)
+        seen = add_up(detections)
+        with self._lock:
+            camera = self._label(name)
+            self._seen[camera] = self._seen.get(camera, Seen()).plus(seen)
+
+    def _label(self, name: str) -> str:
+        if name in self._seen or (len(self._seen) < self._most and NAME.fullmatch(name)):
+            return name
+        return OTHER
+
+    def collect(self) -> Iterable[Metric]:
+        """The sums at the moment of the scrape."""
+        with self._lock:
+            seen = self._seen.copy()
+        yield _counter("frames", "Frames of a camera.", {name: one.frames for name, one in seen.items()})
+        yield _counter("targets", "Targets in frames of a camera.", {name: one.targets for name, one in seen.items()})
+        yield _counter(
+            "empty_frames", "Frames of a camera without targets.", {name: one.empty for name, one in seen.items()}
+        )
+        yield _summary(
+            "confidence",
+            "Confidence of targets.",
+            {name: (one.targets, one.confidence) for name, one in seen.items()},
+        )
+        yield _summary(
+            "contrast",
+            "Signal-to-clutter ratio of targets.",
+            {name: (one.contrasts, one.contrast) for name, one in seen.items()},
+        )
+        yield _summary(
+            "range_counts",
+            "Counts between both ends of the range.",
+            {name: (one.frames, one.width) for name, one in seen.items()},
+        )
+        yield _summary(
+            "low_counts",
+            "Lower end of the range.",
+            {name: (one.frames, one.low) for name, one in seen.items()},
+        )
+
+
+def _counter(name: str, text: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"rrcanet_camera_{name}", text, labels=LABEL)
+    for camera, value in values.items():
+        family.add_metric([camera], value)
+    return family
+
+
+def _summary(name: str, text: str, values: Mapping[str, tuple[int, float]]) -> Metric:
+    family = SummaryMetricFamily(f"rrcanet_camera_{name}", text, labels=LABEL)
+    for camera, (count, total) in values.items():
+        family.add_metric([camera], count, total)
+    return family

@@ -1,6 +1,7 @@
 """Metrics of what cameras show, whether requests name them or not."""
 
 import httpx
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -42,6 +43,17 @@ def test_a_camera_has_what_was_found_in_its_frames(client: httpx.Client) -> None
     assert mine["confidence_sum"] == pytest.approx(sum(target["confidence"] for target in targets), abs=1e-3)
     assert mine["contrast_sum"] == pytest.approx(sum(contrasts), rel=1e-3)
     assert mine["range_counts_sum"] > 0
+
+
+def test_each_frame_of_a_request_counts(client: httpx.Client) -> None:
+    scene = make_scene(1, 64, 64).counts(8)
+    targets = post(client, "mast-south", frames.npy(np.stack([scene, scene * 0, scene])))
+    assert targets
+    mine = {name: value for (name, camera), value in of_cameras(client).items() if camera == "mast-south"}
+    assert (mine["frames_total"], mine["empty_frames_total"]) == (3, 1)
+    assert mine["range_counts_count"] == mine["low_counts_count"] == 3
+    assert mine["targets_total"] == mine["confidence_count"] == mine["contrast_count"] == len(targets)
+    assert mine["confidence_sum"] == pytest.approx(sum(target["confidence"] for target in targets), abs=1e-3)
 
 
 def test_frames_without_the_name_of_a_camera_are_watched_together(client: httpx.Client) -> None:
