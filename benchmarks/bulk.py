@@ -70,6 +70,8 @@ def main(
     with _cluster(nodes, address) as where:
         command = [str(images), "--out", str(out), "--model", str(model), "--part-frames", str(part_frames), *where]
         killed, until_killed = _kill_half_way(command, out, frames)
+        if killed == frames:
+            raise click.ClickException("the run ended before it was killed; take more --frames")
         resumed = _run(command)
     rows = Counter(path for part in _parts(out) for path in _paths(part))
     missing, twice = frames - len(rows), sum(count > 1 for count in rows.values())
@@ -82,7 +84,7 @@ def main(
     click.echo(f"first run until the kill, start included: {killed / until_killed:.2f} frames a second")
     click.echo(f"resumed run, start included: {left / resumed.wall:.2f} frames a second")
     click.echo(f"bare loop: {loop_frames / loop.wall:.2f} frames a second")
-    if left and not where:  # the processes of a cluster are not those of the run
+    if not where:  # the processes of a cluster are not those of the run
         click.echo(f"CPU of a frame: {1e3 * resumed.cpu / left:.2f} ms in the resumed run, start included")
     click.echo(f"CPU of a frame: {1e3 * loop.cpu / loop_frames:.2f} ms in the bare loop")
     sys.exit(missing or twice)
@@ -116,7 +118,7 @@ def _kill_half_way(command: list[str], out: Path, frames: int) -> tuple[int, flo
     began = time.monotonic()
     process = subprocess.Popen([sys.executable, "-c", BULK, *command])
     while process.poll() is None and _count(out) < frames // 2:
-        time.sleep(0.2)
+        time.sleep(0.05)
     process.kill()
     process.wait()
     return _count(out), time.monotonic() - began
