@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.simulation.scene import make_scene
 from tests.distributed.conftest import TwoNodes
-from tests.service.other_servers import CONTRACT
+from tests.service.other_servers import CONTRACT, CONTRACT_S
 from tests.support.frames import npy, png
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
@@ -57,7 +57,7 @@ def test_the_contract_holds_on_two_replicas_that_share_the_requests(two_nodes: T
     before = values(two_nodes.client, "rrcanet_requests_total", route="/v1/detect")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CONTRACT]
     environment = os.environ | {"TESTS_UNDER": str(two_nodes.client.base_url)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=CONTRACT_S)
     assert done.returncode == 0, done.stdout[-4000:]
     assert " passed" in done.stdout
     after = values(two_nodes.client, "rrcanet_requests_total", route="/v1/detect")

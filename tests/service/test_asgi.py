@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.service.other_servers import COMMANDS, CONTRACT, serving_under, start_under
+from tests.service.other_servers import COMMANDS, CONTRACT, CONTRACT_S, serving_under, start_under
 from tests.support.frames import npy, png
 from tests.support.paths import ROOT
 from tests.support.waiting import WITHIN_S, wait_until
@@ -28,7 +28,7 @@ LARGE = npy(np.tile(np.arange(256, dtype=np.uint8), (2048, 8)))  # seconds of wo
 def test_the_contract_holds_under(server: str) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CONTRACT]
     environment = os.environ | {"TESTS_UNDER": server, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # plugins take seconds
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=CONTRACT_S)
     assert done.returncode == 0, done.stdout[-4000:]
     assert " passed" in done.stdout
 
