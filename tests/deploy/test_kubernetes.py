@@ -183,13 +183,27 @@ def test_every_overlay_follows_the_schemas_of_kubernetes(overlay: Path) -> None:
             kubernetes_validate.validate(resource, "1.37", strict=True)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
+def own_folder(tmp_path: Path, kustomization: str) -> Path:
+    """A folder with this kustomization, beside a copy of ``deploy``: kustomize takes no absolute paths."""
+    shutil.copytree(KUBERNETES, tmp_path / "deploy" / "kubernetes")
+    own = tmp_path / "my-rrcanet"
+    own.mkdir()
+    (own / "kustomization.yaml").write_text(kustomization)
+    return own
+
+
+@pytest.fixture(params=OVERLAYS, ids=lambda path: path.name)
+def with_ipv6(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A kustomization of an overlay with the component for IPv6."""
+    folders = "../deploy/kubernetes"
+    own = {"resources": [f"{folders}/overlays/{request.param.name}"], "components": [f"{folders}/components/ipv6"]}
+    return own_folder(tmp_path, json.dumps(own))
+
+
 def test_with_the_component_for_ipv6_pods_listen_on_both_kinds_of_addresses(
-    overlay: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    with_ipv6: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = {"resources": [str(overlay)], "components": [str(KUBERNETES / "components" / "ipv6")]}
-    (tmp_path / "kustomization.yaml").write_text(json.dumps(own))
-    resources = {resource["kind"]: resource for resource in build(tmp_path)}
+    resources = {resource["kind"]: resource for resource in build(with_ipv6)}
     assert str(settings_of(resources["Deployment"], monkeypatch).host) == "::"  # test_ipv6_only.py runs a server there
     assert resources["Service"]["spec"]["ipFamilyPolicy"] == "PreferDualStack"
     for kind in ("Deployment", "Service"):
@@ -198,27 +212,32 @@ def test_with_the_component_for_ipv6_pods_listen_on_both_kinds_of_addresses(
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
 def test_kustomize_builds_what_these_tests_build(overlay: Path) -> None:
-    built = subprocess.check_output([kubectl_with_components(), "kustomize", overlay], text=True)
-    assert by_name(yaml.safe_load_all(built)) == by_name(build(overlay))
+    assert built_by_kustomize(overlay) == by_name(build(overlay))
+
+
+def test_kustomize_builds_the_same_with_the_component_for_ipv6(with_ipv6: Path) -> None:
+    assert built_by_kustomize(with_ipv6) == by_name(build(with_ipv6))
 
 
 def test_the_kustomization_of_the_page_can_be_built(tmp_path: Path) -> None:
-    kubectl = kubectl_with_components()
-    shutil.copytree(KUBERNETES, tmp_path / "deploy" / "kubernetes")
-    own = tmp_path / "my-rrcanet"
-    own.mkdir()
-    (own / "kustomization.yaml").write_text("".join(blocks_of_the_page()[:-1]))
-    built = by_name(yaml.safe_load_all(subprocess.check_output([kubectl, "kustomize", own], text=True)))
+    built = built_by_kustomize(own_folder(tmp_path, "".join(blocks_of_the_page()[:-1])))
     deployment = built["Deployment", "rrcanet"]
     assert container_of(deployment)["image"] == "registry.example.com/rrcanet-serve:gpu"
     assert "RRCANET_API_KEYS_FILE" not in environment_of(deployment)
     assert container_of(deployment).get("volumeMounts", []) == pod_of(deployment).get("volumes", []) == []
+    assert environment_of(deployment)["RRCANET_HOST"] == "::"
     assert built.keys() >= {("ScaledObject", "rrcanet"), ("PodMonitor", "rrcanet")}
 
 
 def blocks_of_the_page() -> list[str]:
     """A kustomization in pieces, and then the job of Prometheus."""
     return re.findall(r"^```yaml\n(.*?)^```$", KUBERNETES_PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def built_by_kustomize(folder: Path) -> dict[tuple[str, str], Manifest]:
+    """What the kustomize of kubectl builds."""
+    built = subprocess.check_output([kubectl_with_components(), "kustomize", folder], text=True)
+    return by_name(yaml.safe_load_all(built))
 
 
 def kubectl_with_components() -> str:
