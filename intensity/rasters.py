@@ -1,6 +1,6 @@
 """Images that Pillow decodes -> counts. ``convert("L")`` clips 16-bit frames to 255, so it is never called on them.
 
-Pillow is imported with the first of them, since most servers get none.
+Pillow is imported when the first of them is read.
 """
 
 import io
