@@ -1,6 +1,8 @@
 """The command ``rrcanet``. Subcommands for training are found by entry points, so nothing here imports torch."""
 
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
@@ -34,7 +36,7 @@ class Commands(click.Group):
         if entry is None:
             return None
         try:
-            with without_collections():
+            with nullcontext() if entry.module in sys.modules else without_collections():
                 command = getattr(import_module(entry.module), entry.attr)
         except ModuleNotFoundError as missing:
             return _unavailable(cmd_name, missing)

@@ -68,7 +68,7 @@ class EngineSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=DOTENV, extra="ignore", allow_inf_nan=False, frozen=True, defer_build=True
+        env_prefix=PREFIX, env_file=DOTENV, extra="ignore", allow_inf_nan=False, frozen=True
     )
 
     device: Device = Field(

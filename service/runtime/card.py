@@ -170,4 +170,6 @@ class Description(CardModel):
 class Card(Description):
     """The whole card: everything that a server needs to know about a model in addition to its graph."""
 
+    model_config = ConfigDict(defer_build=False)  # threads that load models use it side by side
+
     golden: GoldenCheck

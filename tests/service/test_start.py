@@ -11,7 +11,7 @@ from service.cli import main
 
 LATER = (
     *("onnxruntime", "openvino", "scipy.ndimage", "scipy.optimize", "torch"),
-    *("imagecodecs", "tifffile.tifffile", "PIL", "websockets"),
+    *("imagecodecs", "tifffile.tifffile", "PIL"),
 )
 
 

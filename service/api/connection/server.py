@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import uvicorn
 
 from service.api.app import create_app
 from service.api.connection.limits import most_connections, raise_descriptor_limit
 from service.api.connection.protocol import BoundedHttp
+from service.api.connection.websocket import BoundedWebSocket
 from service.server.loading import Loading
 from service.server.state import LAST_RUN_S, Phase, ServerState
 from service.settings import Settings
@@ -45,7 +46,7 @@ class Server(uvicorn.Server):
             host=settings.host,
             port=settings.port,
             http=BoundedHttp,
-            ws=_open_websocket,  # type: ignore[arg-type]  # uvicorn only calls it
+            ws=BoundedWebSocket,
             ws_max_size=settings.max_body_bytes,
             ws_per_message_deflate=False,  # frames are compressed already, or noise
             loop="uvloop",
@@ -151,10 +152,3 @@ class Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
-
-
-def _open_websocket(**options: Any) -> asyncio.Protocol:
-    """The protocol of a stream. It is imported with the first one: most servers have none, and it takes 8 ms."""
-    from service.api.connection.websocket import BoundedWebSocket
-
-    return BoundedWebSocket(**options)

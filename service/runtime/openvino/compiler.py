@@ -16,7 +16,6 @@ from service.runtime.openvino.compiled import Compiled
 from service.runtime.openvino.shapes import in_background
 from service.runtime.openvino.store import Store
 
-CARD: Final = "card"  # key of the card's text among the stored networks
 KINDS: Final = {"f32": FLOAT, "f64": "tensor(double)", "f16": "tensor(float16)"}  # as ONNX Runtime names them
 
 logger = logging.getLogger(__name__)
@@ -47,24 +46,15 @@ class Compiler:
         check_interface(self._path, *([_describe(port) for port in ports] for ports in (model.inputs, model.outputs)))
         return model
 
-    def card_text(self, store: Store | None) -> str | None:
+    @property
+    def card_text(self) -> str | None:
         """What the metadata of the file hold as the card.
-
-        Args:
-            store: where the text is kept, so that the next start need not read the model for it; None to keep none.
 
         Raises:
             ModelFault: OpenVINO cannot read the file, or the network is none of frames.
         """
-        if store is not None and (kept := store.find(CARD)) is not None:
-            return kept.decode()
         place = ["framework", METADATA_KEY]
-        if not self._model.has_rt_info(place):
-            return None
-        text = str(self._model.get_rt_info(place).value)
-        if store is not None:
-            in_background(lambda: store.keep(CARD, text.encode()))
-        return text
+        return str(self._model.get_rt_info(place).value) if self._model.has_rt_info(place) else None
 
     def compile(self, precision: str, store: Store | None, shape: tuple[int, int] | None, streams: int = 1) -> Compiled:
         """The network for frames of any shape, or of ``shape`` (height and width).

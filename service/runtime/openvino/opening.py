@@ -12,8 +12,10 @@ from service.runtime.interface import BATCH_PIXELS_CPU, OPENVINO, ModelFault, Op
 from service.runtime.openvino.compiled import Compiled
 from service.runtime.openvino.compiler import Compiler, open_store
 from service.runtime.openvino.runs import STREAMS_FROM, OpenVinoRuns
-from service.runtime.openvino.shapes import Shape, settle
+from service.runtime.openvino.shapes import Shape, in_background, settle
+from service.runtime.openvino.store import Store
 
+CARD: Final = "card"  # its place among the stored networks
 ALIKE: Final = {"f32": 1e-3, "bf16": 0.1}  # largest difference of a probability between two networks of one model
 
 
@@ -31,7 +33,7 @@ def open_model(path: Path, content: bytes, threads: int, choice: EngineChoice) -
     """
     compiler = Compiler(path, content, threads)
     store = None if choice.cache is None else open_store(choice.cache, content)
-    card = parse_card(path, compiler.card_text(store))
+    card = _card(path, compiler, store)
     precision = precision_for(card, choice.precision)
 
     def compile_for(shape: Shape | None) -> Compiled:
@@ -51,6 +53,16 @@ def open_model(path: Path, content: bytes, threads: int, choice: EngineChoice) -
         raise ModelFault(f"OpenVINO cannot compile {path}: {error}") from error
     at_once = threads if threads >= STREAMS_FROM else 1
     return Opened(runs, card, Engine.OPENVINO, OPENVINO, precision, BATCH_PIXELS_CPU, at_once, settle=settle)
+
+
+def _card(path: Path, compiler: Compiler, store: Store | None) -> Card:
+    """The card of the file. Its text is kept, so that the next start need not read the model for it."""
+    kept = None if store is None else store.find(CARD)
+    text = compiler.card_text if kept is None else kept.decode()
+    card = parse_card(path, text)
+    if store is not None and kept is None and text is not None:
+        in_background(lambda: store.keep(CARD, text.encode()))
+    return card
 
 
 def precision_for(card: Card, asked: Precision) -> Precision:

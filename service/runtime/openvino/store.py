@@ -33,6 +33,7 @@ class Store:
     def __init__(self, folder: Path, content: bytes, made_by: str) -> None:
         self._folder = folder
         self._source = HASH(content).digest() + _code() + made_by.encode()
+        self._has_warned = False
 
     def find(self, key: str) -> bytes | None:
         """What was kept under ``key``; None if there is nothing, or the file is damaged."""
@@ -53,7 +54,9 @@ class Store:
             self._make_room()
             self._write(self._file(key), HASH(content).digest() + content)
         except OSError as fault:
-            logger.warning("ENGINE_CACHE is not used, so each start compiles: %s: %s", self._folder, fault)
+            if not self._has_warned:
+                logger.warning("ENGINE_CACHE is not used, so each start compiles: %s: %s", self._folder, fault)
+            self._has_warned = True
 
     def _file(self, key: str) -> Path:
         return self._folder / (HASH(self._source + key.encode()).hexdigest() + SUFFIX)

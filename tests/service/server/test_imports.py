@@ -36,7 +36,6 @@ def output_of(*program: str) -> str:
 
 def test_models_of_the_framework_are_built_when_they_are_used() -> None:
     assert output_of(LEAN, FRAMEWORK) == "False False {}\n"
-    assert output_of(USUAL, FRAMEWORK) == "True True {}\n", "what this is for"
 
 
 def test_the_document_of_the_routes_is_the_same() -> None:

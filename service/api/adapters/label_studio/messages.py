@@ -18,7 +18,7 @@ MOST_FAULTS: Final = 8
 class Message(BaseModel):
     """Fields that this server does not need are ignored."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=False)  # threads use it side by side
 
 
 class Task(Message):

@@ -19,12 +19,14 @@ from service.cli import main
 from service.commands.detect.video import network
 from service.commands.detect.video.decoder import decode, open_video
 from service.commands.detect.video.pixels import spread_luma
+from service.commands.detect.video.read_ahead import ReadAhead
 from service.errors import Reason, ServiceError
 from service.frames import Frame
 from service.runtime import Runtime
 from tests.service.commands.detect.detecting import Detect
 from tests.service.commands.detect.video.clips import write_video
 from tests.support.small_models import Rule, write_small_model
+from tests.support.waiting import wait_until
 
 HEIGHT, WIDTH, COUNT = 48, 64, 12
 
@@ -67,7 +69,11 @@ def test_a_video_is_answered_line_by_line_with_times(detect: Detect, video: Path
 def test_frames_that_have_no_memory_together_run_alone(
     detect: Detect, video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, frames = Runtime.probabilities, []
+    run, take, frames = Runtime.probabilities, ReadAhead.take, []
+
+    def take_two(self: ReadAhead, most: int) -> list:
+        wait_until(lambda: len(self._buffer) > 1 or self._ended, "the thread reads ahead")
+        return take(self, most)
 
     def run_one(self: Runtime, intensities: np.ndarray) -> np.ndarray:
         frames.append(len(intensities))
@@ -76,6 +82,7 @@ def test_frames_that_have_no_memory_together_run_alone(
         return run(self, intensities)
 
     monkeypatch.setattr(Runtime, "probabilities", run_one)
+    monkeypatch.setattr(ReadAhead, "take", take_two)
     monkeypatch.setattr(network, "TOGETHER", 4)
     ended = detect(video)
     assert max(frames) > 1
