@@ -38,4 +38,4 @@ def _defaults() -> dict[str, Any]:
         from pydantic._internal._config import config_defaults
     except ImportError:
         return {}
-    return config_defaults if isinstance(config_defaults, dict) else {}
+    return config_defaults if isinstance(config_defaults, dict) else {}  # type: ignore[return-value]
