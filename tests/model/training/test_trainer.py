@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,6 +93,22 @@ paste_share = 1.0
 """
 
 
+KILLED_IN_STEP_THREE = """
+import os, signal
+from model.commands.train import train_command
+from model.training.state import TrainingState
+
+save = TrainingState.save
+def save_or_die(state, *args):
+    if state.step == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(state, *args)
+
+TrainingState.save = save_or_die
+train_command()
+"""
+
+
 @pytest.mark.parametrize(
     "more",
     ["", MUON, LATE, *(HARD.replace("{precision}", one) for one in TrainingPrecision)],
@@ -101,16 +116,11 @@ paste_share = 1.0
 )
 def test_a_run_killed_and_resumed_ends_with_the_same_weights(data: Path, more: str) -> None:
     assert _train(data, steps=6, out="whole", more=more).exit_code == 0
-    command = [sys.executable, "-c", "from model.commands.train import train_command as t; t()"]
-    command += [str(_recipe(data, 6, more=more)), "--data", str(data.parent), "--out", str(data / "cut"), "--seed", "5"]
+    command = [sys.executable, "-c", KILLED_IN_STEP_THREE, str(_recipe(data, 6, more=more))]
+    command += ["--data", str(data.parent), "--out", str(data / "cut"), "--seed", "5"]
     command += ["--device", "cpu", "--threads", "1", "--checkpoint-every", "1"]
-    run = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.getcwd()})
-    while _steps(data / "cut") < 2:
-        time.sleep(0.05)
-        assert run.poll() is None, "the run ended before it could be killed"
-    run.send_signal(signal.SIGKILL)
-    run.wait()
-    assert 2 <= _steps(data / "cut") < 6
+    run = subprocess.run(command, env=os.environ | {"PYTHONPATH": os.getcwd()})
+    assert (run.returncode, _steps(data / "cut")) == (-signal.SIGKILL, 2)
     assert _train(data, "--resume", steps=6, out="cut", more=more).exit_code == 0
     whole, cut = (load_checkpoint(data / name / WEIGHTS_FILE).network.state_dict() for name in ("whole", "cut"))
     assert all(torch.equal(whole[key], cut[key]) for key in whole)
