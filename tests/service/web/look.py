@@ -113,8 +113,14 @@ def box_of(element: Locator) -> FloatRect:
 
 
 def markers(page: Page) -> list[FloatRect]:
-    """The boxes of all markers."""
-    return [box_of(marker) for marker in page.locator("#markers .marker").all()]
+    """The boxes of all markers, read in one step: the page may draw them anew at any moment."""
+    boxes: list[FloatRect] = page.locator("#markers .marker").evaluate_all(
+        """markers => markers.map(marker => {
+            const { x, y, width, height } = marker.getBoundingClientRect();
+            return { x, y, width, height };
+        })"""
+    )
+    return boxes
 
 
 def set_slider(page: Page, name: str, value: float) -> None:
