@@ -1,7 +1,7 @@
 """Metrics of what each camera shows. Requests may name their camera; the number of names is bounded."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from operator import add
 from threading import Lock
 from typing import Final, NamedTuple
@@ -18,6 +18,16 @@ UNNAMED: Final = "unnamed"  # frames of requests that name no camera, and of rou
 OTHER: Final = "other"  # cameras after the first MOST_CAMERAS, and names that are not valid
 NAME: Final = re.compile(r"[\w.:/-]{1,64}", re.ASCII)
 LABEL: Final = ("camera",)
+# kind, name, text, and the fields of Seen: the value of a counter, or count and sum of a summary
+FAMILIES: Final = (
+    (CounterMetricFamily, "frames", "Frames of a camera.", ("frames",)),
+    (CounterMetricFamily, "targets", "Targets in frames of a camera.", ("targets",)),
+    (CounterMetricFamily, "empty_frames", "Frames of a camera without targets.", ("empty",)),
+    (SummaryMetricFamily, "confidence", "Confidence of targets.", ("targets", "confidence")),
+    (SummaryMetricFamily, "contrast", "Signal-to-clutter ratio of targets.", ("contrasts", "contrast")),
+    (SummaryMetricFamily, "range_counts", "Counts between both ends of the range.", ("frames", "width")),
+    (SummaryMetricFamily, "low_counts", "Lower end of the range.", ("frames", "low")),
+)
 
 
 class Seen(NamedTuple):
@@ -90,42 +100,8 @@ class Cameras(Collector):
         """The sums at the moment of the scrape."""
         with self._lock:
             seen = self._seen.copy()
-        yield _counter("frames", "Frames of a camera.", {name: one.frames for name, one in seen.items()})
-        yield _counter("targets", "Targets in frames of a camera.", {name: one.targets for name, one in seen.items()})
-        yield _counter(
-            "empty_frames", "Frames of a camera without targets.", {name: one.empty for name, one in seen.items()}
-        )
-        yield _summary(
-            "confidence",
-            "Confidence of targets.",
-            {name: (one.targets, one.confidence) for name, one in seen.items()},
-        )
-        yield _summary(
-            "contrast",
-            "Signal-to-clutter ratio of targets.",
-            {name: (one.contrasts, one.contrast) for name, one in seen.items()},
-        )
-        yield _summary(
-            "range_counts",
-            "Counts between both ends of the range.",
-            {name: (one.frames, one.width) for name, one in seen.items()},
-        )
-        yield _summary(
-            "low_counts",
-            "Lower end of the range.",
-            {name: (one.frames, one.low) for name, one in seen.items()},
-        )
-
-
-def _counter(name: str, text: str, values: Mapping[str, int]) -> Metric:
-    family = CounterMetricFamily(f"rrcanet_camera_{name}", text, labels=LABEL)
-    for camera, value in values.items():
-        family.add_metric([camera], value)
-    return family
-
-
-def _summary(name: str, text: str, values: Mapping[str, tuple[int, float]]) -> Metric:
-    family = SummaryMetricFamily(f"rrcanet_camera_{name}", text, labels=LABEL)
-    for camera, (count, total) in values.items():
-        family.add_metric([camera], count, total)
-    return family
+        for kind, name, text, fields in FAMILIES:
+            family = kind(f"rrcanet_camera_{name}", text, labels=LABEL)
+            for camera, one in seen.items():
+                family.add_metric([camera], *(getattr(one, field) for field in fields))
+            yield family
